@@ -1,0 +1,57 @@
+# The commands of the README. `make run` and `make test` set up what they need themselves.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PORT   ?= 4566
+
+.PHONY: run demo test test-fast check format openapi chaos bench engine bundle lock setup clean
+
+run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose)
+	@exec $(BIN)/python -m local run --port $(PORT)
+
+demo: setup  ## show the system at work, then end
+	@exec $(BIN)/python -m local demo
+
+test: setup  ## all tests, with branch coverage of functions/ and components/
+	@$(BIN)/python -m pytest
+
+check: setup  ## lint, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+openapi: setup  ## write openapi.json from the schema and the route table
+	@$(BIN)/python -m openapi
+
+chaos: setup  ## 2,000 orders under injected faults (ORDERS=, SEED=, MIX=)
+	@exec $(BIN)/python -m chaos
+
+bench: setup  ## cold start, warm cost and the local run, against bare boto3
+	@exec $(BIN)/python -m benchmarks
+
+engine: setup  ## the real Pulumi engine against a provider double; needs a pulumi binary
+	@$(BIN)/python -m pytest tests/engine -rs --no-cov
+
+bundle: setup  ## build the functions' deployable folder and print where it lies
+	@$(BIN)/python -m components.bundle
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt requirements-dev.txt constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found: install Python 3.11 or newer, or say PYTHON=" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11: say PYTHON=python3.12" >&2; exit 1; }
+	@echo "Installing the environment into $(VENV) (once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+lock: ## pin again: constraints.txt and the functions' hash-locked requirements
+	@$(BIN)/python -m pip freeze > constraints.txt
+	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --output-file functions/requirements.txt functions/requirements.in
+
+clean:
+	rm -rf $(VENV) .build

@@ -1,0 +1,59 @@
+"""The facts that the functions and the infrastructure share, each defined once.
+
+Plain constants and no imports: the functions read them at run time, the components
+when they build routes, environments, alarms and dashboards.
+"""
+
+# HTTP routes: operation -> (method, path template), as API Gateway route keys are written.
+ROUTES = {
+    "create_order": ("POST", "/orders"),
+    "get_order": ("GET", "/orders/{id}"),
+}
+
+# Order status machine: (from, to) -> what causes the transition.
+PENDING = "PENDING"
+CONFIRMED = "CONFIRMED"
+FAILED = "FAILED"
+TRANSITIONS = {
+    (PENDING, CONFIRMED): "a delivery of OrderCreated",
+    (PENDING, FAILED): "a failure on the last permitted receive",
+    (FAILED, CONFIRMED): "a redrive from the dead-letter queue",
+}
+
+# Event sent to the queue: {"type": ORDER_CREATED, "detail": {each of ORDER_CREATED_DETAIL}}.
+ORDER_CREATED = "OrderCreated"
+ORDER_CREATED_DETAIL = ("id", "customerName", "items")
+
+# Message attributes beside the body.
+CORRELATION_ID_ATTRIBUTE = "correlationId"
+REDRIVEN_ATTRIBUTE = "redriven"
+
+# Sparse index over pending orders: only a PENDING item carries the partition key.
+PENDING_INDEX = "pending"
+PENDING_SHARD_ATTRIBUTE = "pendingShard"
+PENDING_SHARDS = 4
+CREATED_AT_ATTRIBUTE = "createdAt"
+
+# Environment variables that the infrastructure sets on a function.
+TABLE_NAME_VARIABLE = "ORDERS_TABLE_NAME"
+QUEUE_URL_VARIABLE = "ORDER_EVENTS_QUEUE_URL"
+MAX_RECEIVE_COUNT_VARIABLE = "MAX_RECEIVE_COUNT"
+PENDING_THRESHOLD_VARIABLE = "PENDING_THRESHOLD_SECONDS"
+REPUBLISH_LIMIT_VARIABLE = "REPUBLISH_LIMIT"
+
+# Custom CloudWatch metrics, emitted in EMF under METRIC_NAMESPACE with the dimension
+# SERVICE_DIMENSION (and, for COLD_START, FUNCTION_NAME_DIMENSION, as Powertools emits it).
+METRIC_NAMESPACE = "ServerlessOrders"
+SERVICE_DIMENSION = "service"
+FUNCTION_NAME_DIMENSION = "function_name"
+COLD_START = "ColdStart"
+ORDERS_CREATED = "OrdersCreated"  # Count: answered 201, replays excluded
+ORDERS_REJECTED = "OrdersRejected"  # Count: refused for the caller's fault (4xx)
+ORDERS_CREATE_FAILED = "OrdersCreateFailed"  # Count: refused for ours (5xx)
+ORDERS_CONFIRMED = "OrdersConfirmed"  # Count: PENDING or FAILED -> CONFIRMED
+ORDERS_FAILED = "OrdersFailed"  # Count: PENDING -> FAILED
+ORDER_PROCESSING_TIME = "OrderProcessingTime"  # Milliseconds: createdAt -> CONFIRMED
+QUEUE_LAG = "QueueLag"  # Milliseconds: message sent -> received by the processor
+MESSAGES_REJECTED = "MessagesRejected"  # Count: unreadable, of another type, for no order
+ORDERS_REPUBLISHED = "OrdersRepublished"  # Count: events sent again by the repair
+OLDEST_PENDING_AGE = "OldestPendingAge"  # Seconds: age of the oldest order past the threshold
