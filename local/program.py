@@ -1,0 +1,178 @@
+"""Runs the repository's own Pulumi program under mocks, as `pulumi up` would run it.
+
+The configuration is what the Pulumi CLI would hand over: the defaults of `Pulumi.yaml`, then
+`Pulumi.<stack>.yaml`, then the caller's overrides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import runpy
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime.settings import get_root_resource
+from pulumi.runtime.stack import run_pulumi_func
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Resources are registered from these threads, so as many creations can be under way at once.
+REGISTRATION_THREADS = 8
+
+
+class ProgramError(Exception):
+    """The program cannot be run as asked; the message says what to change."""
+
+
+def run(
+    stack: str,
+    mocks: pulumi.runtime.Mocks,
+    overrides: Mapping[str, Any] | None = None,
+    preview: bool = False,
+) -> dict[str, Any]:
+    """Execute `__main__.py` for `stack` and return the stack's outputs, resolved.
+
+    `overrides` maps configuration keys (`memorySize` or `serverless-orders:memorySize`) to
+    plain values. Each call has its own thread, event loop and Pulumi runtime, so nothing
+    leaks from one run into the next. What the program or a mock raises is raised here;
+    `ProgramError` says that the configuration could not be read.
+    """
+    config = stack_config(stack, overrides)
+    project = _read_yaml(ROOT / "Pulumi.yaml")["name"]
+    outcome: dict[str, Any] = {}
+
+    def target() -> None:
+        try:
+            outcome["outputs"] = _run_in_fresh_loop(project, stack, config, mocks, preview)
+        except BaseException as error:
+            outcome["error"] = error
+
+    thread = threading.Thread(
+        target=contextvars.Context().run, args=(target,), name="pulumi-program", daemon=True
+    )
+    thread.start()
+    thread.join()
+    if "error" in outcome:
+        raise outcome["error"]
+    return dict(outcome["outputs"])
+
+
+def stack_config(stack: str, overrides: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The configuration of a stack as Pulumi's runtime takes it: full key -> string.
+
+    Raises `ProgramError` for a stack without a readable file, for a key that `Pulumi.yaml`
+    does not declare, and for a secret (only the Pulumi CLI can decrypt it).
+    """
+    project_file = ROOT / "Pulumi.yaml"
+    project = _read_yaml(project_file)
+    namespace = f"{project['name']}:"
+    declared = {
+        _full_key(key, namespace): entry for key, entry in (project.get("config") or {}).items()
+    }
+
+    def checked(values: Mapping[str, Any], origin: str) -> dict[str, Any]:
+        full = {_full_key(key, namespace): value for key, value in values.items()}
+        unknown = sorted(k for k in full if k.startswith(namespace) and k not in declared)
+        if unknown:
+            known = ", ".join(sorted(k for k in declared if k.startswith(namespace)))
+            raise ProgramError(
+                f"{origin}: unknown configuration {', '.join(unknown)}. "
+                f"{project_file.name} declares: {known}"
+            )
+        return full
+
+    stack_file = ROOT / f"Pulumi.{stack}.yaml"
+    if not stack_file.exists():
+        stacks = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+        raise ProgramError(
+            f"no {stack_file.name}: the stacks here are {', '.join(stacks) or '(none)'}"
+        )
+    values: dict[str, Any] = {
+        key: entry.get("default", entry.get("value")) if isinstance(entry, dict) else entry
+        for key, entry in declared.items()
+    }
+    values |= checked(_read_yaml(stack_file).get("config") or {}, stack_file.name)
+    values |= checked(overrides or {}, "override")
+    for key, value in values.items():
+        if isinstance(value, dict) and set(value) == {"secure"}:
+            raise ProgramError(
+                f"{stack_file.name}: {key} is encrypted, and only the Pulumi CLI can decrypt it: "
+                f"give a plain value as an override"
+            )
+    return {key: _as_config(value) for key, value in values.items() if value is not None}
+
+
+def _full_key(key: str, namespace: str) -> str:
+    return key if ":" in key else namespace + key
+
+
+def _as_config(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise ProgramError(f"no {path.name} in {path.parent}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ProgramError(f"{path.name} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ProgramError(f"{path.name} must be a mapping, not {type(content).__name__}")
+    config = content.get("config")
+    if config is not None and not isinstance(config, dict):
+        raise ProgramError(
+            f"{path.name}: `config` must be a mapping, not {type(config).__name__}"
+        )
+    return content
+
+
+def _run_in_fresh_loop(
+    project: str,
+    stack: str,
+    config: dict[str, str],
+    mocks: pulumi.runtime.Mocks,
+    preview: bool,
+) -> dict[str, Any]:
+    thread_loops: list[asyncio.AbstractEventLoop] = []
+
+    def give_thread_a_loop() -> None:
+        # Pulumi would make one for each thread and never close it.
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        thread_loops.append(loop)
+
+    async def main() -> dict[str, Any]:
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(REGISTRATION_THREADS, "pulumi-rpc", give_thread_a_loop)
+        )
+        pulumi.runtime.set_all_config(config, secret_keys=[])
+        pulumi.runtime.set_mocks(mocks, project=project, stack=stack, preview=preview)
+
+        async def program() -> None:
+            runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+        await run_pulumi_func(program)
+        outputs = {}
+        for name, value in get_root_resource().outputs.items():
+            outputs[name] = await pulumi.Output.from_input(value).future(with_unknowns=True)
+        return outputs
+
+    for path in (str(ROOT), str(ROOT / "functions")):
+        if path not in sys.path:
+            sys.path.append(path)
+    try:
+        with asyncio.Runner() as runner:
+            return runner.run(main())
+    finally:
+        for loop in thread_loops:
+            loop.close()
