@@ -1,0 +1,79 @@
+"""One call to AWS as the wire shows it: its operation and the order it is about."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+TARGET_HEADER = b"x-amz-target"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request in AWS's JSON protocols.
+
+    `operation` is the part of X-Amz-Target after the dot ("" for any other request), `orders`
+    the ids of the orders it names, in its own order.
+    """
+
+    method: bytes
+    target: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    operation: str = ""
+    orders: tuple[str, ...] = ()
+    customers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(
+        cls, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> "Call":
+        """Understand a request; one that is not AWS JSON has no operation and no orders."""
+        named = dict(headers).get(TARGET_HEADER, b"").decode("ascii", "replace")
+        operation = named.partition(".")[2]
+        details = list(_details(operation, _json(body))) if operation else []
+        return cls(
+            method,
+            target,
+            headers,
+            body,
+            operation,
+            tuple(order for order, _ in details),
+            {order: customer for order, customer in details if customer},
+        )
+
+
+def _details(operation: str, body: Any) -> list[tuple[str, str]]:
+    """(order id, customer name or "") of each order that the request body names."""
+    if not isinstance(body, dict):
+        return []
+    if operation == "PutItem":
+        item = body.get("Item", {})
+        return [(_text(item.get("id")), _text(item.get("customerName")))]
+    if operation in ("UpdateItem", "GetItem"):
+        return [(_text(body.get("Key", {}).get("id")), "")]
+    if operation == "SendMessage":
+        return _event(body.get("MessageBody"))
+    if operation == "SendMessageBatch":
+        return [
+            order for entry in body.get("Entries", []) for order in _event(entry.get("MessageBody"))
+        ]
+    return []
+
+
+def _event(text: Any) -> list[tuple[str, str]]:
+    event = _json(text)
+    detail = event.get("detail") if isinstance(event, dict) else None
+    if not isinstance(detail, dict):
+        return []
+    return [(str(detail.get("id", "")), str(detail.get("customerName", "")))]
+
+
+def _text(attribute: Any) -> str:
+    return str(attribute.get("S", "")) if isinstance(attribute, dict) else ""
+
+
+def _json(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return None

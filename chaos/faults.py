@@ -1,0 +1,146 @@
+"""Which calls are disturbed, and how: the kinds of fault, the named mixes, the seeded decision."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+SENDS = frozenset({"SendMessage", "SendMessageBatch"})
+WRITES = frozenset({"PutItem", "UpdateItem"})
+READS = frozenset({"GetItem", "Query"})
+ALL = SENDS | WRITES | READS
+
+
+class Fault(Enum):
+    """One way in which a call to AWS can go wrong."""
+
+    THROTTLED = "throttled"
+    ERROR = "500, nothing done"
+    ERROR_AFTER = "500 though done"
+    DELAYED = "answer late"
+    DROPPED = "answer never came"
+    RESET = "reset before"
+    RESET_AFTER = "reset though done"
+    DUPLICATED = "delivered twice"
+    DEATH = "worker killed"
+    OUTAGE = "queue down"
+
+
+APPLIES: Mapping[Fault, frozenset[str]] = {
+    Fault.THROTTLED: ALL,
+    Fault.ERROR: ALL,
+    Fault.ERROR_AFTER: WRITES | SENDS,
+    Fault.DELAYED: ALL,
+    Fault.DROPPED: ALL,
+    Fault.RESET: ALL,
+    Fault.RESET_AFTER: WRITES | SENDS,
+    Fault.DUPLICATED: SENDS,
+    Fault.DEATH: WRITES,
+}
+"""The operations that each fault can strike. `OUTAGE` is switched by time, not drawn."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A named set of faults.
+
+    `rates` gives for each fault the probability (0–1) that it strikes a call it applies to; at
+    most one fault strikes a call. `delay` is how late a delayed answer comes, in seconds.
+    `outage` is for how many seconds SendMessage is refused from the first order on.
+    """
+
+    name: str
+    summary: str
+    rates: Mapping[Fault, float] = field(default_factory=dict)
+    delay: float = 0.5
+    outage: float = 0
+
+    def __post_init__(self) -> None:
+        for fault, rate in self.rates.items():
+            if fault not in APPLIES:
+                raise ValueError(f"{fault.name} is not drawn by probability")
+            if not 0 <= rate <= 1:
+                raise ValueError(f"rate of {fault.name} is {rate}: expected 0 to 1")
+        if sum(self.rates.values()) > 1:
+            raise ValueError(f"the rates of mix {self.name} add up to more than 1")
+
+    def scaled(self, rate: float) -> "Mix":
+        """The same faults, each at `rate` (0–1)."""
+        return replace(self, rates=dict.fromkeys(self.rates, rate))
+
+
+def _each(*faults: Fault) -> dict[Fault, float]:
+    return dict.fromkeys(faults, 0.05)
+
+
+MIXES: Mapping[str, Mix] = {
+    mix.name: mix
+    for mix in (
+        Mix("everything", "every kind of fault at once", _each(*APPLIES)),
+        Mix("calm", "no faults at all"),
+        Mix(
+            "refusals",
+            "throttling and 500s, nothing done",
+            _each(Fault.THROTTLED, Fault.ERROR),
+        ),
+        Mix(
+            "lost-answers",
+            "done, but the caller never learns it",
+            _each(Fault.ERROR_AFTER, Fault.DROPPED, Fault.RESET_AFTER, Fault.DELAYED),
+        ),
+        Mix("duplicates", "messages delivered twice", {Fault.DUPLICATED: 0.5}),
+        Mix("worker-death", "worker processes killed in mid-batch", _each(Fault.DEATH)),
+        Mix("queue-outage", "SendMessage refused for 30 s, no client retries", outage=30),
+    )
+}
+
+
+class Plan:
+    """Draws the fault of each call, the same for the same seed whatever the interleaving.
+
+    A call is known by its operation, its subject (the order) and its number among the calls
+    of that operation for that subject, never by when it came.
+    """
+
+    def __init__(self, mix: Mix, seed: int) -> None:
+        self.mix = mix
+        self.seed = seed
+        self._calls: dict[tuple[str, str], int] = defaultdict(int)
+
+    def draw(self, operation: str, subject: str) -> Fault | None:
+        """The fault for the next call of `operation` on `subject`, or None."""
+        number = self._calls[operation, subject]
+        self._calls[operation, subject] += 1
+        digest = hashlib.sha256(f"{self.seed}/{operation}/{subject}/{number}".encode()).digest()
+        point = int.from_bytes(digest[:8]) / 2**64
+        for fault, rate in self.mix.rates.items():
+            if operation in APPLIES[fault]:
+                if point < rate:
+                    return fault
+                point -= rate
+        return None
+
+
+_DYNAMODB = "com.amazonaws.dynamodb.v20120810"
+_SQS = "com.amazonaws.sqs"
+
+
+def error_answer(fault: Fault, operation: str) -> tuple[int, dict[str, str], dict[str, str]]:
+    """Status, body and extra headers with which AWS would refuse `operation`.
+
+    Codes: the `Errors` sections of the DynamoDB and SQS API references; the header is SQS's
+    awsQueryCompatible one.
+    """
+    if operation in SENDS:
+        status, kind, query_code = {
+            Fault.THROTTLED: (400, f"{_SQS}#RequestThrottled", "RequestThrottled;Sender"),
+            Fault.OUTAGE: (503, f"{_SQS}#ServiceUnavailable", "ServiceUnavailable;Receiver"),
+        }.get(fault, (500, f"{_SQS}#InternalFailure", "InternalFailure;Receiver"))
+        headers = {"x-amzn-query-error": query_code}
+    else:
+        headers = {}
+        status, kind = {
+            Fault.THROTTLED: (400, f"{_DYNAMODB}#ThrottlingException"),
+        }.get(fault, (500, f"{_DYNAMODB}#InternalServerError"))
+    return status, {"__type": kind, "message": f"injected: {fault.value}"}, headers
