@@ -1,0 +1,87 @@
+"""python -m benchmarks: ours against bare boto3 and the tutorial style, then the local run.
+
+Prints a table of ratios to bare boto3 and writes it, with the machine and the versions, to
+docs/performance.json. Exit code 1 when a ratio that the table sets is missed.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import aws_server, local_system, registration, report
+from benchmarks.events import event
+from benchmarks.measure import events, process_cost
+from benchmarks.subjects import FUNCTIONS, ROOT, Subject, build
+
+ROUNDS = 5
+EVENTS = 400
+
+
+def processes(
+    subjects: dict[str, Subject], folder: Path, event_files: dict[str, Path]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """{function: {"init" | "first": {subject: cost of the whole process}}}."""
+    authority = folder / "authority.pem"
+    costs: dict[str, dict[str, dict[str, float]]] = {}
+    with aws_server.serving(authority) as endpoint:
+        trusting = {
+            name: subject.trusting(folder / "trusting", authority)
+            for name, subject in subjects.items()
+        }
+        for function in FUNCTIONS:
+            costs[function] = {}
+            for mode in ("init", "first"):
+                print(f"  {mode} {function} ...", file=sys.stderr)
+                costs[function][mode] = {
+                    name: process_cost(mode, subject, function, event_files[function], endpoint)
+                    for name, subject in trusting.items()
+                }
+    return costs
+
+
+def warm(
+    mode: str, figure: str, subjects: dict[str, Subject], function: str, event_file: Path
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Interleaved rounds: {subject: seconds an event, one median a round}, and ours' AWS calls."""
+    print(f"  {mode} {function} ...", file=sys.stderr)
+    rounds: dict[str, list[float]] = {name: [] for name in subjects}
+    calls: dict[str, float] = {}
+    for _ in range(ROUNDS):
+        for name, subject in subjects.items():
+            measured = events(mode, subject, function, event_file, EVENTS)
+            rounds[name].append(measured[figure])
+            if name == "ours":
+                calls = measured["calls"]
+    return rounds, calls
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--skip-local", action="store_true", help="leave the local run out")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        print("Building the three subjects ...", file=sys.stderr)
+        subjects = build(folder)
+        files: dict[str, Path] = {}
+        for name, batch in [*((function, 1) for function in FUNCTIONS), ("batch_of_10", 10)]:
+            files[name] = folder / f"{name}.json"
+            function = "process_order" if batch > 1 else name
+            files[name].write_text(json.dumps(event(function, batch)))
+        cold = processes(subjects, folder, files)
+        http = {name: warm("warm", "cpu", subjects, name, files[name]) for name in FUNCTIONS}
+        batch = warm("warm", "cpu", subjects, "process_order", files["batch_of_10"])
+        own = {name: warm("own", "wall", subjects, name, files[name]) for name in FUNCTIONS}
+    result = report.result(subjects, cold, http, batch, own)
+    result["registration_of_dev_seconds"] = registration.seconds()
+    if not options.skip_local:
+        print("  the local run ...", file=sys.stderr)
+        result["local"] = local_system.measure()
+    (ROOT / "docs" / "performance.json").write_text(json.dumps(result, indent=2) + "\n")
+    return report.show(result)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

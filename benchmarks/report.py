@@ -1,0 +1,161 @@
+"""The figures as ratios to bare boto3, the limits they are held to, and the table."""
+
+import platform
+import statistics
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from benchmarks.measure import UNIT
+from benchmarks.subjects import Subject
+
+Rounds = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure: a figure per subject, in `unit`; limit: the largest ratio ours may have."""
+
+    measure: str
+    unit: str
+    figures: dict[str, float]
+    limit: float | None = None
+
+    def ratio(self, subject: str) -> float:
+        return self.figures[subject] / self.figures["bare"]
+
+    @property
+    def met(self) -> bool:
+        return self.limit is None or self.ratio("ours") <= self.limit
+
+
+OWN_LOGIC_LIMIT_US = 250.0
+ZIP_LIMIT_MB = 4.5
+BATCH_SHARE_LIMIT = 1 / 3
+CALLS = {
+    "create_order": {"PutItem": 1.0, "SendMessage": 1.0},
+    "get_order": {"GetItem": 1.0},
+    "process_order": {"UpdateItem": 1.0},
+}
+
+
+def _medians(rounds: Rounds, scale: float) -> dict[str, float]:
+    return {name: statistics.median(values) * scale for name, values in rounds.items()}
+
+
+def _rows(
+    cold: dict[str, dict[str, dict[str, float]]], http: dict[str, tuple[Rounds, Any]]
+) -> list[Row]:
+    scale, unit = (1e-6, "M instructions") if UNIT == "instructions" else (1e3, "ms CPU")
+    rows = []
+    for function, modes in cold.items():
+        for mode, words, limit in (
+            ("first", "INIT + first request over TLS", 0.50),
+            ("init", "INIT alone", 0.70),
+        ):
+            figures = {name: cost * scale for name, cost in modes[mode].items()}
+            rows.append(Row(f"{function}: {words}", unit, figures, limit))
+    for function, (rounds, _) in http.items():
+        limit = 0.65 if function == "create_order" else None
+        rows.append(Row(f"{function}: warm invocation", "µs CPU", _medians(rounds, 1e6), limit))
+    return rows
+
+
+def result(
+    subjects: dict[str, Subject],
+    cold: dict[str, dict[str, dict[str, float]]],
+    http: dict[str, tuple[Rounds, dict[str, float]]],
+    batch: tuple[Rounds, dict[str, float]],
+    own: dict[str, tuple[Rounds, dict[str, float]]],
+) -> dict[str, Any]:
+    """Everything that was measured, as it is kept in docs/performance.json."""
+    rows = _rows(cold, http)
+    alone = _medians(http["process_order"][0], 1e6)
+    ten = _medians(batch[0], 1e6)
+    return {
+        "machine": {
+            "processor": platform.processor() or platform.machine(),
+            "python": platform.python_version(),
+            "unit": UNIT,
+            **{
+                name: metadata.version(name)
+                for name in ("boto3", "botocore", "aws-lambda-powertools", "pulumi", "ministack")
+            },
+        },
+        "rows": [
+            {
+                "measure": row.measure,
+                "unit": row.unit,
+                **{name: round(figure, 1) for name, figure in row.figures.items()},
+                "ours_to_bare": round(row.ratio("ours"), 3),
+                "tutorial_to_bare": round(row.ratio("tutorial"), 3),
+                "limit": row.limit,
+                "met": row.met,
+            }
+            for row in rows
+        ],
+        "own_logic_us": {
+            function: {name: round(value, 1) for name, value in _medians(rounds, 1e6).items()}
+            for function, (rounds, _) in own.items()
+        },
+        "zip_megabytes": {
+            name: round(subject.zip_bytes / 1e6, 2) for name, subject in subjects.items()
+        },
+        "aws_calls_per_event": {function: calls for function, (_, calls) in http.items()},
+        "batch_of_10": {
+            name: {
+                "us_per_message": round(ten[name] / 10, 1),
+                "share_of_alone": round(ten[name] / 10 / alone[name], 3),
+            }
+            for name in ten
+        },
+    }
+
+
+def _checks(result: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """The limits that are no ratio to bare boto3: (what, figure against limit, met)."""
+    own = result["own_logic_us"]["create_order"]["ours"]
+    size = result["zip_megabytes"]["ours"]
+    share = result["batch_of_10"]["ours"]["share_of_alone"]
+    calls = result["aws_calls_per_event"]
+    return [
+        (
+            "create_order: own logic, AWS stubbed",
+            f"{own:.0f} µs ≤ {OWN_LOGIC_LIMIT_US:.0f} µs",
+            own <= OWN_LOGIC_LIMIT_US,
+        ),
+        ("bundle, zip", f"{size} MB ≤ {ZIP_LIMIT_MB} MB", size <= ZIP_LIMIT_MB),
+        (
+            "process_order: a message in a batch of 10 to one alone",
+            f"{share:.2f} ≤ {BATCH_SHARE_LIMIT:.2f}",
+            share <= BATCH_SHARE_LIMIT,
+        ),
+        ("AWS calls per event", str(calls), calls == CALLS),
+    ]
+
+
+def show(result: dict[str, Any]) -> int:
+    """Print the tables; 0 when every limit is met, else 1."""
+    line = "{:<46}{:>16}{:>12}{:>12}{:>12}{:>8}{:>10}{:>8}{:>5}"
+    heads = ("measure", "unit", "bare", "tutorial", "ours", "ours/", "tutorial/", "limit", "")
+    print(line.format(*heads))
+    for row in result["rows"]:
+        print(
+            line.format(
+                *(row["measure"], row["unit"], row["bare"], row["tutorial"], row["ours"]),
+                *(row["ours_to_bare"], row["tutorial_to_bare"], row["limit"] or "-"),
+                "ok" if row["met"] else "MISS",
+            )
+        )
+    checks = _checks(result)
+    for what, figure, met in checks:
+        print(f"{what:<58}{figure}  {'ok' if met else 'MISS'}")
+    print(f"registering the dev stack: {result['registration_of_dev_seconds']:.2f} s")
+    if local := result.get("local"):
+        print(
+            f"local run: first 201 after {local['command_to_first_201']:.2f} s, "
+            f"POST p50 {local['post_p50'] * 1e3:.1f} ms, p99 {local['post_p99'] * 1e3:.1f} ms, "
+            f"{local['requests_per_second']:.0f} requests/s at 16 connections, "
+            f"CONFIRMED {local['lag_to_confirmed'] * 1e3:.1f} ms after the 201"
+        )
+    return 0 if all(row["met"] for row in result["rows"]) and all(c[2] for c in checks) else 1

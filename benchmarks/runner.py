@@ -1,0 +1,117 @@
+"""One subject in one fresh interpreter: python -S -E runner.py MODE CODE FUNCTION EVENT [COUNT].
+
+Modes: `empty` only starts; `init` imports the handler; `first` also handles one event;
+`warm` times COUNT events with the HTTP layer answered in this process; `own` with the AWS calls
+answered instead. The last two print JSON: seconds of CPU and of wall clock for each event.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+
+MODE, CODE, FUNCTION, EVENT = sys.argv[1:5]
+
+
+class Context:
+    """What Lambda passes beside the event."""
+
+    function_name = FUNCTION
+    function_version = "1"
+    memory_limit_in_mb = 1024
+    invoked_function_arn = f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION}:live"
+    aws_request_id = "6bc28136-xmpl-4365-b021-0ce6b2e64ab0"
+    log_group_name = f"/aws/lambda/{FUNCTION}"
+    log_stream_name = "2026/11/23/[1]abcdef"
+
+    @staticmethod
+    def get_remaining_time_in_millis():
+        return 30_000
+
+
+def answer_http():
+    """Answer at botocore's HTTP session, the last step before the network; returns the calls."""
+    import botocore.awsrequest
+    import botocore.httpsession
+
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    from aws_answers import answer
+
+    calls = []
+
+    class Raw:
+        def __init__(self, body):
+            self.body = body
+
+        def stream(self, *args, **kwargs):
+            yield self.body
+
+        def read(self, *args, **kwargs):
+            return self.body
+
+    def send(self, request):
+        target = request.headers["X-Amz-Target"]
+        operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
+        calls.append(operation)
+        body = answer(operation, request.body)
+        headers = {"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))}
+        return botocore.awsrequest.AWSResponse(request.url, 200, headers, Raw(body))
+
+    botocore.httpsession.URLLib3Session.send = send
+    return calls
+
+
+def answer_calls():
+    """Answer at the client's method, so that only the handler's own logic is left."""
+    import botocore.client
+
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    from aws_answers import answer
+
+    calls = []
+    parsed = {
+        name: {**json.loads(answer(name, b'{"MessageBody": ""}')), "ResponseMetadata": {}}
+        for name in ("PutItem", "GetItem", "UpdateItem", "SendMessage")
+    }
+
+    def call(self, operation, arguments):
+        calls.append(operation)
+        return parsed[operation]
+
+    botocore.client.BaseClient._make_api_call = call
+    return calls
+
+
+def main():
+    if MODE == "empty":
+        return
+    sys.path.insert(0, CODE)
+    calls = {"warm": answer_http, "own": answer_calls}.get(MODE, list)()
+    if MODE in ("warm", "own"):
+        sys.stdout, out = open(os.devnull, "w"), sys.stdout
+    handler = importlib.import_module(FUNCTION).handler
+    if MODE == "init":
+        print(len(sys.modules))
+        return
+    with open(EVENT, encoding="utf-8") as file:
+        text = file.read()
+    if MODE == "first":
+        handler(json.loads(text), Context())
+        return
+    count = int(sys.argv[5])
+    for _ in range(count // 10 + 5):
+        handler(json.loads(text), Context())
+    calls.clear()
+    cpu, wall = [], []
+    for _ in range(count):
+        event = json.loads(text)
+        cpu_start, wall_start = time.process_time(), time.perf_counter()
+        handler(event, Context())
+        wall.append(time.perf_counter() - wall_start)
+        cpu.append(time.process_time() - cpu_start)
+    counted = {name: calls.count(name) / count for name in sorted(set(calls))}
+    json.dump({"cpu": cpu, "wall": wall, "calls": counted}, out)
+
+
+main()
