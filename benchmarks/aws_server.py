@@ -15,7 +15,7 @@ from benchmarks.aws_answers import answer
 class _Answers(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802 - the base class names it
+    def do_POST(self) -> None:
         request = self.rfile.read(int(self.headers["Content-Length"]))
         body = answer(self.headers["X-Amz-Target"].rpartition(".")[2], request)
         self.send_response(200)

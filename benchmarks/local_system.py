@@ -115,7 +115,7 @@ def _requests_per_second(port: int, count: int) -> float:
 
 
 def _lag(port: int) -> float:
-    """Seconds from the 201 to the order's confirmation, by the processor's clock (this machine's)."""
+    """Seconds from the 201 to the confirmation, by the processor's clock (this machine's)."""
     client = Client(port)
     order_id = client.create()
     answered = time.time()

@@ -76,7 +76,8 @@ def process_cost(
         raise RuntimeError(f"{mode} {subject.name} {function} failed:\n{done.stderr[-3000:]}")
     if VALGRIND:
         counted = re.search(r"Collected : (\d+)", done.stderr)
-        assert counted, done.stderr
+        if not counted:
+            raise RuntimeError(f"valgrind counted nothing:\n{done.stderr[-3000:]}")
         return float(counted[1])
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
