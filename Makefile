@@ -51,7 +51,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt
 
 lock: ## pin again: constraints.txt and the functions' hash-locked requirements
 	@$(BIN)/python -m pip freeze > constraints.txt
-	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --output-file functions/requirements.txt functions/requirements.in
+	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file functions/requirements.txt functions/requirements.in
 
 clean:
 	rm -rf $(VENV) .build

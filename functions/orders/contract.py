@@ -14,17 +14,20 @@ ROUTES = {
 PENDING = "PENDING"
 CONFIRMED = "CONFIRMED"
 FAILED = "FAILED"
+DELIVERY = "a delivery of OrderCreated"
+LAST_FAILURE = "a failure on the last permitted receive"
+REDRIVE = "a redrive from the dead-letter queue"
 TRANSITIONS = {
-    (PENDING, CONFIRMED): "a delivery of OrderCreated",
-    (PENDING, FAILED): "a failure on the last permitted receive",
-    (FAILED, CONFIRMED): "a redrive from the dead-letter queue",
+    (PENDING, CONFIRMED): DELIVERY,
+    (PENDING, FAILED): LAST_FAILURE,
+    (FAILED, CONFIRMED): REDRIVE,
 }
 
 # Event sent to the queue: {"type": ORDER_CREATED, "detail": {each of ORDER_CREATED_DETAIL}}.
 ORDER_CREATED = "OrderCreated"
 ORDER_CREATED_DETAIL = ("id", "customerName", "items")
 
-# Message attributes beside the body.
+# Message attributes beside the body; CREATED_AT_ATTRIBUTE (below) is one too.
 CORRELATION_ID_ATTRIBUTE = "correlationId"
 REDRIVEN_ATTRIBUTE = "redriven"
 
@@ -40,6 +43,7 @@ QUEUE_URL_VARIABLE = "ORDER_EVENTS_QUEUE_URL"
 MAX_RECEIVE_COUNT_VARIABLE = "MAX_RECEIVE_COUNT"
 PENDING_THRESHOLD_VARIABLE = "PENDING_THRESHOLD_SECONDS"
 REPUBLISH_LIMIT_VARIABLE = "REPUBLISH_LIMIT"
+SERVICE_NAME_VARIABLE = "POWERTOOLS_SERVICE_NAME"  # every function; the metrics' dimension
 
 # Custom CloudWatch metrics, emitted in EMF under METRIC_NAMESPACE with the dimension
 # SERVICE_DIMENSION (and, for COLD_START, FUNCTION_NAME_DIMENSION, as Powertools emits it).

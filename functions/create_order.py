@@ -1,0 +1,169 @@
+"""POST /orders: check the order, store it, announce it on the queue.
+
+With an Idempotency-Key the order's id follows from the key, so that the conditional put is
+also the check for a repeated request: one put and one send, whatever happens.
+"""
+
+# isort: off
+from orders import bootstrap
+
+# isort: on
+import re
+from typing import TYPE_CHECKING, Any
+
+from orders import api, aws, contract, environment, json_text, order
+from orders.events import Events, message
+from orders.problems import Problem
+from orders.store import Item, Store
+from orders.validation import MAX_ERRORS
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+# Bytes. The longest valid order is about 90 KB, every character escaped; the rest is air.
+LONGEST_BODY = 262_144
+
+# Attempts with another random id; the second is never needed in practice.
+_RANDOM_IDS = 3
+
+_KEY = re.compile(r"[!-~]{1,255}")
+
+_store = Store(aws.client("dynamodb"), environment.text(contract.TABLE_NAME_VARIABLE))
+_events = Events(aws.client("sqs"), environment.text(contract.QUEUE_URL_VARIABLE))
+
+
+def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    """The Lambda function's entry."""
+    return api.respond(create_order, event, context, _metric)
+
+
+def create_order(request: api.Request, _context: Any) -> api.Response:
+    """201 for a new order or a repeated request; raises Problem."""
+    details = _order(request)
+    key = request.header("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise Problem(
+            "invalid-idempotency-key",
+            "Idempotency-Key must have 1 to 255 visible ASCII characters and no spaces.",
+        )
+    item = {
+        **order.to_item(details),
+        "status": {"S": contract.PENDING},
+        contract.CREATED_AT_ATTRIBUTE: {"S": order.now()},
+        "version": {"N": "1"},
+        "fingerprint": {"S": order.fingerprint(details)},
+        "correlationId": {"S": request.id},
+    }
+    item["updatedAt"] = item[contract.CREATED_AT_ATTRIBUTE]
+    if key is None:
+        stored, replayed = _store_new(item), False
+    else:
+        stored, replayed = _store_keyed(item, order.derived_id(request.caller(), key))
+    order_id = stored["id"]["S"]
+    created_at = stored[contract.CREATED_AT_ATTRIBUTE]["S"]
+    if stored["status"]["S"] == contract.PENDING:
+        _announce(order_id, details, created_at, request.id)
+    headers = {"location": f"/orders/{order_id}"}
+    if replayed:
+        headers["idempotency-replayed"] = "true"
+    return api.Response(
+        201,
+        {"id": order_id, "status": contract.PENDING, "createdAt": created_at},
+        headers,
+        {"order_id": order_id, "replayed": replayed, "items": len(details["items"])},
+    )
+
+
+def _order(request: api.Request) -> order.Order:
+    text = request.text(LONGEST_BODY)
+    media_type, _, parameters = (request.header("content-type") or "").partition(";")
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    if media_type.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
+        raise Problem(
+            "unsupported-media-type", "Send the order with Content-Type: application/json, in UTF-8."
+        )
+    try:
+        value = json_text.parse(text)
+    except json_text.Unreadable as error:
+        raise Problem("unreadable-body", f"The body is not valid JSON: {error}.") from None
+    errors = order.validate(value)
+    if errors:
+        count = f"{len(errors)} or more" if len(errors) == MAX_ERRORS else str(len(errors))
+        raise Problem(
+            "invalid-order",
+            f"Errors found: {count}; each is listed with the place it is at.",
+            errors=errors,
+            log={"errors": len(errors)},
+        )
+    return order.canonical(value)
+
+
+def _store_new(item: Item) -> Item:
+    for _ in range(_RANDOM_IDS):
+        new = _with_id(item, order.random_id())
+        stored = _put(new)
+        # A refused put may be our own earlier attempt, whose answer was lost.
+        if stored is None or _same_request(stored, item):
+            return new
+    raise Problem(
+        "internal-error",
+        "No free order id was found; please try again.",
+        log={"error": "RandomIdTaken"},
+    )
+
+
+def _store_keyed(item: Item, order_id: str) -> tuple[Item, bool]:
+    new = _with_id(item, order_id)
+    stored = _put(new)
+    if stored is None or _same_request(stored, item):
+        return new, False
+    if stored.get("fingerprint") != item["fingerprint"]:
+        raise Problem(
+            "idempotency-key-reused",
+            "An order with other content was created with this Idempotency-Key.",
+            log={"order_id": order_id},
+        )
+    return stored, True
+
+
+def _put(item: Item) -> Item | None:
+    try:
+        return _store.put_new(item)
+    except aws.FAILURES as error:
+        raise api.unavailable(
+            error,
+            "The order may not have been stored; send it again with the same Idempotency-Key,"
+            " or look it up by its orderId.",
+            item["id"]["S"],
+        ) from error
+
+
+def _announce(order_id: str, details: order.Order, created_at: str, correlation_id: str) -> None:
+    try:
+        _events.send(message(order_id, details, created_at, correlation_id))
+    except aws.FAILURES as error:
+        raise api.unavailable(
+            error,
+            "The order is stored, but not yet on its way. It will be, without your doing;"
+            " sending it again with the same Idempotency-Key is safe.",
+            order_id,
+        ) from error
+
+
+def _with_id(item: Item, order_id: str) -> Item:
+    shard = {"N": str(order.shard(order_id))}
+    return {**item, "id": {"S": order_id}, contract.PENDING_SHARD_ATTRIBUTE: shard}
+
+
+def _same_request(stored: Item, item: Item) -> bool:
+    names = ("correlationId", "fingerprint")
+    return all(stored.get(name) == item[name] for name in names)
+
+
+def _metric(status: int) -> str | None:
+    if status >= 500:
+        return contract.ORDERS_CREATE_FAILED
+    return contract.ORDERS_REJECTED if status >= 400 else None
+
+
+bootstrap.complete()

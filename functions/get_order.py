@@ -1,0 +1,48 @@
+"""GET /orders/{id}: one order as it stands."""
+
+# isort: off
+from orders import bootstrap
+
+# isort: on
+import re
+from typing import TYPE_CHECKING, Any
+
+from orders import api, aws, contract, environment, order
+from orders.problems import Problem
+from orders.store import Store
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+_store = Store(aws.client("dynamodb"), environment.text(contract.TABLE_NAME_VARIABLE))
+
+
+def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    """The Lambda function's entry."""
+    return api.respond(get_order, event, context)
+
+
+def get_order(request: api.Request, _context: Any) -> api.Response:
+    """200 with the order; raises Problem."""
+    order_id = request.path_parameter("id").lower()
+    if not _UUID.fullmatch(order_id):
+        raise Problem("invalid-order-id", "An order id looks like POST /orders answers it: a UUID.")
+    item = _store.get(order_id)
+    if item is None:
+        raise Problem(
+            "order-not-found", f"There is no order {order_id}.", log={"order_id": order_id}
+        )
+    body = {
+        "id": order_id,
+        **order.from_item(item),
+        "status": item["status"]["S"],
+        "createdAt": item[contract.CREATED_AT_ATTRIBUTE]["S"],
+    }
+    if "updatedAt" in item:
+        body["updatedAt"] = item["updatedAt"]["S"]
+    return api.Response(200, body, {}, {"order_id": order_id})
+
+
+bootstrap.complete()

@@ -1,0 +1,139 @@
+"""Requests and answers of an API Gateway HTTP API (payload format 2.0).
+
+`respond` is the frame of every API function: it turns problems, AWS failures and surprises
+into answers, and writes the invocation's log line and metrics.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from . import aws, telemetry
+from .problems import RETRY_AFTER, Problem
+
+Event = dict[str, Any]
+Answer = dict[str, Any]
+
+
+class Response(NamedTuple):
+    """An operation's success: what the caller gets, and fields for the log line."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str]
+    log: dict[str, Any]
+
+
+class Request:
+    """One request as API Gateway hands it over."""
+
+    def __init__(self, event: Event, context: Any) -> None:
+        self._event = event
+        self._context: dict[str, Any] = event.get("requestContext") or {}
+        self.id = str(self._context.get("requestId") or context.aws_request_id)
+        self._headers = {
+            str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()
+        }
+
+    def header(self, name: str) -> str | None:
+        """A header by its name in lower case; several of one name are joined by commas."""
+        return self._headers.get(name)
+
+    def path_parameter(self, name: str) -> str:
+        """A parameter of the route; empty when the route has none of this name."""
+        return str((self._event.get("pathParameters") or {}).get(name) or "")
+
+    def caller(self) -> str:
+        """Who calls, by the route's JWT authorizer; empty while the API has none."""
+        authorizer = self._context.get("authorizer") or {}
+        claims = (authorizer.get("jwt") or {}).get("claims") or {}
+        return f"{claims['iss']} {claims['sub']}" if "iss" in claims and "sub" in claims else ""
+
+    def text(self, longest: int) -> str:
+        """The body as text; raises Problem when there is none, it is longer than `longest`
+        bytes, or it is no UTF-8."""
+        body = self._event.get("body")
+        if not isinstance(body, str) or not body:
+            raise Problem("unreadable-body", "The request has no body; send an order as JSON.")
+        too_large = Problem("body-too-large", f"The body may have at most {longest} bytes.")
+        try:
+            # Each of its characters is a byte or more; base64 makes 4 characters of 3 bytes.
+            if not self._event.get("isBase64Encoded"):
+                if len(body) > longest or len(body.encode()) > longest:
+                    raise too_large
+                return body
+            if len(body) > longest * 4 // 3 + 4:
+                raise too_large
+            return base64.b64decode(body, validate=True).decode()
+        except binascii.Error:
+            raise Problem("unreadable-body", "The body is not the base64 it claims to be.") from None
+        except UnicodeError:
+            raise Problem("unreadable-body", "The body is not text in UTF-8.") from None
+
+
+def respond(
+    operation: Callable[[Request, Any], Response],
+    event: Event,
+    context: Any,
+    outcome: Callable[[int], str | None] = lambda status: None,
+) -> Answer:
+    """API Gateway's answer for one invocation.
+
+    `outcome` names the metric to count for a response's status, if any.
+    """
+    request = Request(event, context)
+    log: dict[str, Any]
+    try:
+        response = operation(request, context)
+        status, log = response.status, response.log
+        answer = _answer(status, response.body, "application/json", response.headers)
+    except Problem as problem:
+        status, log, answer = problem.status, problem.log, _render(problem, request)
+    except aws.FAILURES as error:
+        problem = unavailable(error)
+        status, log, answer = problem.status, problem.log, _render(problem, request)
+    except Exception as error:
+        problem = Problem("internal-error", _INTERNAL, log=telemetry.surprise(error))
+        status, log, answer = problem.status, problem.log, _render(problem, request)
+    write = telemetry.logger.error if status >= 500 else telemetry.logger.info
+    write(
+        operation.__name__,
+        status=status,
+        correlation_id=request.id,
+        function_request_id=context.aws_request_id,
+        **log,
+    )
+    metric = outcome(status)
+    if metric:
+        telemetry.count(metric)
+    telemetry.flush(context)
+    return answer
+
+
+def unavailable(error: BaseException, detail: str = "", order_id: str | None = None) -> Problem:
+    """The problem that an AWS failure is to the caller: 503 when trying again may help."""
+    temporary, fields = aws.failure(error)
+    if temporary:
+        detail = detail or "An AWS service did not answer in time; please try again."
+        return Problem("unavailable", detail, order_id=order_id, log=fields)
+    return Problem("internal-error", detail or _INTERNAL, order_id=order_id, log=fields)
+
+
+_INTERNAL = "Something went wrong on our side; name the requestId when you report it."
+
+
+def _render(problem: Problem, request: Request) -> Answer:
+    problem.log.setdefault("problem", problem.kind)
+    headers = {"retry-after": str(RETRY_AFTER)} if problem.status == 503 else {}
+    document = problem.document(request.id)
+    return _answer(problem.status, document, "application/problem+json", headers)
+
+
+def _answer(status: int, body: dict[str, Any], kind: str, headers: dict[str, str]) -> Answer:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": kind, "cache-control": "no-store", **headers},
+        "body": json.dumps(body, separators=(",", ":")),
+    }

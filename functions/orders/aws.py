@@ -1,0 +1,120 @@
+"""AWS clients as the functions need them, and what an AWS failure means for an answer."""
+
+import re
+from typing import Any, NamedTuple
+
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004
+    HTTPClientError,
+)
+from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
+from botocore.session import Session  # type: ignore[import-untyped]
+
+Client = Any  # botocore makes the client's class from its data at run time
+
+# Seconds. DynamoDB and SQS answer within milliseconds in their own region; what does not
+# answer by then is worth another attempt.
+CONNECT_TIMEOUT = 1.0
+READ_TIMEOUT = 2.0
+
+# Attempts of one call. One put and one send end within the function's 30 s at their longest:
+# a caller gets an answer, not a time-out.
+ATTEMPTS = {"dynamodb": 3, "sqs": 2}
+
+# What botocore raises for a call: an error answer, no answer, an unreadable answer.
+FAILURES = (ClientError, BotoCoreError, ResponseParserError)
+
+_THROTTLING = {
+    "LimitExceededException",
+    "OverLimit",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_DENIAL = re.compile(r"User: (?P<principal>\S+) is not authorized to perform: (?P<action>\S+)"
+                     r"(?: on resource: (?P<resource>\S+))?")
+
+_session = Session()
+
+
+def client(service: str) -> Client:
+    """A client with keep-alive, bounded adaptive retries and time-outs, for use in one process.
+
+    Parameters are not checked again by botocore: what we send is made of checked input by our
+    own code, and the service checks it anyway. The fixed user agent spares its making for
+    every call.
+    """
+    return _session.create_client(
+        service,
+        config=Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS[service]},
+            tcp_keepalive=True,
+            parameter_validation=False,
+            user_agent="serverless-orders",
+        ),
+    )
+
+
+def longest_call(service: str) -> float:
+    """Seconds that one call can take at worst.
+
+    Every attempt may wait for a token (2 s: adaptive mode never goes below one in 2 s) and run
+    into both time-outs; between attempts lie up to 1 s, 2 s, 4 s ... of backoff.
+    """
+    attempts = ATTEMPTS[service]
+    return attempts * (2.0 + CONNECT_TIMEOUT + READ_TIMEOUT) + 2 ** (attempts - 1) - 1
+
+
+class Failure(NamedTuple):
+    """An AWS failure: whether trying again may help, and fields that are safe to log."""
+
+    temporary: bool
+    fields: dict[str, Any]
+
+
+def failure(error: BaseException) -> Failure:
+    """What one of FAILURES means.
+
+    Messages of AWS errors may repeat the request's content, so they are left out; the one
+    that denies access names only the principal, the action and the resource.
+    """
+    name = type(error).__name__
+    if not isinstance(error, ClientError):
+        temporary = isinstance(error, ConnectionError | HTTPClientError | ResponseParserError)
+        return Failure(temporary, {"error": name})
+    answer = error.response.get("Error", {})
+    metadata = error.response.get("ResponseMetadata", {})
+    code, status = str(answer.get("Code", "")), metadata.get("HTTPStatusCode", 0)
+    fields = {
+        "error": code or name,
+        "aws_operation": error.operation_name,
+        "aws_status": status,
+        "aws_request_id": metadata.get("RequestId"),
+    }
+    if code in _DENIED:
+        message = str(answer.get("Message", ""))
+        match = _DENIAL.search(message)
+        fields["denied"] = match.groupdict() if match else message
+    return Failure(status >= 500 or code.rpartition(".")[2] in _THROTTLING, fields)
+
+
+def condition_failed(error: BaseException) -> dict[str, Any] | None:
+    """The stored item ({}: there is none) when a conditional write was refused, else None."""
+    if not isinstance(error, ClientError):
+        return None
+    if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
+        return None
+    item: dict[str, Any] = error.response.get("Item") or {}
+    return item

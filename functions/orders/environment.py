@@ -1,0 +1,25 @@
+"""Environment variables that the infrastructure sets on a function."""
+
+import os
+
+
+class SettingError(RuntimeError):
+    """A variable is missing or unusable; the message names it and what was expected."""
+
+
+def text(name: str) -> str:
+    """The variable's value, which has to be set and not empty."""
+    value = os.environ.get(name)
+    if not value:
+        raise SettingError(f"environment variable {name} is not set on this function")
+    return value
+
+
+def positive_integer(name: str) -> int:
+    """The variable's value as an integer of at least 1."""
+    value = text(name)
+    if not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise SettingError(
+            f"environment variable {name} must be a whole number of at least 1, not {value!r}"
+        )
+    return int(value)

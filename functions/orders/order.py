@@ -1,0 +1,125 @@
+"""An order: its canonical form, its id, its fingerprint, its event, its status machine."""
+
+import hashlib
+import json
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from . import contract, json_text, schema, validation
+
+Order = dict[str, Any]  # canonical: {"customerName": str, "items": [{"sku", "qty", "price"}]}
+
+# Ours alone, so that an id made from somebody's key never equals a UUIDv5 made elsewhere.
+_ID_NAMESPACE = uuid.UUID("6b2f7f0c-3c1e-4f6e-9d0b-5f1a2f0f7c51")
+
+validate = validation.compile_schema(schema.ORDER_REQUEST)
+
+
+def canonical(valid: dict[str, Any]) -> Order:
+    """The order of a validated request: name trimmed, numbers as int or float."""
+    return {
+        "customerName": valid["customerName"].strip(schema.WHITESPACE),
+        "items": [
+            {
+                "sku": item["sku"],
+                "qty": int(item["qty"]),
+                "price": json_text.number(item["price"]),
+            }
+            for item in valid["items"]
+        ],
+    }
+
+
+def fingerprint(order: Order) -> str:
+    """SHA-256 (hexadecimal) of the canonical order: equal for requests that mean the same."""
+    text = json.dumps(order, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def random_id() -> str:
+    """A new order id (UUIDv4)."""
+    return str(uuid.uuid4())
+
+
+def derived_id(caller: str, key: str) -> str:
+    """The order id (UUIDv5) of an idempotency key, apart for every caller.
+
+    `caller` and `key` contain no line feed, so two pairs never make the same name.
+    """
+    return str(uuid.uuid5(_ID_NAMESPACE, f"{caller}\n{key}"))
+
+
+def shard(order_id: str) -> int:
+    """The partition of the index over pending orders that an order belongs to."""
+    return int(order_id[-8:], 16) % contract.PENDING_SHARDS
+
+
+def now() -> str:
+    """The present as ISO-8601 in UTC with milliseconds: 2026-01-31T12:00:00.000Z."""
+    return timestamp(datetime.now(UTC))
+
+
+def timestamp(moment: datetime) -> str:
+    """ISO-8601 with milliseconds of an aware UTC datetime; sorts as text like as time."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(text: str) -> float | None:
+    """Milliseconds since the epoch of an ISO-8601 timestamp; None when it is none."""
+    try:
+        return datetime.fromisoformat(text).timestamp() * 1000
+    except ValueError:
+        return None
+
+
+def event_body(order_id: str, order: Order) -> str:
+    """The OrderCreated event as JSON text: ASCII only, so SQS takes every character."""
+    detail = {"id": order_id, **{name: order[name] for name in ("customerName", "items")}}
+    return json.dumps(
+        {"type": contract.ORDER_CREATED, "detail": detail}, separators=(",", ":")
+    )
+
+
+def sources(target: str, *causes: str) -> list[str]:
+    """The statuses from which one of the causes leads to the target status."""
+    return [
+        source
+        for (source, reached), cause in contract.TRANSITIONS.items()
+        if reached == target and cause in causes
+    ]
+
+
+def to_item(order: Order) -> dict[str, Any]:
+    """The order's attributes in DynamoDB's wire form."""
+    return {
+        "customerName": {"S": order["customerName"]},
+        "items": {
+            "L": [
+                {
+                    "M": {
+                        "sku": {"S": item["sku"]},
+                        "qty": {"N": str(item["qty"])},
+                        "price": {"N": str(item["price"])},
+                    }
+                }
+                for item in order["items"]
+            ]
+        },
+    }
+
+
+def from_item(item: dict[str, Any]) -> Order:
+    """The canonical order of an item in DynamoDB's wire form."""
+    return {
+        "customerName": item["customerName"]["S"],
+        "items": [
+            {
+                "sku": member["sku"]["S"],
+                "qty": json_text.number(Decimal(member["qty"]["N"])),
+                "price": json_text.number(Decimal(member["price"]["N"])),
+            }
+            for member in (element["M"] for element in item["items"]["L"])
+        ],
+    }

@@ -1,0 +1,121 @@
+"""The table of orders: each method is one AWS call (the query: one a page).
+
+Raises what botocore raises (`aws.FAILURES`), except where a condition's refusal is an answer.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from . import aws, contract, order, tracing
+
+Item = dict[str, Any]  # in DynamoDB's wire form
+
+
+class Transition(NamedTuple):
+    """Whether a status was changed, and the status afterwards (None: there is no such order)."""
+
+    applied: bool
+    status: str | None
+
+
+class Store:
+    """Orders in one DynamoDB table."""
+
+    def __init__(self, client: aws.Client, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def put_new(self, item: Item) -> Item | None:
+        """Store an order unless its id exists; then the stored item comes back instead."""
+        try:
+            with self._traced("PutItem"):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression="attribute_not_exists(id)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except aws.FAILURES as error:
+            stored = aws.condition_failed(error)
+            if stored is None:
+                raise
+            return stored
+        return None
+
+    def get(self, order_id: str) -> Item | None:
+        """The order's item, read consistently: what a 201 has named is found."""
+        with self._traced("GetItem"):
+            answer = self._client.get_item(
+                TableName=self._table, Key={"id": {"S": order_id}}, ConsistentRead=True
+            )
+        item: Item | None = answer.get("Item")
+        return item
+
+    def change_status(self, order_id: str, target: str, sources: list[str]) -> Transition:
+        """Move an order to a status if it is in one of the sources; else nothing changes.
+
+        A change takes the order out of the index over pending orders.
+        """
+        now = order.now()
+        allowed = {f":source{index}": {"S": source} for index, source in enumerate(sources)}
+        try:
+            with self._traced("UpdateItem"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"id": {"S": order_id}},
+                    ConditionExpression=f"#status IN ({', '.join(allowed)})",
+                    UpdateExpression=(
+                        "SET #status = :target, updatedAt = :now,"
+                        " #version = if_not_exists(#version, :zero) + :one"
+                        f" REMOVE {contract.PENDING_SHARD_ATTRIBUTE}"
+                    ),
+                    ExpressionAttributeNames={"#status": "status", "#version": "version"},
+                    ExpressionAttributeValues={
+                        ":target": {"S": target},
+                        ":now": {"S": now},
+                        ":zero": {"N": "0"},
+                        ":one": {"N": "1"},
+                        **allowed,
+                    },
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except aws.FAILURES as error:
+            stored = aws.condition_failed(error)
+            if stored is None:
+                raise
+            status = stored.get("status", {}).get("S")
+            # An attempt whose answer was lost has changed the item; the retry then meets its
+            # own work.
+            own = status == target and stored.get("updatedAt", {}).get("S") == now
+            return Transition(own, status)
+        return Transition(True, target)
+
+    def pending(self, shard: int, first: str, last: str, limit: int) -> Iterator[Item]:
+        """Orders of one shard still PENDING, created from `first` to `last` (timestamps), oldest
+        first, at most `limit`."""
+        start: Item | None = None
+        while limit > 0:
+            with self._traced("Query"):
+                page = self._client.query(
+                    TableName=self._table,
+                    IndexName=contract.PENDING_INDEX,
+                    KeyConditionExpression=(
+                        f"{contract.PENDING_SHARD_ATTRIBUTE} = :shard"
+                        f" AND {contract.CREATED_AT_ATTRIBUTE} BETWEEN :first AND :last"
+                    ),
+                    ExpressionAttributeValues={
+                        ":shard": {"N": str(shard)},
+                        ":first": {"S": first},
+                        ":last": {"S": last},
+                    },
+                    Limit=limit,
+                    **({"ExclusiveStartKey": start} if start else {}),
+                )
+            yield from page["Items"]
+            limit -= len(page["Items"])
+            start = page.get("LastEvaluatedKey")
+            if not start:
+                return
+
+    def _traced(self, operation: str) -> tracing.Subsegment:
+        return tracing.Subsegment("DynamoDB", operation, table_name=self._table)

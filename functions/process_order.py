@@ -1,0 +1,220 @@
+"""The queue's consumer: OrderCreated events move orders from PENDING to CONFIRMED.
+
+Every message is answered for itself: what failed is reported, and SQS delivers it again
+until the queue's maximum, then moves it to the dead-letter queue. A message stands alone
+whatever happens to its neighbours.
+"""
+
+# isort: off
+from orders import bootstrap
+
+# isort: on
+import json
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orders import aws, contract, environment, order, telemetry
+from orders.deadline import Deadline
+from orders.store import Store, Transition
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+Record = dict[str, Any]
+
+# Updates of one batch under way at once: they wait for DynamoDB together.
+PARALLEL_UPDATES = 5
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CORRELATION_ID = re.compile(r"[!-~]{1,128}")
+
+_store = Store(aws.client("dynamodb"), environment.text(contract.TABLE_NAME_VARIABLE))
+_last_receive = environment.positive_integer(contract.MAX_RECEIVE_COUNT_VARIABLE)
+_threads = ThreadPoolExecutor(PARALLEL_UPDATES)
+
+
+class Outcome(NamedTuple):
+    """What became of one message: `done` (False: SQS has to deliver it again), metrics to
+    count, the word for the log line and its fields."""
+
+    done: bool
+    what: str
+    log: dict[str, Any]
+    metrics: dict[str, float]
+
+
+class Rejected(Exception):
+    """A message that no delivery can make good; the text says why and holds none of it."""
+
+
+def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    """The Lambda function's entry: the messages to deliver again, by id."""
+    records = event["Records"]
+    deadline = Deadline(context)
+
+    def outcome(record: Any) -> Outcome:
+        return _outcome(record, deadline)
+
+    # A single message needs no thread.
+    every = map if len(records) == 1 else _threads.map
+    failures = []
+    unnamed = 0
+    for record, result in zip(records, every(outcome, records), strict=True):
+        write = telemetry.logger.info if result.done else telemetry.logger.warning
+        write(
+            result.what,
+            correlation_id=_correlation_id(record),
+            message_id=_field(record, "messageId"),
+            function_request_id=context.aws_request_id,
+            **result.log,
+        )
+        for name, value in result.metrics.items():
+            telemetry.count(name, value)
+        if not result.done:
+            identifier = _field(record, "messageId")
+            if identifier:
+                failures.append({"itemIdentifier": identifier})
+            else:
+                unnamed += 1
+    telemetry.flush(context)
+    if unnamed:
+        # Nothing to report it by: failing the batch has SQS deliver all of it again, which
+        # is harmless for the messages that are done.
+        raise RuntimeError(f"{unnamed} of {len(records)} records have no messageId")
+    return {"batchItemFailures": failures}
+
+
+def _outcome(record: Any, deadline: Deadline) -> Outcome:
+    metrics: dict[str, float] = {}
+    log: dict[str, Any] = {}
+    try:
+        metrics |= _lag(record)
+        if deadline.passed():
+            return Outcome(False, "not begun: the invocation's time is up", log, metrics)
+        order_id = _order_id(record)
+        log["order_id"] = order_id
+        return _process(record, order_id, deadline, log, metrics)
+    except Rejected as error:
+        metrics[contract.MESSAGES_REJECTED] = 1
+        return Outcome(False, "message rejected", {**log, "reason": str(error)}, metrics)
+    except Exception as error:
+        return Outcome(False, "message failed", {**log, **telemetry.surprise(error)}, metrics)
+
+
+def _process(
+    record: Record,
+    order_id: str,
+    deadline: Deadline,
+    log: dict[str, Any],
+    metrics: dict[str, float],
+) -> Outcome:
+    try:
+        result = _confirm(record, order_id)
+    except Exception as error:
+        known = isinstance(error, aws.FAILURES)
+        log |= aws.failure(error).fields if known else telemetry.surprise(error)
+        if _receive_count(record) < _last_receive:
+            return Outcome(False, "order not processed, to be tried again", log, metrics)
+        return _give_up(order_id, deadline, log, metrics)
+    if result.status is None:
+        raise Rejected("there is no such order")
+    log["status"] = result.status
+    if not result.applied:
+        # Confirmed by another delivery; or failed, and only a redrive may change that.
+        return Outcome(True, "duplicate ignored", log, metrics)
+    metrics[contract.ORDERS_CONFIRMED] = 1
+    created = order.milliseconds(_attribute(record, contract.CREATED_AT_ATTRIBUTE))
+    if created is not None:
+        metrics[contract.ORDER_PROCESSING_TIME] = max(0.0, time.time() * 1000 - created)
+    return Outcome(True, "order confirmed", log, metrics)
+
+
+def _confirm(record: Record, order_id: str) -> Transition:
+    causes = [contract.DELIVERY]
+    if _redriven(record):
+        causes.append(contract.REDRIVE)
+    sources = order.sources(contract.CONFIRMED, *causes)
+    return _store.change_status(order_id, contract.CONFIRMED, sources)
+
+
+def _give_up(
+    order_id: str, deadline: Deadline, log: dict[str, Any], metrics: dict[str, float]
+) -> Outcome:
+    """After the last permitted receive the message goes to the dead-letter queue.
+
+    When even FAILED cannot be written, the order stays PENDING beside its message there: the
+    repair sends a new event, and a redrive of the old one changes nothing.
+    """
+    if deadline.passed():
+        return Outcome(False, "order not processed, not marked: time is up", log, metrics)
+    sources = order.sources(contract.FAILED, contract.LAST_FAILURE)
+    try:
+        result = _store.change_status(order_id, contract.FAILED, sources)
+    except aws.FAILURES as error:
+        log["marking"] = aws.failure(error).fields
+        return Outcome(False, "order not processed, not marked", log, metrics)
+    log["status"] = result.status
+    if result.status == contract.CONFIRMED:
+        # The update had come through after all, only its answer was lost.
+        return Outcome(True, "order confirmed", log, metrics)
+    if result.applied:
+        metrics[contract.ORDERS_FAILED] = 1
+    return Outcome(False, "order failed", log, metrics)
+
+
+def _order_id(record: Record) -> str:
+    try:
+        body = json.loads(record["body"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise Rejected("the body is not readable JSON") from None
+    if not isinstance(body, dict) or body.get("type") != contract.ORDER_CREATED:
+        raise Rejected(f"the body is no {contract.ORDER_CREATED} event")
+    detail = body.get("detail")
+    if not isinstance(detail, dict) or not detail.keys() >= set(contract.ORDER_CREATED_DETAIL):
+        raise Rejected("the event's detail is incomplete")
+    order_id = detail["id"]
+    if not isinstance(order_id, str) or not _UUID.fullmatch(order_id):
+        raise Rejected("the event's order id is not a UUID")
+    return order_id
+
+
+def _redriven(record: Record) -> bool:
+    """Whether the message comes back from the dead-letter queue: SQS says so of messages that
+    it moved itself, our own redrive marks them."""
+    return "DeadLetterQueueSourceArn" in (record.get("attributes") or {}) or bool(
+        _attribute(record, contract.REDRIVEN_ATTRIBUTE)
+    )
+
+
+def _receive_count(record: Record) -> int:
+    count = str((record.get("attributes") or {}).get("ApproximateReceiveCount", ""))
+    return int(count) if count.isdecimal() else 1
+
+
+def _lag(record: Record) -> dict[str, float]:
+    sent = str((record.get("attributes") or {}).get("SentTimestamp", ""))
+    if not sent.isdecimal():
+        return {}
+    return {contract.QUEUE_LAG: max(0.0, time.time() * 1000 - int(sent))}
+
+
+def _correlation_id(record: Any) -> str | None:
+    value = _attribute(record, contract.CORRELATION_ID_ATTRIBUTE)
+    return value if _CORRELATION_ID.fullmatch(value) else None
+
+
+def _attribute(record: Any, name: str) -> str:
+    """A message attribute's text; empty when it is absent or of another kind."""
+    attributes = _field(record, "messageAttributes")
+    attribute = attributes.get(name) if isinstance(attributes, dict) else None
+    value = attribute.get("stringValue") if isinstance(attribute, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _field(record: Any, name: str) -> Any:
+    return record.get(name) if isinstance(record, dict) else None
+
+
+bootstrap.complete()
