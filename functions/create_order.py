@@ -11,7 +11,7 @@ from orders import bootstrap
 import re
 from typing import TYPE_CHECKING, Any
 
-from orders import api, aws, contract, environment, json_text, order
+from orders import api, aws, contract, environment, json_text, order, schema
 from orders.events import Events, message
 from orders.problems import Problem
 from orders.store import Item, Store
@@ -26,7 +26,7 @@ LONGEST_BODY = 262_144
 # Attempts with another random id; the second is never needed in practice.
 _RANDOM_IDS = 3
 
-_KEY = re.compile(r"[!-~]{1,255}")
+_KEY = re.compile(schema.IDEMPOTENCY_KEY["pattern"])
 
 _store = Store(aws.client("dynamodb"), environment.text(contract.TABLE_NAME_VARIABLE))
 _events = Events(aws.client("sqs"), environment.text(contract.QUEUE_URL_VARIABLE))

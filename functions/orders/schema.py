@@ -68,6 +68,12 @@ ORDER_REQUEST: Schema = {
 }
 
 ORDER_ID: Schema = {"type": "string", "format": "uuid"}
+IDEMPOTENCY_KEY: Schema = {
+    "type": "string",
+    "description": "1 to 255 visible ASCII characters.",
+    "pattern": "^[!-~]{1,255}$",
+    "examples": ["8e03978e-40d5-43e8-bc93-6894a57f9324"],
+}
 TIMESTAMP: Schema = {
     "type": "string",
     "format": "date-time",
@@ -88,7 +94,7 @@ ORDER: Schema = {
     "required": ["id", "customerName", "items", "status", "createdAt"],
     "properties": {
         "id": ORDER_ID,
-        "customerName": {"type": "string"},
+        "customerName": {"type": "string", "examples": CUSTOMER_NAME["examples"]},
         "items": ITEMS,
         "status": {"enum": [PENDING, CONFIRMED, FAILED]},
         "createdAt": TIMESTAMP,

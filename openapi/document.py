@@ -1,0 +1,256 @@
+"""Builds the OpenAPI 3.1 document of the API.
+
+Paths come from contract.ROUTES, bodies from orders/schema.py, errors from orders/problems.py;
+examples are made of the schemas' own, and the example of a validation error by validating.
+"""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from functions.orders import contract, order, problems, schema
+
+Json = dict[str, Any]
+
+API_VERSION = "1.0.0"
+REQUEST_ID = "f3a1c2d4-5b6e-4789-8abc-0d1e2f3a4b5c"
+_SAMPLE_ID = "0b9c1a3e-6f2d-4c57-9a41-7d5be2c8f016"
+
+# What each operation can answer besides its success.
+PROBLEMS = {
+    "create_order": (
+        "unreadable-body",
+        "invalid-order",
+        "invalid-idempotency-key",
+        "body-too-large",
+        "unsupported-media-type",
+        "idempotency-key-reused",
+        "internal-error",
+        "unavailable",
+    ),
+    "get_order": ("invalid-order-id", "order-not-found", "internal-error", "unavailable"),
+}
+
+# Answers of API Gateway itself, where no function is reached: status -> its message.
+GATEWAY = {
+    413: "Request Entity Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+_GATEWAY_OF = {"create_order": (413, 429, 500, 503), "get_order": (429, 500, 503)}
+
+
+def render() -> str:
+    """The document as the text of openapi.json."""
+    return json.dumps(document(), indent=2) + "\n"
+
+
+def document() -> Json:
+    """The document as JSON values."""
+    paths: dict[str, Json] = {}
+    for name, (method, path) in contract.ROUTES.items():
+        paths.setdefault(path, {})[method.lower()] = _OPERATIONS[name](name)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Orders",
+            "version": API_VERSION,
+            "description": (
+                "Places orders and shows them. An accepted order is processed in the background: "
+                f"{contract.PENDING} becomes {contract.CONFIRMED}, or {contract.FAILED} when that "
+                "is not possible."
+            ),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [
+            {"url": "http://127.0.0.1:4566", "description": "make run"},
+            {
+                "url": "https://{apiId}.execute-api.{region}.amazonaws.com",
+                "description": "A deployed stack: its output apiUrl",
+                "variables": {
+                    "apiId": {"default": "api-id"},
+                    "region": {"default": "us-east-1"},
+                },
+            },
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": {
+                "OrderRequest": _public(schema.ORDER_REQUEST),
+                "OrderAccepted": _public(schema.ORDER_CREATED_RESPONSE),
+                "Order": _public(schema.ORDER),
+                "Problem": _public(schema.PROBLEM),
+                "GatewayError": {
+                    "type": "object",
+                    "required": ["message"],
+                    "properties": {"message": {"type": "string"}},
+                },
+            }
+        },
+    }
+
+
+def _create_order(name: str) -> Json:
+    return {
+        "operationId": name,
+        "summary": "Place an order",
+        "description": (
+            "With an Idempotency-Key a repeated request creates nothing twice: it is answered as "
+            "the first one was. Without one, every request is an order of its own."
+        ),
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "Chosen by the caller for one order; the same for every retry.",
+                "schema": _public(schema.IDEMPOTENCY_KEY),
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": _ref("OrderRequest"),
+                    "example": _example(schema.ORDER_REQUEST),
+                }
+            },
+        },
+        "responses": {
+            "201": {
+                "description": "The order is stored and on its way.",
+                "headers": {
+                    "Location": {
+                        "description": "Path of the order.",
+                        "required": True,
+                        "schema": {"type": "string", "format": "uri-reference"},
+                        "example": contract.ROUTES["get_order"][1].format(id=_SAMPLE_ID),
+                    },
+                    "Idempotency-Replayed": {
+                        "description": "Present when the order existed: the request was a repeat.",
+                        "schema": {"type": "string", "enum": ["true"]},
+                    },
+                },
+                "content": {
+                    "application/json": {
+                        "schema": _ref("OrderAccepted"),
+                        "example": _example(schema.ORDER_CREATED_RESPONSE),
+                    }
+                },
+            },
+            **_errors(name),
+        },
+    }
+
+
+def _get_order(name: str) -> Json:
+    return {
+        "operationId": name,
+        "summary": "Show an order",
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "As the order's creation answered it.",
+                "schema": _public(schema.ORDER_ID),
+                "example": _SAMPLE_ID,
+            }
+        ],
+        "responses": {
+            "200": {
+                "description": "The order as it stands.",
+                "content": {
+                    "application/json": {
+                        "schema": _ref("Order"),
+                        "example": _example(schema.ORDER),
+                    }
+                },
+            },
+            **_errors(name),
+        },
+    }
+
+
+_OPERATIONS = {"create_order": _create_order, "get_order": _get_order}
+
+
+def _errors(name: str) -> Json:
+    """The error responses of an operation: problems by status, and API Gateway's own."""
+    by_status: dict[int, list[str]] = {status: [] for status in _GATEWAY_OF[name]}
+    for kind in PROBLEMS[name]:
+        by_status.setdefault(problems.KINDS[kind][0], []).append(kind)
+    return {str(status): _error(status, by_status[status]) for status in sorted(by_status)}
+
+
+def _error(status: int, kinds: list[str]) -> Json:
+    titles = [problems.KINDS[kind][1] for kind in kinds]
+    content: Json = {}
+    if kinds:
+        content["application/problem+json"] = {
+            "schema": _ref("Problem"),
+            "examples": {
+                kind: {"summary": problems.KINDS[kind][1], "value": _problem(kind)}
+                for kind in kinds
+            },
+        }
+    if status in GATEWAY:
+        titles.append(f"API Gateway: {GATEWAY[status]}")
+        content["application/json"] = {
+            "schema": _ref("GatewayError"),
+            "example": {"message": GATEWAY[status]},
+        }
+    response: Json = {"description": "; ".join(titles) + ".", "content": content}
+    if "unavailable" in kinds:
+        response["headers"] = {
+            "Retry-After": {
+                "description": "Seconds after which to try again; absent when API Gateway answers.",
+                "schema": {"type": "integer", "minimum": 0},
+                "example": problems.RETRY_AFTER,
+            }
+        }
+    return response
+
+
+def _problem(kind: str) -> Json:
+    """A problem document of this kind, made by the code that makes the real ones."""
+    errors = None
+    if kind == "invalid-order":
+        wrong = _example(schema.ORDER_REQUEST)
+        wrong["items"][0]["qty"] = Decimal(0)
+        wrong["items"][0]["price"] = Decimal(str(wrong["items"][0]["price"]))
+        errors = order.validate(wrong)
+    stored = _SAMPLE_ID if kind == "unavailable" else None
+    detail = problems.KINDS[kind][1] + "."
+    return problems.Problem(kind, detail, errors=errors, order_id=stored).document(REQUEST_ID)
+
+
+def _example(node: Json) -> Any:
+    """An example of a schema, from the examples in it."""
+    if "examples" in node:
+        return node["examples"][0]
+    if "const" in node:
+        return node["const"]
+    if "enum" in node:
+        return node["enum"][0]
+    if node.get("format") == "uuid":
+        return _SAMPLE_ID
+    if node["type"] == "object":
+        return {name: _example(member) for name, member in node["properties"].items()}
+    if node["type"] == "array":
+        return [_example(node["items"])]
+    raise ValueError(f"schema without an example: {node}")
+
+
+def _public(node: Any) -> Any:
+    """A schema without the keywords that are ours alone."""
+    if isinstance(node, dict):
+        return {name: _public(value) for name, value in node.items() if name != "errorMessage"}
+    if isinstance(node, list):
+        return [_public(value) for value in node]
+    return node
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}

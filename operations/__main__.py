@@ -1,0 +1,176 @@
+"""python -m operations dlq list|show|redrive: the dead-letter queue of a stack, for people."""
+
+import argparse
+import json
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+)
+
+from functions.orders import contract
+from operations import stacks
+from operations.dead_letters import DeadLetter, DeadLetterError, DeadLetterQueue
+
+MASK = "***"
+_PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,63}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it was done, 1 when not, 2 for a command that cannot be."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(_queue(parser, options), options))
+    except (stacks.StackError, DeadLetterError) as error:
+        return _fail(str(error))
+    except NoCredentialsError:
+        return _fail("no AWS credentials: set AWS_PROFILE or sign in (`aws sso login`)")
+    except (ClientError, BotoCoreError) as error:
+        return _fail(f"AWS refused: {error}")
+    except KeyboardInterrupt:
+        return _fail("interrupted; what was not moved is still in the dead-letter queue")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
+    dlq = parser.add_subparsers(required=True, metavar="dlq").add_parser(
+        "dlq", help="the dead-letter queue"
+    )
+    commands = dlq.add_subparsers(required=True, metavar="list|show|redrive")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--stack", help="name of the stack; `local` is the one make run serves")
+    where.add_argument("--dlq-url", help="without --stack: the dead-letter queue's URL")
+    where.add_argument("--queue-url", help="without --stack: the order queue's URL")
+    where.add_argument("--table", help="without --stack: the name of the table of orders")
+
+    listing = commands.add_parser("list", parents=[where], help="what lies there, and why")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    listing.set_defaults(run=_list)
+
+    show = commands.add_parser("show", parents=[where], help="one message")
+    show.add_argument("message", help="message id, from list")
+    show.add_argument(
+        "--reveal", action="store_true", help="with the customer's data, which is masked otherwise"
+    )
+    show.set_defaults(run=_show)
+
+    redrive = commands.add_parser("redrive", parents=[where], help="send back to the order queue")
+    which = redrive.add_mutually_exclusive_group(required=True)
+    which.add_argument("message", nargs="?", help="message id, from list")
+    which.add_argument("--all", action="store_true", help="every message")
+    redrive.set_defaults(run=_redrive)
+    return parser
+
+
+def _queue(parser: argparse.ArgumentParser, options: argparse.Namespace) -> DeadLetterQueue:
+    urls = {name: getattr(options, name) for name in ("dlq_url", "queue_url", "table")}
+    given = [value for value in urls.values() if value]
+    if len(given) != (0 if options.stack else len(urls)):
+        parser.error("give --stack NAME, or --dlq-url, --queue-url and --table")
+    return stacks.of_stack(options.stack) if options.stack else stacks.of_urls(**urls)
+
+
+def _list(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
+    letters = queue.letters()
+    if options.json:
+        print(json.dumps([_public(letter) for letter in letters], indent=2))
+        return 0
+    if not letters:
+        print("The dead-letter queue is empty.")
+        return 0
+    rows = [("MESSAGE", "ORDER", "AGE", "RECEIVES", "REASON")]
+    for letter in letters:
+        age = _age((datetime.now(UTC) - letter.sent_at).total_seconds())
+        order = letter.order_id or "-"
+        rows.append((letter.message_id, order, age, str(letter.receive_count), letter.reason))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    return 0
+
+
+def _show(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
+    letter = queue.show(options.message)
+    body = letter.body if options.reveal else _masked(letter.body)
+    print(json.dumps({**_public(letter), "body": body}, indent=2))
+    return 0
+
+
+def _redrive(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
+    if not options.all:
+        queue.redrive_one(options.message)
+        print(f"{options.message} is back in the order queue.")
+        return 0
+
+    def progress(moved: int, expected: int) -> None:
+        print(f"\r{moved} of about {expected} moved", end="", file=sys.stderr, flush=True)
+
+    result = queue.redrive_all(progress)
+    if result.moved or result.failed:
+        print(file=sys.stderr)
+    print(f"{result.moved} messages are back in the order queue.")
+    for message_id, why in result.failed.items():
+        print(f"{message_id}: {why}", file=sys.stderr)
+    return 1 if result.failed else 0
+
+
+def _public(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "messageId": letter.message_id,
+        "orderId": letter.order_id,
+        "reason": letter.reason,
+        "sentAt": letter.sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "receiveCount": letter.receive_count,
+        "correlationId": letter.correlation_id,
+        "redrivenAt": letter.redriven_at,
+    }
+
+
+def _masked(body: str) -> Any:
+    """The body's shape: every value masked except a plain event type.
+
+    Names of fields are shown when the event defines them; others may be anything.
+    """
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        return f"{len(body)} characters that are no JSON (--reveal prints them)"
+    if not isinstance(event, dict):
+        return MASK
+    masked = _masked_fields(event, ("type", "detail"))
+    kind, detail = event.get("type"), event.get("detail")
+    if isinstance(kind, str) and _PLAIN_NAME.fullmatch(kind):
+        masked["type"] = kind
+    if isinstance(detail, dict):
+        masked["detail"] = _masked_fields(detail, contract.ORDER_CREATED_DETAIL)
+    return masked
+
+
+def _masked_fields(value: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+    masked: dict[str, Any] = {name: MASK for name in known if name in value}
+    others = len(value) - len(masked)
+    return {**masked, f"({others} other fields)": MASK} if others else masked
+
+
+def _age(seconds: float) -> str:
+    """12 s, 5 min, 3 h, 2 d."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def _fail(message: str) -> int:
+    print(f"operations: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""From the name of a stack to its queues and table, on AWS or on this machine."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3  # type: ignore[import-untyped]
+from botocore.config import Config  # type: ignore[import-untyped]
+
+from operations.dead_letters import DeadLetterQueue
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = "local"
+OUTPUTS = {
+    "dlq_url": "orderEventsDlqUrl",
+    "queue_url": "orderEventsQueueUrl",
+    "table": "ordersTableName",
+}
+"""What is needed -> the stack output that holds it."""
+
+
+class StackError(Exception):
+    """The stack cannot be reached; the message says what to do."""
+
+
+def of_stack(name: str) -> DeadLetterQueue:
+    """The dead-letter queue of a stack: `local` is the one `make run` serves."""
+    if name == LOCAL:
+        return _local()
+    return of_urls(**_needed(_pulumi_outputs(name), f"stack {name}"))
+
+
+def of_urls(dlq_url: str, queue_url: str, table: str) -> DeadLetterQueue:
+    """The dead-letter queue at these addresses on AWS."""
+    session = boto3.Session(region_name=_region(dlq_url))
+    config = Config(retries={"mode": "standard"})
+    return DeadLetterQueue(
+        session.client("sqs", config=config),
+        session.client("dynamodb", config=config),
+        dlq_url,
+        queue_url,
+        table,
+        moves=True,
+    )
+
+
+def _local() -> DeadLetterQueue:
+    raise NotImplementedError
+
+
+def _pulumi_outputs(name: str) -> Mapping[str, Any]:
+    pulumi = shutil.which("pulumi")
+    if pulumi is None:
+        raise StackError(
+            f"stack {name}: its outputs are read with the Pulumi CLI, which is not installed here; "
+            "or give --dlq-url, --queue-url and --table instead of --stack"
+        )
+    command = [pulumi, "stack", "output", "--json", "--non-interactive", "--stack", name]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        why = done.stderr.strip() or f"exit code {done.returncode}"
+        raise StackError(f"stack {name}: pulumi says: {why}")
+    try:
+        outputs = json.loads(done.stdout)
+    except ValueError:
+        outputs = None
+    if not isinstance(outputs, dict):
+        raise StackError(f"stack {name}: pulumi printed no JSON object of outputs")
+    return outputs
+
+
+def _needed(outputs: Mapping[str, Any], where: str) -> dict[str, str]:
+    missing = [output for output in OUTPUTS.values() if not isinstance(outputs.get(output), str)]
+    if missing:
+        raise StackError(f"{where} has no output {', '.join(missing)}: deploy it first")
+    return {name: outputs[output] for name, output in OUTPUTS.items()}
+
+
+def _region(queue_url: str) -> str:
+    """The region in https://sqs.<region>.amazonaws.com/<account>/<name>."""
+    parts = queue_url.split("/")
+    host = parts[2].split(".") if len(parts) == 5 and parts[0] == "https:" else []
+    if len(host) < 4 or host[0] != "sqs":
+        raise StackError(
+            f"queue address {queue_url!r}: expected https://sqs.<region>.amazonaws.com/<account>/<name>"
+        )
+    return host[1]
