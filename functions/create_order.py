@@ -80,11 +80,12 @@ def _order(request: api.Request) -> order.Order:
     charset = parameters.replace(" ", "").replace('"', "").lower()
     if media_type.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
         raise Problem(
-            "unsupported-media-type", "Send the order with Content-Type: application/json, in UTF-8."
+            "unsupported-media-type",
+            "Send the order with Content-Type: application/json, in UTF-8.",
         )
     try:
         value = json_text.parse(text)
-    except json_text.Unreadable as error:
+    except json_text.UnreadableError as error:
         raise Problem("unreadable-body", f"The body is not valid JSON: {error}.") from None
     errors = order.validate(value)
     if errors:

@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
     metrics: dict[str, float]
 
 
-class Rejected(Exception):
+class RejectedError(Exception):
     """A message that no delivery can make good; the text says why and holds none of it."""
 
 
@@ -96,7 +96,7 @@ def _outcome(record: Any, deadline: Deadline) -> Outcome:
         order_id = _order_id(record)
         log["order_id"] = order_id
         return _process(record, order_id, deadline, log, metrics)
-    except Rejected as error:
+    except RejectedError as error:
         metrics[contract.MESSAGES_REJECTED] = 1
         return Outcome(False, "message rejected", {**log, "reason": str(error)}, metrics)
     except Exception as error:
@@ -119,7 +119,7 @@ def _process(
             return Outcome(False, "order not processed, to be tried again", log, metrics)
         return _give_up(order_id, deadline, log, metrics)
     if result.status is None:
-        raise Rejected("there is no such order")
+        raise RejectedError("there is no such order")
     log["status"] = result.status
     if not result.applied:
         # Confirmed by another delivery; or failed, and only a redrive may change that.
@@ -168,15 +168,15 @@ def _order_id(record: Record) -> str:
     try:
         body = json.loads(record["body"])
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise Rejected("the body is not readable JSON") from None
+        raise RejectedError("the body is not readable JSON") from None
     if not isinstance(body, dict) or body.get("type") != contract.ORDER_CREATED:
-        raise Rejected(f"the body is no {contract.ORDER_CREATED} event")
+        raise RejectedError(f"the body is no {contract.ORDER_CREATED} event")
     detail = body.get("detail")
     if not isinstance(detail, dict) or not detail.keys() >= set(contract.ORDER_CREATED_DETAIL):
-        raise Rejected("the event's detail is incomplete")
+        raise RejectedError("the event's detail is incomplete")
     order_id = detail["id"]
     if not isinstance(order_id, str) or not _UUID.fullmatch(order_id):
-        raise Rejected("the event's order id is not a UUID")
+        raise RejectedError("the event's order id is not a UUID")
     return order_id
 
 

@@ -36,7 +36,7 @@ _limit = environment.positive_integer(contract.REPUBLISH_LIMIT_VARIABLE)
 _FIRST = "0000"  # sorts before every timestamp
 
 
-class RepublishFailed(RuntimeError):
+class RepublishError(RuntimeError):
     """AWS failures cut a run short: Lambda counts the error and tries again."""
 
 
@@ -76,7 +76,7 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     )
     telemetry.flush(context)
     if run.failure:
-        raise RepublishFailed(f"{run.failure['error']}; {run.sent} events were sent before it")
+        raise RepublishError(f"{run.failure['error']}; {run.sent} events were sent before it")
     return {"republished": run.sent, "complete": run.complete}
 
 

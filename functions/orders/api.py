@@ -68,7 +68,9 @@ class Request:
                 raise too_large
             return base64.b64decode(body, validate=True).decode()
         except binascii.Error:
-            raise Problem("unreadable-body", "The body is not the base64 it claims to be.") from None
+            raise Problem(
+                "unreadable-body", "The body is not the base64 it claims to be."
+            ) from None
         except UnicodeError:
             raise Problem("unreadable-body", "The body is not text in UTF-8.") from None
 
@@ -92,11 +94,11 @@ def respond(
     except Problem as problem:
         status, log, answer = problem.status, problem.log, _render(problem, request)
     except aws.FAILURES as error:
-        problem = unavailable(error)
-        status, log, answer = problem.status, problem.log, _render(problem, request)
+        failed = unavailable(error)
+        status, log, answer = failed.status, failed.log, _render(failed, request)
     except Exception as error:
-        problem = Problem("internal-error", _INTERNAL, log=telemetry.surprise(error))
-        status, log, answer = problem.status, problem.log, _render(problem, request)
+        failed = Problem("internal-error", _INTERNAL, log=telemetry.surprise(error))
+        status, log, answer = failed.status, failed.log, _render(failed, request)
     write = telemetry.logger.error if status >= 500 else telemetry.logger.info
     write(
         operation.__name__,

@@ -7,7 +7,7 @@ from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import (  # type: ignore[import-untyped]
     BotoCoreError,
     ClientError,
-    ConnectionError,  # noqa: A004
+    ConnectionError,
     HTTPClientError,
 )
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
@@ -41,8 +41,10 @@ _THROTTLING = {
     "TooManyRequestsException",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-_DENIAL = re.compile(r"User: (?P<principal>\S+) is not authorized to perform: (?P<action>\S+)"
-                     r"(?: on resource: (?P<resource>\S+))?")
+_DENIAL = re.compile(
+    r"User: (?P<principal>\S+) is not authorized to perform: (?P<action>\S+)"
+    r"(?: on resource: (?P<resource>\S+))?"
+)
 
 _session = Session()
 
@@ -74,7 +76,8 @@ def longest_call(service: str) -> float:
     into both time-outs; between attempts lie up to 1 s, 2 s, 4 s ... of backoff.
     """
     attempts = ATTEMPTS[service]
-    return attempts * (2.0 + CONNECT_TIMEOUT + READ_TIMEOUT) + 2 ** (attempts - 1) - 1
+    backoff = sum(2.0**attempt for attempt in range(attempts - 1))
+    return attempts * (2.0 + CONNECT_TIMEOUT + READ_TIMEOUT) + backoff
 
 
 class Failure(NamedTuple):

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """The text is no JSON; the message says what is wrong and is safe to show to the caller."""
 
 
@@ -21,13 +21,13 @@ class Duplicated(dict[str, Any]):
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text; raises Unreadable."""
+    """The value of a JSON text; raises UnreadableError."""
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise Unreadable(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+        raise UnreadableError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
-        raise Unreadable("it is nested too deeply") from None
+        raise UnreadableError("it is nested too deeply") from None
 
 
 def number(value: Decimal) -> int | float:
@@ -62,7 +62,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise Unreadable(f"{constant} is not a JSON number")
+    raise UnreadableError(f"{constant} is not a JSON number")
 
 
 _DECODER = json.JSONDecoder(

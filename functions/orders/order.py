@@ -77,9 +77,7 @@ def milliseconds(text: str) -> float | None:
 def event_body(order_id: str, order: Order) -> str:
     """The OrderCreated event as JSON text: ASCII only, so SQS takes every character."""
     detail = {"id": order_id, **{name: order[name] for name in ("customerName", "items")}}
-    return json.dumps(
-        {"type": contract.ORDER_CREATED, "detail": detail}, separators=(",", ":")
-    )
+    return json.dumps({"type": contract.ORDER_CREATED, "detail": detail}, separators=(",", ":"))
 
 
 def sources(target: str, *causes: str) -> list[str]:

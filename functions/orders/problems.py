@@ -23,7 +23,7 @@ KINDS = {
 RETRY_AFTER = 1
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
     """An answer that is an error; raised by an operation, rendered by `api`."""
 
     def __init__(

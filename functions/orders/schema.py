@@ -33,9 +33,7 @@ CUSTOMER_NAME: Schema = {
     "type": "string",
     "description": "1 to 200 characters, counted after whitespace around them is removed.",
     "pattern": f"^[{_SPACE}]*[^{_SPACE}](?:[\\s\\S]{{0,198}}[^{_SPACE}])?[{_SPACE}]*$",
-    "errorMessage": {
-        "pattern": "must have 1 to 200 characters besides the whitespace around them"
-    },
+    "errorMessage": {"pattern": "must have 1 to 200 characters besides the whitespace around them"},
     "examples": ["Ada Lovelace"],
 }
 

@@ -8,6 +8,7 @@ Beyond JSON Schema, which cannot say it: a string has to be encodable as UTF-8, 
 name may appear once in an object.
 """
 
+import contextlib
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -34,7 +35,7 @@ Check = Callable[[Any, Path, list[Error]], None]
 Rule = Callable[[Any], bool]
 
 
-class _Full(Exception):
+class _FullError(Exception):
     pass
 
 
@@ -44,10 +45,8 @@ def compile_schema(schema: dict[str, Any]) -> Callable[[Any], list[Error]]:
 
     def errors(value: Any) -> list[Error]:
         found: list[Error] = []
-        try:
+        with contextlib.suppress(_FullError):
             check(value, (), found)
-        except _Full:
-            pass
         return found
 
     return errors
@@ -79,10 +78,11 @@ def _string(keywords: dict[str, Any], messages: dict[str, str]) -> Check:
 
     def check(value: Any, path: Path, errors: list[Error]) -> None:
         if not isinstance(value, str):
-            return _add(errors, path, f"must be a string, not {_kind(value)}")
-        if not value.isascii() and not _encodable(value):
-            return _add(errors, path, "must be text that UTF-8 can encode: it has a lone surrogate")
-        return _apply(rules, value, path, errors)
+            _add(errors, path, f"must be a string, not {_kind(value)}")
+        elif not value.isascii() and not _encodable(value):
+            _add(errors, path, "must be text that UTF-8 can encode: it has a lone surrogate")
+        else:
+            _apply(rules, value, path, errors)
 
     return check
 
@@ -106,10 +106,11 @@ def _number(keywords: dict[str, Any], messages: dict[str, str], integer: bool = 
 
     def check(value: Any, path: Path, errors: list[Error]) -> None:
         if not isinstance(value, Decimal):
-            return _add(errors, path, f"must be {name}, not {_kind(value)}")
-        if integer and not _is_multiple(value, 0):
-            return _add(errors, path, "must be an integer, not a number with decimals")
-        return _apply(rules, value, path, errors)
+            _add(errors, path, f"must be {name}, not {_kind(value)}")
+        elif integer and not _is_multiple(value, 0):
+            _add(errors, path, "must be an integer, not a number with decimals")
+        else:
+            _apply(rules, value, path, errors)
 
     return check
 
@@ -124,7 +125,8 @@ def _array(keywords: dict[str, Any], _messages: dict[str, str]) -> Check:
 
     def check(value: Any, path: Path, errors: list[Error]) -> None:
         if not isinstance(value, list):
-            return _add(errors, path, f"must be an array, not {_kind(value)}")
+            _add(errors, path, f"must be an array, not {_kind(value)}")
+            return
         if len(value) < fewest or (most is not None and len(value) > most):
             _add(errors, path, _count("item", fewest, most))
         for index, element in enumerate(value[:most]):
@@ -141,7 +143,8 @@ def _object(keywords: dict[str, Any], _messages: dict[str, str]) -> Check:
 
     def check(value: Any, path: Path, errors: list[Error]) -> None:
         if not isinstance(value, dict):
-            return _add(errors, path, f"must be an object, not {_kind(value)}")
+            _add(errors, path, f"must be an object, not {_kind(value)}")
+            return
         for name in required:
             if name not in value:
                 _add(errors, (path, name), "is required")
@@ -175,7 +178,7 @@ def _apply(rules: list[tuple[Rule, str]], value: Any, path: Path, errors: list[E
 
 def _add(errors: list[Error], path: Path, detail: str) -> None:
     if len(errors) == MAX_ERRORS:
-        raise _Full
+        raise _FullError
     errors.append(Error(_pointer(path), detail))
 
 
