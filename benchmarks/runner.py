@@ -1,8 +1,9 @@
 """One subject in one fresh interpreter: python -S -E runner.py MODE CODE FUNCTION EVENT [COUNT].
 
 Modes: `empty` only starts; `init` imports the handler; `first` also handles one event;
-`warm` times COUNT events with the HTTP layer answered in this process; `own` with the AWS calls
-answered instead. The last two print JSON: seconds of CPU and of wall clock for each event.
+`warm` times COUNT events with the HTTP layer answered in this process, `billed` the same with
+every answer taking LATENCY; `own` with the AWS calls answered instead. The last three print
+JSON: seconds of CPU and of wall clock for each event.
 """
 
 import importlib
@@ -12,6 +13,10 @@ import sys
 import time
 
 MODE, CODE, FUNCTION, EVENT = sys.argv[1:5]
+
+# Seconds. DynamoDB promises "single-digit millisecond" answers:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Introduction.html
+LATENCY = 0.005
 
 
 class Context:
@@ -54,6 +59,8 @@ def answer_http():
         target = request.headers["X-Amz-Target"]
         operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
         calls.append(operation)
+        if MODE == "billed":
+            time.sleep(LATENCY)
         body = answer(operation, request.body)
         headers = {"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))}
         return botocore.awsrequest.AWSResponse(request.url, 200, headers, Raw(body))
@@ -87,8 +94,8 @@ def main():
     if MODE == "empty":
         return
     sys.path.insert(0, CODE)
-    calls = {"warm": answer_http, "own": answer_calls}.get(MODE, list)()
-    if MODE in ("warm", "own"):
+    calls = {"warm": answer_http, "billed": answer_http, "own": answer_calls}.get(MODE, list)()
+    if MODE in ("warm", "billed", "own"):
         sys.stdout, out = open(os.devnull, "w"), sys.stdout
     handler = importlib.import_module(FUNCTION).handler
     if MODE == "init":

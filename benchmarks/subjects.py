@@ -1,7 +1,6 @@
 """The three subjects: ours as it is deployed, bare boto3, and the tutorial style."""
 
 import compileall
-import os
 import py_compile
 import shutil
 import subprocess
@@ -60,6 +59,6 @@ def build(folder: Path) -> dict[str, Subject]:
     from components.bundle import build as bundle
 
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    ours = Path(os.fspath(bundle(runtime)))
+    ours = bundle(runtime, warn=lambda message: print(message, file=sys.stderr))
     codes = {"ours": ours, **{name: _install(name, folder) for name in DEPENDENCIES}}
     return {name: Subject(name, code, _zip_bytes(code, folder)) for name, code in codes.items()}
