@@ -1,0 +1,12 @@
+"""The rules of the pack. `POLICIES` is all of them; a pack of your own can take any."""
+
+from pulumi_policy import Policy
+
+from . import api, data, functions, iam, observability, queues, tags
+
+POLICIES: list[Policy] = [
+    policy
+    for module in (iam, queues, functions, data, api, observability, tags)
+    for policy in vars(module).values()
+    if isinstance(policy, Policy)
+]

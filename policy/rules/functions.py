@@ -1,0 +1,251 @@
+"""Functions: limits, runtime, tracing, event sources, who may invoke them, their environment."""
+
+import re
+from functools import cache
+from typing import Any
+
+from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+from detect_secrets.plugins.base import RegexBasedDetector
+from detect_secrets.plugins.ip_public import IPPublicDetector
+from pulumi_policy.proxy import UnknownValueError
+
+from .rule import (
+    Findings,
+    Resource,
+    Setting,
+    Settings,
+    Stack,
+    StackResource,
+    as_list,
+    is_set,
+    known,
+    matches,
+    resource_rule,
+    stack_rule,
+)
+from .types import (
+    ALIAS,
+    EVENT_INVOKE_CONFIG,
+    EVENT_SOURCE_MAPPING,
+    FUNCTION,
+    PERMISSION,
+)
+
+# Lambda's own timeout where a function does not set one:
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
+DEFAULT_TIMEOUT_SECONDS = 3
+
+# The runtimes that AWS still patches in 2027:
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+RUNTIMES = (
+    "dotnet10",
+    "java17",
+    "java21",
+    "java25",
+    "nodejs22.x",
+    "nodejs24.x",
+    "provided.al2023",
+    "python3.12",
+    "python3.13",
+    "python3.14",
+    "ruby3.3",
+    "ruby3.4",
+)
+
+_SECRET_NAME = re.compile(
+    r"passw(or)?d|passphrase|secret|token|api_?key|private_?key|access_?key|credential",
+    re.IGNORECASE,
+)
+# What a name ends in when its value says where the secret is, not what it is.
+_REFERENCE_NAME = re.compile(r"_(arn|id|name|parameter|path|url|ttl|seconds)$", re.IGNORECASE)
+
+
+def timeout_of(function: StackResource) -> int:
+    """Seconds that the function may run."""
+    return int(function.props.get("timeout") or DEFAULT_TIMEOUT_SECONDS)
+
+
+def function_behind(stack: Stack, source: StackResource, path: str) -> StackResource | None:
+    """The function of the stack that a property names: by name or ARN, directly or by alias."""
+    for function in stack.of(FUNCTION):
+        if _names(stack, source, path, function):
+            return function
+    return None
+
+
+def _names(stack: Stack, source: StackResource, path: str, function: StackResource) -> bool:
+    try:
+        value = str(source.props.get(path) or "")
+        # function, function:alias, [arn:aws:lambda:region:account:]function:name[:alias]
+        name = value.split(":function:")[-1].split(":")[0]
+        return name == function.props.get("name")
+    except UnknownValueError:
+        return stack.computed_from(source, path, function) or any(
+            stack.computed_from(source, path, alias)
+            for alias in stack.of(ALIAS)
+            if _names(stack, alias, "functionName", function)
+        )
+
+
+@resource_rule(
+    "function-timeout",
+    [FUNCTION],
+    "A function sets a timeout within bounds.",
+    "Set timeout (seconds) to what the slowest call needs.",
+    settings={"maximum": Setting("integer", 60, "The longest timeout, in seconds")},
+)
+def timeout(function: Resource, settings: Settings) -> Findings:
+    seconds = function.props.get("timeout")
+    if not seconds:
+        yield f"sets no timeout, so Lambda ends it after {DEFAULT_TIMEOUT_SECONDS} s"
+    elif seconds > settings["maximum"]:
+        yield f"may run for {seconds:g} s; the longest here is {settings['maximum']} s"
+
+
+@resource_rule(
+    "function-memory",
+    [FUNCTION],
+    "A function sets its memory within bounds.",
+    "Set memorySize (MB) to what was measured; the CPU grows with it.",
+    settings={
+        "minimum": Setting("integer", 256, "The least memory, in MB"),
+        "maximum": Setting("integer", 3008, "The most memory, in MB"),
+    },
+)
+def memory(function: Resource, settings: Settings) -> Findings:
+    size = function.props.get("memorySize")
+    least, most = settings["minimum"], settings["maximum"]
+    if not size:
+        yield "sets no memory, so Lambda gives it 128 MB"
+    elif not least <= size <= most:
+        yield f"has {size:g} MB; here it is {least} to {most} MB"
+
+
+@resource_rule(
+    "function-runtime",
+    [FUNCTION],
+    "A function uses a runtime that AWS patches.",
+    "Set runtime to one of the allowed ones.",
+    settings={"allowed": Setting("array", list(RUNTIMES), "The runtimes that may be used")},
+)
+def runtime(function: Resource, settings: Settings) -> Findings:
+    if function.props.get("packageType") == "Image":
+        return
+    used = function.props.get("runtime")
+    if used not in settings["allowed"]:
+        allowed = ", ".join(settings["allowed"])
+        yield f"uses the runtime {used}; allowed are {allowed}"
+
+
+@resource_rule(
+    "function-tracing",
+    [FUNCTION],
+    "A function is traced.",
+    "Set tracingConfig.mode to Active.",
+)
+def tracing(function: Resource, _: Settings) -> Findings:
+    if (function.props.get("tracingConfig") or {}).get("mode") != "Active":
+        yield "is not traced"
+
+
+@resource_rule(
+    "function-reports-batch-item-failures",
+    [EVENT_SOURCE_MAPPING],
+    "A function that reads a queue says which messages failed.",
+    "Set functionResponseTypes to ReportBatchItemFailures and return batchItemFailures.",
+)
+def reports_batch_item_failures(mapping: Resource, _: Settings) -> Findings:
+    if "ReportBatchItemFailures" in as_list(mapping.props.get("functionResponseTypes")):
+        return
+    if ":sqs:" in str(mapping.props.get("eventSourceArn") or ""):
+        yield "takes a batch as a whole: one bad message fails or loses the others with it"
+
+
+@resource_rule(
+    "function-permission-names-source",
+    [PERMISSION],
+    "A permission to invoke a function says which resource may use it.",
+    "Set sourceArn to the ARN of the one API route, rule, bucket or topic that invokes it.",
+)
+def permission_names_source(permission: Resource, _: Settings) -> Findings:
+    principal = permission.props.get("principal")
+    if principal == "*":
+        yield "lets everyone invoke the function"
+    if not str(principal).endswith(".amazonaws.com"):
+        return
+    if not is_set(permission.props, "sourceArn"):
+        yield f"lets {principal} invoke the function for anybody's resources"
+        return
+    source = known(permission.props, "sourceArn")
+    if source is None:
+        return
+    # A bucket's ARN has neither region nor account, and its names are global.
+    account = source.split(":")[4] if source.count(":") >= 5 else "*"
+    if "*" in account or (not account and not source.startswith("arn:aws:s3:::")):
+        yield f"lets {principal} invoke the function for {source!r}, in whatever account"
+
+
+@cache
+def _detectors() -> list[RegexBasedDetector]:
+    # Detectors of entropy and of keywords guess from a whole source line, which there is none of.
+    classes: list[Any] = list(get_mapping_from_secret_type_to_class().values())
+    return [
+        detector()
+        for detector in classes
+        if issubclass(detector, RegexBasedDetector) and detector is not IPPublicDetector
+    ]
+
+
+def _kind_of_secret(value: str) -> str | None:
+    return next((d.secret_type for d in _detectors() if any(d.analyze_string(value))), None)
+
+
+@resource_rule(
+    "function-no-secrets-in-environment",
+    [FUNCTION],
+    "A function's environment holds no secret.",
+    "Keep it in Secrets Manager or as an SSM SecureString, and give the function its ARN.",
+    settings={"exempt": Setting("array", [], "Names (patterns) of variables that are no secrets")},
+)
+def no_secrets_in_environment(function: Resource, settings: Settings) -> Findings:
+    variables = (function.props.get("environment") or {}).get("variables") or {}
+    for name in variables:
+        if matches(name, settings["exempt"]):
+            continue
+        # The value itself must never reach a message.
+        if _SECRET_NAME.search(name) and not _REFERENCE_NAME.search(name):
+            yield f"has the variable {name}, which by its name is a secret"
+            continue
+        try:
+            kind = _kind_of_secret(str(variables[name]))
+        except UnknownValueError:
+            continue
+        if kind:
+            yield f"has the variable {name}, whose value looks like this kind of secret: {kind}"
+
+
+@stack_rule(
+    "function-keeps-failed-events",
+    [PERMISSION],
+    "A function that is invoked asynchronously sends the events it could not handle somewhere.",
+    "Set deadLetterConfig on the function, or an onFailure destination on its alias.",
+    settings={
+        "asynchronous": Setting(
+            "array",
+            ["events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"],
+            "The principals that invoke asynchronously",
+        )
+    },
+)
+def keeps_failed_events(permission: StackResource, stack: Stack, settings: Settings) -> Findings:
+    if permission.props.get("principal") not in settings["asynchronous"]:
+        return
+    function = function_behind(stack, permission, "function")
+    if function is None or is_set(function.props, "deadLetterConfig", "targetArn"):
+        return
+    for config in stack.of(EVENT_INVOKE_CONFIG):
+        if _names(stack, config, "functionName", function) and is_set(
+            config.props, "destinationConfig", "onFailure", "destination"
+        ):
+            return
+    yield f"invokes {function.name} asynchronously, and what that cannot handle is lost"

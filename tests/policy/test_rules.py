@@ -1,0 +1,117 @@
+"""Every rule reports what violates it, by name, and stays silent on what conforms."""
+
+from __future__ import annotations
+
+import pulumi_aws
+import pytest
+from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
+
+from policy.rules import POLICIES, tags, types
+from policy.rules.functions import RUNTIMES
+from tests.inputs.aws_types import input_types, resource_tokens
+from tests.policy.cases import CASES, Conforming, Violation
+from tests.policy.stack import RULES, R, check
+
+VIOLATING = [
+    pytest.param(rule, case, id=f"{rule}-{number}")
+    for rule, cases in CASES.items()
+    for number, case in enumerate(cases.violating)
+]
+CONFORMING = [
+    pytest.param(rule, case, id=f"{rule}-{number}")
+    for rule, cases in CASES.items()
+    for number, case in enumerate(cases.conforming)
+]
+
+
+def test_every_rule_has_a_violating_and_a_conforming_case() -> None:
+    assert set(CASES) == set(RULES)
+    lacking = [name for name, c in CASES.items() if not c.violating or not c.conforming]
+    assert lacking == []
+
+
+def test_rule_names_are_unique() -> None:
+    assert len(RULES) == len(POLICIES)
+
+
+@pytest.mark.parametrize(("rule", "case"), VIOLATING)
+def test_violation_is_reported_on_its_resource_with_the_way_to_mend_it(
+    rule: str, case: Violation
+) -> None:
+    outcome = check(rule, case.resources, case.stack, case.settings)
+    on_bad = [finding for finding in outcome.findings if finding.resource == "bad"]
+    assert on_bad, f"{rule} said nothing about 'bad': {outcome}"
+    message = on_bad[0].message
+    assert message.startswith("bad (aws:")
+    assert case.says in " ".join(finding.message for finding in on_bad)
+    assert message.endswith(RULES[rule].remediation_steps or "no way to mend it")
+
+
+@pytest.mark.parametrize(("rule", "case"), CONFORMING)
+def test_conforming_resources_are_passed(rule: str, case: Conforming) -> None:
+    outcome = check(rule, case.resources, case.stack, case.settings)
+    good = [finding for finding in outcome.findings if finding.resource == "good"]
+    assert (good, outcome.undecided) == ([], [])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_says_that_it_does_not_apply_to_other_resources(rule: str) -> None:
+    outcome = check(rule, [R("aws:ec2/vpc:Vpc", "vpc")])
+    assert outcome.not_applicable
+    assert outcome.findings == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [
+        ("table-point-in-time-recovery", types.TABLE),
+        ("table-deletion-protection", types.TABLE),
+        ("table-protect", types.TABLE),
+        ("api-named-origins", types.HTTP_API),
+        ("alarm-notifies", types.METRIC_ALARM),
+    ],
+)
+def test_rule_for_production_says_that_it_does_not_apply_elsewhere(rule: str, kind: str) -> None:
+    assert check(rule, [R(kind, "dev")], "dev").not_applicable == ["the stack is not production"]
+
+
+def test_secret_value_never_reaches_a_message() -> None:
+    for name in ("DB_PASSWORD", "DSN"):
+        variables = {"variables": {name: "postgres://me:hunter2secret@db/orders"}}
+        function = R(types.FUNCTION, "bad", {"environment": variables})
+        outcome = check("function-no-secrets-in-environment", [function])
+        assert name in outcome.findings[0].message
+        assert "hunter2secret" not in str(outcome)
+
+
+def test_every_setting_has_a_default_of_its_type_and_a_description() -> None:
+    kinds = {"array": list, "integer": int, "boolean": bool}
+    settings = 0
+    for policy in POLICIES:
+        declared = policy.config_schema.properties if policy.config_schema else {}
+        for name, schema in declared.items():
+            settings += 1
+            assert type(schema["default"]) is kinds[schema["type"]], f"{policy.name}.{name}"
+            assert schema["description"], f"{policy.name}.{name}"
+    assert settings > 10
+
+
+def test_every_rule_has_a_level_and_only_mending_rules_remediate() -> None:
+    for policy in POLICIES:
+        assert policy.enforcement_level is not None, policy.name
+        mends = isinstance(policy, ResourceValidationPolicy) and policy.has_remediation()
+        assert mends == (policy.enforcement_level is EnforcementLevel.REMEDIATE), policy.name
+
+
+def test_every_type_that_a_rule_reads_is_one_of_the_provider() -> None:
+    tokens = {value for name, value in vars(types).items() if name.isupper()}
+    assert tokens - resource_tokens() == set()
+
+
+def test_every_taggable_type_takes_tags() -> None:
+    assert [token for token in tags.TAGGABLE if "tags" not in input_types(token)] == []
+
+
+def test_allowed_runtimes_are_ones_that_the_provider_knows() -> None:
+    known = {runtime.value for runtime in pulumi_aws.lambda_.Runtime}
+    assert set(RUNTIMES) - known == set()
