@@ -29,6 +29,7 @@ from .types import (
     EVENT_SOURCE_MAPPING,
     FUNCTION,
     PERMISSION,
+    SCHEDULE,
 )
 
 # Lambda's own timeout where a function does not set one:
@@ -65,7 +66,7 @@ def timeout_of(function: StackResource) -> int:
     return int(function.props.get("timeout") or DEFAULT_TIMEOUT_SECONDS)
 
 
-def function_behind(stack: Stack, source: StackResource, path: str) -> StackResource | None:
+def function_behind(stack: Stack, source: StackResource, *path: str) -> StackResource | None:
     """The function of the stack that a property names: by name or ARN, directly or by alias."""
     for function in stack.of(FUNCTION):
         if _names(stack, source, path, function):
@@ -73,17 +74,21 @@ def function_behind(stack: Stack, source: StackResource, path: str) -> StackReso
     return None
 
 
-def _names(stack: Stack, source: StackResource, path: str, function: StackResource) -> bool:
+def _names(
+    stack: Stack, source: StackResource, path: tuple[str, ...], function: StackResource
+) -> bool:
     try:
-        value = str(source.props.get(path) or "")
+        value: Any = source.props
+        for key in path:
+            value = (value or {}).get(key)
         # function, function:alias, [arn:aws:lambda:region:account:]function:name[:alias]
-        name = value.split(":function:")[-1].split(":")[0]
-        return name == function.props.get("name")
+        name = str(value or "").split(":function:")[-1].split(":")[0]
+        return bool(name) and name == function.props.get("name")
     except UnknownValueError:
-        return stack.computed_from(source, path, function) or any(
-            stack.computed_from(source, path, alias)
+        return stack.computed_from(source, path[0], function) or any(
+            stack.computed_from(source, path[0], alias)
             for alias in stack.of(ALIAS)
-            if _names(stack, alias, "functionName", function)
+            if _names(stack, alias, ("functionName",), function)
         )
 
 
@@ -226,25 +231,28 @@ def no_secrets_in_environment(function: Resource, settings: Settings) -> Finding
 
 @stack_rule(
     "function-keeps-failed-events",
-    [PERMISSION],
+    [PERMISSION, SCHEDULE],
     "A function that is invoked asynchronously sends the events it could not handle somewhere.",
     "Set deadLetterConfig on the function, or an onFailure destination on its alias.",
     settings={
         "asynchronous": Setting(
             "array",
             ["events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"],
-            "The principals that invoke asynchronously",
+            "The principals that invoke asynchronously (schedules always do)",
         )
     },
 )
-def keeps_failed_events(permission: StackResource, stack: Stack, settings: Settings) -> Findings:
-    if permission.props.get("principal") not in settings["asynchronous"]:
+def keeps_failed_events(source: StackResource, stack: Stack, settings: Settings) -> Findings:
+    if source.resource_type == SCHEDULE:
+        function = function_behind(stack, source, "target", "arn")
+    elif source.props.get("principal") in settings["asynchronous"]:
+        function = function_behind(stack, source, "function")
+    else:
         return
-    function = function_behind(stack, permission, "function")
     if function is None or is_set(function.props, "deadLetterConfig", "targetArn"):
         return
     for config in stack.of(EVENT_INVOKE_CONFIG):
-        if _names(stack, config, "functionName", function) and is_set(
+        if _names(stack, config, ("functionName",), function) and is_set(
             config.props, "destinationConfig", "onFailure", "destination"
         ):
             return

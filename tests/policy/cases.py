@@ -633,7 +633,23 @@ CASES: dict[str, Cases] = {
             V(
                 "worker asynchronously",
                 [permission("bad", principal="events.amazonaws.com"), function("worker")],
-            )
+            ),
+            V(
+                "worker asynchronously",
+                [
+                    R(
+                        t.SCHEDULE,
+                        "bad",
+                        {
+                            "target": {
+                                "arn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:worker:live",
+                                "deadLetterConfig": {"arn": DLQ_ARN},
+                            }
+                        },
+                    ),
+                    function("worker"),
+                ],
+            ),
         ],
         [
             C([permission("good"), function("worker")]),
