@@ -1,0 +1,33 @@
+"""The order system as one Pulumi program; its configuration is described in Pulumi.yaml."""
+
+import pulumi
+import pulumi_aws as aws
+
+from components import OrderSystem
+from settings import Settings
+
+project, stack = pulumi.get_project(), pulumi.get_stack()
+settings = Settings.load(pulumi.Config(), stack)
+provider = aws.Provider(
+    "aws",
+    region=settings.region,
+    allowed_account_ids=list(settings.allowed_account_ids) or None,
+    default_tags=aws.ProviderDefaultTagsArgs(
+        tags={"project": project, "stack": stack, "managed-by": "pulumi", **settings.tags}
+    ),
+)
+system = OrderSystem(
+    "orders",
+    {**settings.order_system(), "service": f"{project}-{stack}"},
+    pulumi.ResourceOptions(provider=provider),
+)
+
+pulumi.export("apiUrl", system.api_url)
+pulumi.export("ordersTableName", system.table_name)
+pulumi.export("orderEventsQueueUrl", system.queue_url)
+pulumi.export("orderEventsDlqUrl", system.dlq_url)
+pulumi.export("dashboardUrl", system.dashboard_url)
+pulumi.export("createOrderFunctionName", system.create_order_function_name)
+pulumi.export("getOrderFunctionName", system.get_order_function_name)
+pulumi.export("processOrderFunctionName", system.process_order_function_name)
+pulumi.export("republishPendingFunctionName", system.republish_pending_function_name)

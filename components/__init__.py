@@ -1,0 +1,23 @@
+"""Components of a serverless order system, for any Pulumi program."""
+
+from .function import PythonFunction, PythonFunctionArgs
+from .http_api import HttpApi, HttpApiArgs
+from .observability import Observability, ObservabilityArgs
+from .order_system import OrderSystem, OrderSystemArgs
+from .queue import Queue, QueueArgs
+from .table import Table, TableArgs
+
+__all__ = [
+    "HttpApi",
+    "HttpApiArgs",
+    "Observability",
+    "ObservabilityArgs",
+    "OrderSystem",
+    "OrderSystemArgs",
+    "PythonFunction",
+    "PythonFunctionArgs",
+    "Queue",
+    "QueueArgs",
+    "Table",
+    "TableArgs",
+]

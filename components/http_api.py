@@ -1,0 +1,201 @@
+"""The front door: an HTTP API (API Gateway v2) in front of functions."""
+
+import json
+import re
+from typing import NotRequired, Optional, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from . import defaults
+from ._values import whole
+
+STAGE = "$default"
+
+# The longest that an HTTP API waits for an integration:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+INTEGRATION_TIMEOUT_MILLISECONDS = 30_000
+
+# Neither addresses nor user agents, which would be personal data. The variables:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+ACCESS_LOG_FORMAT = json.dumps(
+    {
+        "requestId": "$context.requestId",
+        "requestTime": "$context.requestTime",
+        "routeKey": "$context.routeKey",
+        "method": "$context.httpMethod",
+        "path": "$context.path",
+        "status": "$context.status",
+        "responseLength": "$context.responseLength",
+        "responseLatency": "$context.responseLatency",
+        "integrationLatency": "$context.integrationLatency",
+        "integrationStatus": "$context.integration.status",
+        "integrationError": "$context.integrationErrorMessage",
+        "error": "$context.error.message",
+    }
+)
+
+# What a browser's script may read of an answer beyond the few headers that it always may.
+EXPOSED_HEADERS = ("location", "retry-after", "idempotency-replayed")
+PREFLIGHT_AGE_SECONDS = 300
+
+
+class HttpApiRoute(TypedDict):
+    """One route and the function that answers it."""
+
+    route_key: str
+    """Method and path, as `GET /orders/{id}`."""
+    function_name: pulumi.Input[str]
+    """Name of the function."""
+    alias_name: pulumi.Input[str]
+    """Alias of the function that the route targets."""
+    invoke_arn: pulumi.Input[str]
+    """ARN by which API Gateway invokes the alias."""
+    throttle_rate: NotRequired[int]
+    """Requests per second for this route, over all callers; the stage's by default."""
+    throttle_burst: NotRequired[int]
+    """Requests in a burst for this route; the stage's by default."""
+
+
+class HttpApiArgs(TypedDict):
+    """Inputs of HttpApi."""
+
+    routes: list[HttpApiRoute]
+    """The routes; any other path is answered with 404."""
+    cors_origins: NotRequired[list[str]]
+    """Origins of web pages that may call the API; `*` (every one) by default."""
+    cors_headers: NotRequired[list[str]]
+    """Request headers that such pages may send; `*` by default."""
+    cors_methods: NotRequired[list[str]]
+    """Methods that such pages may use; GET and POST by default."""
+    throttle_rate: NotRequired[int]
+    """Requests per second, over all callers; 500 by default."""
+    throttle_burst: NotRequired[int]
+    """Requests in a burst; 1000 by default."""
+    log_retention_days: NotRequired[int]
+    """How long the access log keeps events; 14 by default."""
+
+
+class HttpApi(pulumi.ComponentResource):
+    """An HTTP API with one automatically deployed stage, throttling, CORS and access logs."""
+
+    api_id: pulumi.Output[str]
+    """Id of the API."""
+    url: pulumi.Output[str]
+    """Where the API answers, without a slash at the end."""
+    stage_name: pulumi.Output[str]
+    """Name of the stage."""
+    execution_arn: pulumi.Output[str]
+    """ARN that permissions to be invoked by this API begin with."""
+    log_group_name: pulumi.Output[str]
+    """Name of the access log's group."""
+
+    def __init__(
+        self, name: str, args: HttpApiArgs, opts: Optional[pulumi.ResourceOptions] = None
+    ) -> None:
+        super().__init__("serverless-orders:index:HttpApi", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        api = aws.apigatewayv2.Api(
+            name,
+            protocol_type="HTTP",
+            cors_configuration=aws.apigatewayv2.ApiCorsConfigurationArgs(
+                allow_origins=list(args.get("cors_origins", defaults.CORS_ORIGINS)),
+                allow_headers=list(args.get("cors_headers", defaults.CORS_HEADERS)),
+                allow_methods=list(args.get("cors_methods", defaults.CORS_METHODS)),
+                expose_headers=list(EXPOSED_HEADERS),
+                max_age=PREFLIGHT_AGE_SECONDS,
+            ),
+            opts=child,
+        )
+        # Under this prefix the account's log resource policy stays short, whatever the number
+        # of APIs: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
+        log_group = aws.cloudwatch.LogGroup(
+            name,
+            name_prefix=f"/aws/vendedlogs/{name}-",
+            retention_in_days=whole(
+                "log_retention_days",
+                args.get("log_retention_days", defaults.LOG_RETENTION_DAYS),
+            ),
+            opts=child,
+        )
+        routes = [self._route(name, api, route) for route in args["routes"]]
+        rate = whole("throttle_rate", args.get("throttle_rate", defaults.THROTTLE_RATE))
+        burst = whole("throttle_burst", args.get("throttle_burst", defaults.THROTTLE_BURST))
+        stage = aws.apigatewayv2.Stage(
+            name,
+            api_id=api.id,
+            name=STAGE,
+            auto_deploy=True,
+            default_route_settings=aws.apigatewayv2.StageDefaultRouteSettingsArgs(
+                throttling_rate_limit=rate, throttling_burst_limit=burst
+            ),
+            route_settings=[
+                aws.apigatewayv2.StageRouteSettingArgs(
+                    route_key=route["route_key"],
+                    throttling_rate_limit=whole("throttle_rate", route.get("throttle_rate", rate)),
+                    throttling_burst_limit=whole(
+                        "throttle_burst", route.get("throttle_burst", burst)
+                    ),
+                )
+                for route in args["routes"]
+            ],
+            access_log_settings=aws.apigatewayv2.StageAccessLogSettingsArgs(
+                destination_arn=log_group.arn, format=ACCESS_LOG_FORMAT
+            ),
+            # The settings of a route are refused while the route does not exist.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=routes),
+        )
+        self.api_id = api.id
+        self.url = api.api_endpoint
+        self.stage_name = stage.name
+        self.execution_arn = api.execution_arn
+        self.log_group_name = log_group.name
+        self.register_outputs(
+            {
+                "apiId": self.api_id,
+                "url": self.url,
+                "stageName": self.stage_name,
+                "executionArn": self.execution_arn,
+                "logGroupName": self.log_group_name,
+            }
+        )
+
+    def _route(
+        self, name: str, api: aws.apigatewayv2.Api, route: HttpApiRoute
+    ) -> aws.apigatewayv2.Route:
+        child = pulumi.ResourceOptions(parent=self)
+        method, path = route["route_key"].split(" ", 1)
+        route_name = f"{name}-{_slug(route['route_key'])}"
+        permission = aws.lambda_.Permission(
+            route_name,
+            action="lambda:InvokeFunction",
+            function=route["function_name"],
+            qualifier=route["alias_name"],
+            principal="apigateway.amazonaws.com",
+            source_arn=pulumi.Output.concat(
+                api.execution_arn, f"/{STAGE}/{method}", re.sub(r"\{[^}]*\}", "*", path)
+            ),
+            opts=child,
+        )
+        integration = aws.apigatewayv2.Integration(
+            route_name,
+            api_id=api.id,
+            integration_type="AWS_PROXY",
+            integration_method="POST",
+            integration_uri=route["invoke_arn"],
+            payload_format_version="2.0",
+            timeout_milliseconds=INTEGRATION_TIMEOUT_MILLISECONDS,
+            opts=child,
+        )
+        # A deployed route that may not invoke its function would answer 500.
+        return aws.apigatewayv2.Route(
+            route_name,
+            api_id=api.id,
+            route_key=route["route_key"],
+            target=pulumi.Output.concat("integrations/", integration.id),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
+        )
+
+
+def _slug(route_key: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", route_key.lower()).strip("-")

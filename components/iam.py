@@ -1,0 +1,50 @@
+"""IAM documents, as JSON outputs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+import pulumi
+
+VERSION = "2012-10-17"
+
+
+class Statement(TypedDict):
+    """What a function's role may do, on which resources."""
+
+    actions: list[str]
+    """IAM actions, as `dynamodb:GetItem`."""
+    resources: list[pulumi.Input[str]]
+    """ARNs that the actions are allowed on."""
+
+
+def allow(actions: Sequence[str], resources: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+    """One allowing statement of an identity policy."""
+    return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+
+
+def document(statements: Sequence[Mapping[str, Any]]) -> pulumi.Output[str]:
+    """A policy document; statements may contain outputs."""
+    return pulumi.Output.json_dumps({"Version": VERSION, "Statement": list(statements)})
+
+
+def trust(service: str) -> str:
+    """A trust policy that lets one AWS service assume the role."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+    }
+    return json.dumps({"Version": VERSION, "Statement": [statement]})
+
+
+def deny_without_tls(actions: str, resource: pulumi.Input[str]) -> dict[str, Any]:
+    """A resource policy's statement that refuses requests over plain HTTP."""
+    return {
+        "Sid": "DenyWithoutTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": actions,
+        "Resource": resource,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
