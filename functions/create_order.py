@@ -66,6 +66,8 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
     headers = {"location": f"/orders/{order_id}"}
     if replayed:
         headers["idempotency-replayed"] = "true"
+    else:
+        telemetry.count(contract.ORDERS_CREATED)
     return api.Response(
         201,
         {"id": order_id, "status": contract.PENDING, "createdAt": created_at},
