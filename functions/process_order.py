@@ -12,7 +12,7 @@ from orders import bootstrap
 import json
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orders import aws, contract, environment, order, telemetry
@@ -26,6 +26,9 @@ Record = dict[str, Any]
 
 # Updates of one batch under way at once: they wait for DynamoDB together.
 PARALLEL_UPDATES = 5
+
+# Seconds of the invocation's time kept for logs, metrics and the answer.
+_ANSWER_SECONDS = 1.0
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CORRELATION_ID = re.compile(r"[!-~]{1,128}")
@@ -52,16 +55,9 @@ class RejectedError(Exception):
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry: the messages to deliver again, by id."""
     records = event["Records"]
-    deadline = Deadline(context)
-
-    def outcome(record: Any) -> Outcome:
-        return _outcome(record, deadline)
-
-    # A single message needs no thread.
-    every = map if len(records) == 1 else _threads.map
     failures = []
     unnamed = 0
-    for record, result in zip(records, every(outcome, records), strict=True):
+    for record, result in zip(records, _outcomes(records, context), strict=True):
         write = telemetry.logger.info if result.done else telemetry.logger.warning
         write(
             result.what,
@@ -84,6 +80,18 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         # is harmless for the messages that are done.
         raise RuntimeError(f"{unnamed} of {len(records)} records have no messageId")
     return {"batchItemFailures": failures}
+
+
+def _outcomes(records: list[Any], context: "LambdaContext") -> list[Outcome]:
+    deadline = Deadline(context)
+    if len(records) == 1:
+        return [_outcome(records[0], deadline)]
+    work = [_threads.submit(_outcome, record, deadline) for record in records]
+    # An answer in time keeps what is done from being delivered again. A thread that is late
+    # ends in a later invocation: its update is conditional, so it does no harm there.
+    wait(work, timeout=context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
+    late = Outcome(False, "not finished: the invocation's time is up", {}, {})
+    return [done.result() if done.done() else late for done in work]
 
 
 def _outcome(record: Any, deadline: Deadline) -> Outcome:
@@ -189,15 +197,17 @@ def _redriven(record: Record) -> bool:
 
 
 def _receive_count(record: Record) -> int:
-    count = str((record.get("attributes") or {}).get("ApproximateReceiveCount", ""))
-    return int(count) if count.isdecimal() else 1
+    return _system_number(record, "ApproximateReceiveCount") or 1
 
 
 def _lag(record: Record) -> dict[str, float]:
-    sent = str((record.get("attributes") or {}).get("SentTimestamp", ""))
-    if not sent.isdecimal():
-        return {}
-    return {contract.QUEUE_LAG: max(0.0, time.time() * 1000 - int(sent))}
+    sent = _system_number(record, "SentTimestamp")
+    return {} if sent is None else {contract.QUEUE_LAG: max(0.0, time.time() * 1000 - sent)}
+
+
+def _system_number(record: Record, name: str) -> int | None:
+    value = str((record.get("attributes") or {}).get(name, ""))
+    return int(value) if value.isascii() and value.isdigit() else None
 
 
 def _correlation_id(record: Any) -> str | None:

@@ -4,10 +4,10 @@ Runs on a schedule. It reads the sparse index that only pending orders are in, s
 proportional to the backlog and the table is never scanned. A run is bounded by a number of
 orders and by its time; what it leaves is the next run's.
 
-Half of a run's orders are the oldest ones, the other half begins at a random moment of the
-backlog. Were it always the oldest, orders whose events never succeed would take every run's
-whole allowance and those behind them would never be reached; this way every order is reached
-sooner or later, without anything to remember between runs.
+A run continues behind the last order that the one before it has reached, and begins again with
+the oldest when it is through. Were it always the oldest, orders whose events never succeed
+would take every run's whole allowance, and those behind them would never be reached. The place
+is kept in the process, which runs this often are made in; a new process begins with the oldest.
 """
 
 # isort: off
@@ -33,7 +33,7 @@ _events = Events(aws.client("sqs"), environment.text(contract.QUEUE_URL_VARIABLE
 _threshold = environment.positive_integer(contract.PENDING_THRESHOLD_VARIABLE)
 _limit = environment.positive_integer(contract.REPUBLISH_LIMIT_VARIABLE)
 
-_FIRST = "0000"  # sorts before every timestamp
+_reached: dict[int, Item] = {}  # shard -> position of the last order of the last run
 
 
 class RepublishError(RuntimeError):
@@ -47,9 +47,14 @@ class Run:
         self.sent = 0
         self.refused: dict[str, int] = {}  # SQS error code -> events
         self.unreadable = 0
+        self.seen: set[str] = set()  # order ids
         self.oldest: str | None = None  # createdAt
         self.complete = True  # nothing of the backlog was left to the next run
         self.failure: dict[str, Any] = {}
+
+    def saw(self, *items: Item) -> None:
+        """Note the age of pending orders."""
+        self.oldest = min([*map(_created_at, items), *filter(None, [self.oldest])], default=None)
 
 
 def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
@@ -60,6 +65,7 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     except aws.FAILURES as error:
         run.complete = False
         run.failure = aws.failure(error).fields
+        _reached.clear()  # what was reached was not all sent
     age = _age(run.oldest)
     telemetry.count(contract.ORDERS_REPUBLISHED, run.sent)
     telemetry.count(contract.OLDEST_PENDING_AGE, age)
@@ -107,47 +113,44 @@ def _send(batch: list[Message], run: Run) -> None:
 
 
 def _stuck(run: Run, deadline: Deadline) -> Iterator[Item]:
-    """Orders past the threshold, at most the run's limit; what one shard has too few of, the
-    next ones get."""
-    last = order.timestamp(datetime.now(UTC) - timedelta(seconds=_threshold))
+    """Orders past the threshold, at most the run's limit, in equal shares; what one shard has
+    too few of, the others get."""
+    until = order.timestamp(datetime.now(UTC) - timedelta(seconds=_threshold))
     shards = list(range(contract.PENDING_SHARDS))
     random.shuffle(shards)
-    left = max(_limit, 2 * len(shards))
-    for position, shard in enumerate(shards):
-        if deadline.passed():
-            run.complete = False
-            return
-        for item in _of_shard(shard, last, -(-left // (len(shards) - position)), run):
-            left -= 1
-            yield item
-
-
-def _of_shard(shard: int, last: str, share: int, run: Run) -> Iterator[Item]:
-    """At most `share` orders of one shard: the oldest, then others from a random moment on."""
-    oldest = list(_store.pending(shard, _FIRST, last, share // 2))
-    if oldest:
-        run.oldest = min(run.oldest or last, _created_at(oldest[0]))
-    yield from oldest
-    if len(oldest) < share // 2:
-        return
-    seen = {item["id"]["S"] for item in oldest}
-    reached = _created_at(oldest[-1])
-    middle = _random_moment(reached, last)
-    for first, until in ((middle, last), (reached, middle)):
-        for item in _store.pending(shard, first, until, share - len(seen)):
-            if item["id"]["S"] not in seen:
-                seen.add(item["id"]["S"])
+    left = max(_limit, len(shards))
+    while shards and left:
+        unfinished = []
+        for position, shard in enumerate(shards):
+            share = -(-left // (len(shards) - position))
+            if deadline.passed() or not share:
+                run.complete = False
+                return
+            for item in _of_shard(shard, until, share, run):
+                left -= 1
                 yield item
-    if len(seen) == share:
-        run.complete = False
+            if shard in _reached:
+                unfinished.append(shard)
+        shards = unfinished
+    run.complete = run.complete and not shards
 
 
-def _random_moment(first: str, last: str) -> str:
-    start, end = order.milliseconds(first), order.milliseconds(last)
-    if start is None or end is None:
-        return first
-    moment = start + (end - start) * random.random()  # noqa: S311
-    return order.timestamp(datetime.fromtimestamp(moment / 1000, UTC))
+def _of_shard(shard: int, until: str, share: int, run: Run) -> Iterator[Item]:
+    after = _reached.get(shard)
+    if after:
+        run.saw(*_store.pending(shard, until, 1))
+    for start in (after, None) if after else (None,):
+        for item in _store.pending(shard, until, share, start):
+            if item["id"]["S"] in run.seen:
+                break
+            run.seen.add(item["id"]["S"])
+            run.saw(item)
+            yield item
+            _reached[shard] = Store.position(item)
+            share -= 1
+            if not share:
+                return
+    _reached.pop(shard, None)
 
 
 def _event_of(item: Item) -> Message | None:

@@ -5,7 +5,6 @@ into answers, and writes the invocation's log line and metrics.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -57,22 +56,21 @@ class Request:
         body = self._event.get("body")
         if not isinstance(body, str) or not body:
             raise Problem("unreadable-body", "The request has no body; send an order as JSON.")
-        too_large = Problem("body-too-large", f"The body may have at most {longest} bytes.")
         try:
-            # Each of its characters is a byte or more; base64 makes 4 characters of 3 bytes.
-            if not self._event.get("isBase64Encoded"):
-                if len(body) > longest or len(body.encode()) > longest:
-                    raise too_large
-                return body
-            if len(body) > longest * 4 // 3 + 4:
-                raise too_large
-            return base64.b64decode(body, validate=True).decode()
-        except binascii.Error:
+            # A character is a byte or more, and base64 makes 4 characters of 3 bytes.
+            fits = len(body) <= longest * 4 // 3 + 4
+            if fits and self._event.get("isBase64Encoded"):
+                body = base64.b64decode(body, validate=True).decode()
+            fits = fits and len(body.encode()) <= longest
+        except UnicodeError:
+            raise Problem("unreadable-body", "The body is not text in UTF-8.") from None
+        except ValueError:
             raise Problem(
                 "unreadable-body", "The body is not the base64 it claims to be."
             ) from None
-        except UnicodeError:
-            raise Problem("unreadable-body", "The body is not text in UTF-8.") from None
+        if not fits:
+            raise Problem("body-too-large", f"The body may have at most {longest} bytes.")
+        return body
 
 
 def respond(

@@ -90,10 +90,11 @@ class Store:
             return Transition(own, status)
         return Transition(True, target)
 
-    def pending(self, shard: int, first: str, last: str, limit: int) -> Iterator[Item]:
-        """Orders of one shard still PENDING, created from `first` to `last` (timestamps), oldest
-        first, at most `limit`."""
-        start: Item | None = None
+    def pending(
+        self, shard: int, until: str, limit: int, after: Item | None = None
+    ) -> Iterator[Item]:
+        """Orders of one shard still PENDING, created up to `until` (a timestamp), oldest first,
+        at most `limit`; behind the order whose `position` is `after`, if given."""
         while limit > 0:
             with self._traced("Query"):
                 page = self._client.query(
@@ -101,21 +102,26 @@ class Store:
                     IndexName=contract.PENDING_INDEX,
                     KeyConditionExpression=(
                         f"{contract.PENDING_SHARD_ATTRIBUTE} = :shard"
-                        f" AND {contract.CREATED_AT_ATTRIBUTE} BETWEEN :first AND :last"
+                        f" AND {contract.CREATED_AT_ATTRIBUTE} <= :until"
                     ),
                     ExpressionAttributeValues={
                         ":shard": {"N": str(shard)},
-                        ":first": {"S": first},
-                        ":last": {"S": last},
+                        ":until": {"S": until},
                     },
                     Limit=limit,
-                    **({"ExclusiveStartKey": start} if start else {}),
+                    **({"ExclusiveStartKey": after} if after else {}),
                 )
             yield from page["Items"]
             limit -= len(page["Items"])
-            start = page.get("LastEvaluatedKey")
-            if not start:
+            after = page.get("LastEvaluatedKey")
+            if not after:
                 return
+
+    @staticmethod
+    def position(item: Item) -> Item:
+        """An order's place in the index over pending orders; it need not be there any more."""
+        keys = ("id", contract.PENDING_SHARD_ATTRIBUTE, contract.CREATED_AT_ATTRIBUTE)
+        return {name: item[name] for name in keys}
 
     def _traced(self, operation: str) -> tracing.Subsegment:
         return tracing.Subsegment("DynamoDB", operation, table_name=self._table)

@@ -1,0 +1,222 @@
+"""DynamoDB and SQS on the wire, as far as the functions use them: a loopback HTTP server.
+
+The table evaluates the very expressions that the functions send, so that a condition left out
+or written differently shows in the outcome. Faults are queued by operation and used up one a
+request, retries included.
+"""
+
+import json
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one request. `applied`: it still takes effect before the answer is lost."""
+
+    status: int = 0  # 0: the connection is closed without an answer
+    code: str = ""
+    message: str = ""
+    raw: bytes | None = None
+    applied: bool = False
+    delay: float = 0.0  # seconds
+
+
+DROPPED = Fault()
+ANSWER_LOST = Fault(applied=True)
+THROTTLED = Fault(400, "ThrottlingException", "Rate exceeded for SECRET")
+SERVER_ERROR = Fault(500, "InternalServerError", "Internal SECRET")
+UNREADABLE = Fault(503, raw=b"<html>Service Unavailable</html>")
+DENIED = Fault(
+    400,
+    "AccessDeniedException",
+    "User: arn:aws:sts::123456789012:assumed-role/some-role/some-function is not authorized to"
+    " perform: some:Action on resource: arn:aws:some:us-east-1:123456789012:thing because no"
+    " identity-based policy allows the some:Action action",
+)
+INVALID = Fault(400, "ValidationException", "One or more parameter values of SECRET were invalid")
+
+
+@dataclass
+class FakeAws:
+    """One table, one queue, and everything that was asked of them."""
+
+    table: dict[str, Item] = field(default_factory=dict)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
+    page_size: int = 1000
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def operations(self) -> list[str]:
+        """Names of the operations asked for, in order, retries included."""
+        return [name for name, _ in self.requests]
+
+    def fail(self, operation: str, *faults: Fault) -> None:
+        """Use up these faults on the next requests of an operation."""
+        self.faults[operation].extend(faults)
+
+    def recover(self) -> None:
+        """Faults that no request has met yet are gone."""
+        self.faults.clear()
+
+    def bodies(self) -> list[dict[str, Any]]:
+        """The messages' bodies, parsed."""
+        return [json.loads(message["MessageBody"]) for message in self.messages]
+
+    def answer(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and body of one request that no fault stops."""
+        with self.lock:
+            handler = getattr(self, f"_{operation}")
+            result: tuple[int, dict[str, Any]] = handler(request)
+            return result
+
+    def _PutItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        item = request["Item"]
+        stored = self.table.get(item["id"]["S"])
+        if stored is not None and request.get("ConditionExpression") == "attribute_not_exists(id)":
+            return _refused(request, stored)
+        self.table[item["id"]["S"]] = item
+        return 200, {}
+
+    def _GetItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        item = self.table.get(request["Key"]["id"]["S"])
+        return 200, {"Item": item} if item else {}
+
+    def _UpdateItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        names = request["ExpressionAttributeNames"]
+        values = request["ExpressionAttributeValues"]
+        stored = self.table.get(request["Key"]["id"]["S"])
+        condition = request.get("ConditionExpression")
+        if condition is not None:
+            attribute, _, listed = condition.partition(" IN ")
+            allowed = [values[name] for name in listed.strip("()").split(", ")]
+            if stored is None or stored.get(names[attribute]) not in allowed:
+                return _refused(request, stored)
+        item = dict(stored or request["Key"])
+        settings, _, removed = request["UpdateExpression"].partition(" REMOVE ")
+        for assignment in settings.removeprefix("SET ").split(", "):
+            if assignment.startswith("#version = if_not_exists(#version"):
+                old = int(item.get("version", values[":zero"])["N"])
+                item["version"] = {"N": str(old + int(values[":one"]["N"]))}
+            elif " = " in assignment:
+                name, _, value = assignment.partition(" = ")
+                item[names.get(name, name)] = values[value]
+        item.pop(removed, None)
+        self.table[request["Key"]["id"]["S"]] = item
+        return 200, {}
+
+    def _Query(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        assert request["IndexName"] == "pending"
+        expected = "pendingShard = :shard AND createdAt <= :until"
+        assert request["KeyConditionExpression"] == expected
+        values = request["ExpressionAttributeValues"]
+        found = sorted(
+            (
+                item
+                for item in self.table.values()
+                if item.get("pendingShard") == values[":shard"]
+                and item["createdAt"]["S"] <= values[":until"]["S"]
+            ),
+            key=lambda item: (item["createdAt"]["S"], item["id"]["S"]),
+        )
+        start = request.get("ExclusiveStartKey")
+        if start:
+            after = (start["createdAt"]["S"], start["id"]["S"])
+            found = [i for i in found if (i["createdAt"]["S"], i["id"]["S"]) > after]
+        page = found[: min(request["Limit"], self.page_size)]
+        answer: dict[str, Any] = {"Items": page, "Count": len(page)}
+        if len(page) < len(found):
+            keys = ("id", "createdAt", "pendingShard")
+            answer["LastEvaluatedKey"] = {name: page[-1][name] for name in keys}
+        return 200, answer
+
+    def _SendMessage(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        self.messages.append(request)
+        return 200, {"MessageId": "m", "MD5OfMessageBody": "d"}
+
+    def _SendMessageBatch(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        entries = request["Entries"]
+        size = sum(len(entry["MessageBody"]) for entry in entries)
+        if len(entries) > 10 or size > 262_144:
+            return _error(400, "AWS.SimpleQueueService.BatchRequestTooLong", "too long")
+        failed = [
+            {"Id": e["Id"], "Code": "InternalError", "SenderFault": False}
+            for e in entries
+            if "REFUSED-BY-SQS" in e["MessageBody"]
+        ]
+        refused = {entry["Id"] for entry in failed}
+        self.messages.extend(entry for entry in entries if entry["Id"] not in refused)
+        done = [{"Id": e["Id"], "MessageId": "m"} for e in entries if e["Id"] not in refused]
+        return 200, {"Successful": done, "Failed": failed}
+
+
+def _refused(request: dict[str, Any], stored: Item | None) -> tuple[int, dict[str, Any]]:
+    status, body = _error(400, "ConditionalCheckFailedException", "The conditional request failed")
+    if stored and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
+        body["Item"] = stored
+    return status, body
+
+
+def _error(status: int, code: str, message: str) -> tuple[int, dict[str, Any]]:
+    return status, {"__type": f"com.amazonaws#{code}", "message": message}
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `aws`, which a test may replace at any time."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.aws = FakeAws()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: Server
+
+    def do_POST(self) -> None:  # noqa: N802
+        aws = self.server.aws
+        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with aws.lock:
+            aws.requests.append((operation, request))
+            fault = aws.faults[operation].pop(0) if aws.faults[operation] else None
+        if fault is None or fault.applied:
+            status, body = aws.answer(operation, request)
+        if fault is not None:
+            time.sleep(fault.delay)
+            if not fault.status:
+                self.close_connection = True
+                self.connection.close()
+                return
+            status, body = _error(fault.status, fault.code, fault.message)
+        raw = (
+            fault.raw if fault is not None and fault.raw is not None else json.dumps(body).encode()
+        )
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("x-amzn-RequestId", "AWS-REQUEST-ID")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Tests read the recorded requests."""

@@ -1,0 +1,156 @@
+"""The functions as Lambda calls them, in this process, and what they are called with."""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.functions.fake_aws import FakeAws
+
+HANDLERS = ("create_order", "get_order", "process_order", "republish_pending")
+
+VARIABLES = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "example",
+    "AWS_LAMBDA_FUNCTION_NAME": "function",
+    "ORDERS_TABLE_NAME": "Orders",
+    "ORDER_EVENTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/order-events",
+    "MAX_RECEIVE_COUNT": "3",
+    "PENDING_THRESHOLD_SECONDS": "120",
+    "REPUBLISH_LIMIT": "100",
+    "POWERTOOLS_SERVICE_NAME": "orders-test",
+}
+
+
+class Context:
+    """Lambda's context object."""
+
+    function_name = "function"
+    aws_request_id = "invocation-1"
+
+    def __init__(self, milliseconds: Callable[[], float] = lambda: 30_000) -> None:
+        self.get_remaining_time_in_millis = milliseconds
+
+
+@dataclass
+class Answer:
+    """An API function's answer, its body parsed."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    def pointers(self) -> list[str]:
+        """The places that a 400 names."""
+        return [error["pointer"] for error in self.body.get("errors", [])]
+
+
+class Functions:
+    """The four handlers, imported afresh."""
+
+    def __init__(self, aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
+        self.aws = aws
+        self.context = Context()
+        self._capsys = capsys
+        self._output: list[dict[str, Any]] = []
+
+    def module(self, name: str) -> ModuleType:
+        module = importlib.import_module(name)
+        telemetry = importlib.import_module("orders.telemetry")
+        # The logger outlives a test, the captured stream does not.
+        telemetry.logger.registered_handler.stream = sys.stdout
+        return module
+
+    def invoke(self, name: str, event: Any) -> Any:
+        """What the function returns to Lambda, JSON like on the wire."""
+        result = self.module(name).handler(json.loads(json.dumps(event)), self.context)
+        return json.loads(json.dumps(result))
+
+    def call(self, name: str, event: Any) -> Answer:
+        answer = self.invoke(name, event)
+        return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+
+    def create(self, body: Any, request_id: str = "request-1", **headers: str) -> Answer:
+        """POST /orders; a body that is no text is sent as JSON."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        event = {
+            "version": "2.0",
+            "headers": {"content-type": "application/json", **named},
+            "requestContext": {"requestId": request_id},
+            "body": text,
+            "isBase64Encoded": False,
+        }
+        return self.call("create_order", event)
+
+    def get(self, order_id: str) -> Answer:
+        return self.call("get_order", {"pathParameters": {"id": order_id}, "requestContext": {}})
+
+    def process(self, *records: Any) -> list[str]:
+        """The ids of the messages that are reported as failed."""
+        result = self.invoke("process_order", {"Records": list(records)})
+        assert result.keys() == {"batchItemFailures"}
+        return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
+
+    def republish(self) -> dict[str, Any]:
+        result: dict[str, Any] = self.invoke("republish_pending", {})
+        return result
+
+    def output(self) -> list[dict[str, Any]]:
+        """Every line written so far: each has to be JSON."""
+        self._output += [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
+        return self._output
+
+    def logs(self) -> list[dict[str, Any]]:
+        return [line for line in self.output() if "_aws" not in line]
+
+    def metrics(self) -> dict[str, list[float]]:
+        """Every value of every metric emitted so far."""
+        values: dict[str, list[float]] = {}
+        for line in self.output():
+            for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
+                for metric in directive["Metrics"]:
+                    values.setdefault(metric["Name"], []).extend(line[metric["Name"]])
+        return values
+
+
+def forget() -> None:
+    """The next import of a handler starts a new execution environment."""
+    for name in list(sys.modules):
+        if name in HANDLERS or name.partition(".")[0] == "orders":
+            del sys.modules[name]
+
+
+ORDER = {
+    "customerName": "Ada Lovelace",
+    "items": [
+        {"sku": "TEA-01", "qty": 2, "price": 12.5},
+        {"sku": "CUP-07", "qty": 1, "price": 0.1},
+    ],
+}
+
+
+def record(
+    body: Any, message_id: str = "message-1", receives: int = 1, **attributes: str
+) -> dict[str, Any]:
+    """A message as Lambda hands it over; `attributes` are message attributes."""
+    return {
+        "messageId": message_id,
+        "body": body if isinstance(body, str) else json.dumps(body),
+        "attributes": {"ApproximateReceiveCount": str(receives), "SentTimestamp": "1700000000000"},
+        "messageAttributes": {
+            name: {"stringValue": value, "dataType": "String"} for name, value in attributes.items()
+        },
+    }
+
+
+def created(order_id: str) -> dict[str, Any]:
+    """The OrderCreated event of ORDER under an id."""
+    return {"type": "OrderCreated", "detail": {"id": order_id, **ORDER}}
