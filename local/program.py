@@ -12,16 +12,17 @@ import json
 import runpy
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import yaml
-from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.settings import get_root_resource
-from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime.stack import Stack, run_pulumi_func
+
+from local.errors import LocalRunError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REGISTRATION_THREADS = 8
 
 
-class ProgramError(Exception):
+class ProgramError(LocalRunError):
     """The program cannot be run as asked; the message says what to change."""
 
 
@@ -38,21 +39,47 @@ def run(
     mocks: pulumi.runtime.Mocks,
     overrides: Mapping[str, Any] | None = None,
     preview: bool = False,
+    monitor: pulumi_mocks.MockMonitor | None = None,
 ) -> dict[str, Any]:
     """Execute `__main__.py` for `stack` and return the stack's outputs, resolved.
 
     `overrides` maps configuration keys (`memorySize` or `serverless-orders:memorySize`) to
-    plain values. Each call has its own thread, event loop and Pulumi runtime, so nothing
-    leaks from one run into the next. What the program or a mock raises is raised here;
-    `ProgramError` says that the configuration could not be read.
+    plain values. `ProgramError` says that the configuration could not be read; the rest is as
+    `execute` has it.
     """
-    config = stack_config(stack, overrides)
-    project = _read_yaml(ROOT / "Pulumi.yaml")["name"]
+    return execute(
+        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
+        mocks,
+        project=_read_yaml(ROOT / "Pulumi.yaml")["name"],
+        stack=stack,
+        config=stack_config(stack, overrides),
+        preview=preview,
+        monitor=monitor,
+    )
+
+
+def execute(
+    program: Callable[[], Any],
+    mocks: pulumi.runtime.Mocks,
+    *,
+    project: str,
+    stack: str,
+    config: dict[str, str],
+    preview: bool = False,
+    monitor: pulumi_mocks.MockMonitor | None = None,
+) -> dict[str, Any]:
+    """Execute any program under mocks and return the stack's outputs, resolved.
+
+    Each call has its own thread, event loop and Pulumi runtime, so nothing leaks from one
+    run into the next. What the program or a mock raises is raised here.
+    """
     outcome: dict[str, Any] = {}
 
     def target() -> None:
         try:
-            outcome["outputs"] = _run_in_fresh_loop(project, stack, config, mocks, preview)
+            outcome["outputs"] = _run_in_fresh_loop(
+                program, mocks, project, stack, config, preview, monitor
+            )
         except BaseException as error:
             outcome["error"] = error
 
@@ -130,18 +157,18 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ProgramError(f"{path.name} must be a mapping, not {type(content).__name__}")
     config = content.get("config")
     if config is not None and not isinstance(config, dict):
-        raise ProgramError(
-            f"{path.name}: `config` must be a mapping, not {type(config).__name__}"
-        )
+        raise ProgramError(f"{path.name}: `config` must be a mapping, not {type(config).__name__}")
     return content
 
 
 def _run_in_fresh_loop(
+    program: Callable[[], Any],
+    mocks: pulumi.runtime.Mocks,
     project: str,
     stack: str,
     config: dict[str, str],
-    mocks: pulumi.runtime.Mocks,
     preview: bool,
+    monitor: pulumi_mocks.MockMonitor | None,
 ) -> dict[str, Any]:
     thread_loops: list[asyncio.AbstractEventLoop] = []
 
@@ -152,18 +179,20 @@ def _run_in_fresh_loop(
         thread_loops.append(loop)
 
     async def main() -> dict[str, Any]:
-        asyncio.get_running_loop().set_default_executor(
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(
             ThreadPoolExecutor(REGISTRATION_THREADS, "pulumi-rpc", give_thread_a_loop)
         )
+        # After a failure, which is raised to the caller, its consequences are only noise.
+        loop.set_exception_handler(lambda _loop, _context: None)
         pulumi.runtime.set_all_config(config, secret_keys=[])
-        pulumi.runtime.set_mocks(mocks, project=project, stack=stack, preview=preview)
-
-        async def program() -> None:
-            runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
-
+        pulumi.runtime.set_mocks(
+            mocks, project=project, stack=stack, preview=preview, monitor=monitor
+        )
         await run_pulumi_func(program)
+        root = get_root_resource()
         outputs = {}
-        for name, value in get_root_resource().outputs.items():
+        for name, value in (root.outputs if isinstance(root, Stack) else {}).items():
             outputs[name] = await pulumi.Output.from_input(value).future(with_unknowns=True)
         return outputs
 

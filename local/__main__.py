@@ -1,0 +1,126 @@
+"""`python -m local run` and `python -m local demo`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Any
+
+STARTED = time.monotonic()
+
+
+class _StopError(Exception):
+    """A signal asked the run to end."""
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, summary in (
+        ("run", "serve the whole system until Ctrl-C"),
+        ("demo", "show the system at work, then end"),
+    ):
+        command = commands.add_parser(name, help=summary)
+        command.add_argument("--stack", default="local", help="stack to run (default: local)")
+        command.add_argument(
+            "--port",
+            type=_port,
+            default=os.environ.get("PORT", "4566") if name == "run" else "0",
+            help="loopback port of the API, 0 for a free one (default: PORT, else %(default)s)",
+        )
+        command.add_argument(
+            "--config",
+            metavar="KEY=VALUE",
+            type=_setting,
+            action="append",
+            default=[],
+            help="configuration over that of the stack, as --config memorySize=512",
+        )
+    return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: expected 0 to 65535")
+    return int(text)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    import yaml
+
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected KEY=VALUE")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # what follows is short, and must be whole
+    raise _StopError
+
+
+def main() -> int:
+    """Run the command; the exit code is 0 when it did what was asked."""
+    arguments = _arguments()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        return _demo(arguments) if arguments.command == "demo" else _run(arguments)
+    except _StopError:
+        return 0 if arguments.command == "run" else 130
+    except Exception as error:
+        from components.bundle import BundleError
+        from local.errors import LocalRunError
+        from settings import SettingsError
+
+        if not isinstance(error, LocalRunError | SettingsError | BundleError):
+            raise
+        sys.stderr.write(f"local run: {error}\n")
+        return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from local.screen import Screen
+    from local.system import system
+
+    screen = Screen()
+    with system(
+        arguments.stack,
+        dict(arguments.config),
+        arguments.port,
+        listener=screen.event,
+        publish_state=True,
+    ) as running:
+        screen.first(running, time.monotonic() - STARTED)
+        screen.try_it(running.url)
+        if not screen.first_order(running):
+            return 1
+        running.wait()
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from local import demo
+    from local.screen import Screen
+    from local.system import system
+
+    screen = Screen()
+    overrides = {**demo.SHORT_TIMES, **dict(arguments.config)}
+    with system(arguments.stack, overrides, arguments.port, listener=screen.event) as running:
+        screen.first(running, time.monotonic() - STARTED)
+        screen.line()
+        changed = ", ".join(f"{key}={value}" for key, value in overrides.items())
+        screen.line(f"  For the demo only: {changed} (three receives take minutes otherwise)\n")
+        return 0 if demo.run(running, screen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The system at work, shown in a minute: orders, a poison message, a forbidden call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from functions.orders import contract
+from local.client import Api
+from local.screen import EXAMPLE_ORDER, Screen
+from local.system import System
+
+ORDERS = 5
+SECONDS_FOR_EACH_STEP = 45
+
+SHORT_TIMES = {"visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
+"""Three receives of a poison message take three visibility timeouts: 90 s with the default."""
+
+
+def run(system: System, screen: Screen) -> bool:
+    """Show each step; whether everything that should be seen was seen."""
+    steps: Mapping[str, Callable[[System], str]] = {
+        f"{ORDERS} orders are created and CONFIRMED": _orders,
+        "an invalid order is refused, with every field named": _invalid,
+        "a poison message ends in the dead-letter queue": _poison,
+        "a function's role is denied what it was not given": _forbidden,
+    }
+    rows = []
+    for title, step in steps.items():
+        try:
+            seen, detail = True, step(system)
+        except (NotSeenError, OSError, ClientError) as error:
+            seen, detail = False, str(error)
+        system.wait(0)
+        rows.append((title, seen, detail))
+    screen.line()
+    width = max(len(title) for title, _, _ in rows)
+    for title, seen, detail in rows:
+        screen.line(f"  {'seen    ' if seen else 'NOT SEEN'}  {title:<{width}}  {detail}")
+    screen.line()
+    return all(seen for _, seen, _ in rows)
+
+
+class NotSeenError(Exception):
+    """What a step should show did not happen; the message says what did."""
+
+
+def _orders(system: System) -> str:
+    api = Api(system.url)
+    ids = []
+    for _ in range(ORDERS):
+        created = api.create(EXAMPLE_ORDER)
+        if created.status != 201:
+            raise NotSeenError(f"POST answered {created.status}")
+        ids.append(created.body["id"])
+    for order_id in ids:
+        order = api.wait_for(order_id, contract.CONFIRMED, SECONDS_FOR_EACH_STEP)
+        if order.body.get("status") != contract.CONFIRMED:
+            raise NotSeenError(f"order {order_id} is {order.body.get('status')}")
+    return f"{len(ids)} x 201, {len(ids)} CONFIRMED"
+
+
+def _invalid(system: System) -> str:
+    answer = Api(system.url).create({"customerName": "", "items": [{"sku": "A", "qty": 0}]})
+    pointers = [error["pointer"] for error in answer.body.get("errors", [])]
+    if answer.status != 400 or len(pointers) < 3:
+        raise NotSeenError(f"POST answered {answer.status} {answer.body}")
+    return f"400 {' '.join(pointers)}"
+
+
+def _poison(system: System) -> str:
+    queues = system.client("sqs")
+    queues.send_message(QueueUrl=system.outputs["orderEventsQueueUrl"], MessageBody="not an event")
+    url = system.outputs["orderEventsDlqUrl"]
+    name = "ApproximateNumberOfMessages"
+
+    def arrived() -> Any:
+        attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+        return int(attributes["Attributes"][name])
+
+    count = _until(arrived)
+    if not count:
+        raise NotSeenError("no message arrived in the dead-letter queue")
+    failures = sum(event["failures"] for event in system.events("batch"))
+    return f"after {failures} failed receives"
+
+
+def _forbidden(system: System) -> str:
+    method, path = contract.ROUTES["get_order"]
+    reader = next(
+        r["function"] for r in (system.api or {})["routes"] if r["key"] == f"{method} {path}"
+    )
+    role = system.client("lambda").get_function_configuration(FunctionName=reader)["Role"]
+    try:
+        system.role_client("dynamodb", role).put_item(
+            TableName=system.outputs["ordersTableName"], Item={"id": {"S": "forbidden"}}
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise
+    else:
+        raise NotSeenError(f"{role} may write to the table")
+    denied = _until(lambda: system.events("denied"))
+    if not denied:
+        raise NotSeenError("the denied call was not reported")
+    event = denied[-1]
+    return f"{event['action']} for {event['principal'].split('/')[1]}"
+
+
+def _until(happened: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + SECONDS_FOR_EACH_STEP
+    while True:
+        result = happened()
+        if result or time.monotonic() > deadline:
+            return result
+        time.sleep(0.1)

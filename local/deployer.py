@@ -1,0 +1,182 @@
+"""Pulumi mocks that really create each registered resource, on the emulator."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.errors import DeployError
+from local.inputs import Inputs
+from local.resources import CREATORS, WITHOUT_EFFECT, Creation
+
+_PROVIDER = "pulumi:providers:aws"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One registered resource: its Pulumi type, logical name, id, inputs and outputs."""
+
+    type: str
+    name: str
+    id: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Provider:
+    region: str
+    default_tags: Mapping[str, str]
+
+
+@dataclass
+class Deployer(pulumi.runtime.Mocks):
+    """Creates resources as `local.program.run` registers them.
+
+    `client(service, region)` gives a boto3 client, `package(code)` the zip of a function.
+    `resources` lists what was created, `without_effect` what is accepted but does nothing
+    locally, with the reason. Anything it cannot create raises `DeployError`.
+    """
+
+    client: Callable[[str, str], Any]
+    package: Callable[[Any], bytes]
+    edge_url: str
+    batch_concurrency: int
+    resources: list[Resource] = field(default_factory=list)
+    without_effect: dict[str, str] = field(default_factory=dict)
+    error: DeployError | None = None
+
+    def __post_init__(self) -> None:
+        self._providers: dict[str, _Provider] = {}
+        self._lock = threading.Lock()
+        self._account: str | None = None
+
+    @property
+    def region(self) -> str:
+        """The region of the program's provider."""
+        regions = {provider.region for provider in self._providers.values()}
+        if len(regions) != 1:
+            raise DeployError(f"expected one AWS provider, found regions {sorted(regions)}")
+        return regions.pop()
+
+    @property
+    def account(self) -> str:
+        """The emulator's account id."""
+        if self._account is None:
+            identity = self.client("sts", self.region).get_caller_identity()
+            self._account = str(identity["Account"])
+        return self._account
+
+    def new_resource(
+        self, args: pulumi.runtime.MockResourceArgs
+    ) -> tuple[str | None, dict[str, Any]]:
+        """Create one resource; what Pulumi calls for each registration."""
+        if args.typ == _PROVIDER:
+            return self._provider(args.name, args.inputs)
+        if not args.custom:
+            return "", dict(args.inputs)
+        if self.error is not None:
+            raise self.error  # the run is over: create nothing more
+        try:
+            return self._create(args)
+        except DeployError as error:
+            self.error = self.error or error
+            raise
+        except (ClientError, BotoCoreError) as error:
+            failure = DeployError(f"{args.typ} {args.name}: the emulator refused it: {error}")
+            self.error = self.error or failure
+            raise failure from error
+
+    def call(
+        self, args: pulumi.runtime.MockCallArgs
+    ) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        """Answer one provider function; what Pulumi calls for each invoke."""
+        return self._answer(args), []
+
+    def _answer(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        function = args.token.rsplit(":", 1)[1]
+        if function == "getCallerIdentity":
+            identity = self.client("sts", self.region).get_caller_identity()
+            return {
+                "accountId": identity["Account"],
+                "arn": identity["Arn"],
+                "userId": identity["UserId"],
+                "id": identity["Account"],
+            }
+        if function == "getRegion":
+            region = args.args.get("region") or self.region
+            return {"region": region, "name": region, "id": region, "description": region}
+        if function == "getPartition":
+            return {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"}
+        self.error = self.error or DeployError(
+            f"{args.token}: this provider function has no local counterpart: "
+            f"answer it in local/deployer.py"
+        )
+        raise self.error
+
+    def _provider(self, name: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        # A provider's inputs arrive as JSON text, except plain strings.
+        tags = json.loads(inputs.get("defaultTags") or "{}").get("tags") or {}
+        identity = f"{name}-{uuid.uuid4()}"
+        with self._lock:
+            self._providers[identity] = _Provider(str(inputs.get("region", "us-east-1")), tags)
+        return identity, dict(inputs)
+
+    def _create(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        label = f"{args.typ} {args.name}"
+        creator = CREATORS.get(args.typ)
+        if creator is None and args.typ not in WITHOUT_EFFECT:
+            raise DeployError(
+                f"{label}: this type has no local counterpart. Write its creator in "
+                f"local/resources/, or list it in WITHOUT_EFFECT of local/resources/registry.py "
+                f"if the system works locally without it"
+            )
+        provider = self._providers.get((args.provider or "").rsplit("::", 1)[-1])
+        if provider is None:
+            raise DeployError(f"{label}: it has no explicit AWS provider: give it a parent")
+        if creator is None:
+            with self._lock:
+                self.without_effect[args.typ] = WITHOUT_EFFECT[args.typ]
+            return self._record(args, f"{args.name}-local", {"arn": f"arn:aws:local:{args.name}"})
+        creation = Creation(
+            type=args.typ,
+            logical_name=args.name,
+            inputs=Inputs(args.inputs),
+            account=self.account,
+            region=provider.region,
+            edge_url=self.edge_url,
+            default_tags=provider.default_tags,
+            clients=lambda service: self.client(service, provider.region),
+            package=self.package,
+            batch_concurrency=self.batch_concurrency,
+        )
+        try:
+            identity, outputs = creator(creation)
+        except KeyError as error:
+            raise DeployError(f"{label}: input {error} is missing") from error
+        creation.tags()
+        unread = creation.inputs.unread()
+        if unread:
+            raise DeployError(
+                f"{label}: the local run does not know the input {', '.join(unread)}. Pass it on "
+                f"in its creator in local/resources/, or say there that it has no effect"
+            )
+        with self._lock:
+            self.without_effect.update(creation.without_effect)
+        return self._record(args, identity, {**outputs, "tagsAll": creation.tags()})
+
+    def _record(
+        self, args: pulumi.runtime.MockResourceArgs, identity: str, outputs: dict[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        state = {**args.inputs, **outputs}
+        inputs = Inputs(args.inputs).plain()
+        with self._lock:
+            self.resources.append(Resource(args.typ, args.name, identity, inputs, state))
+        return identity, state

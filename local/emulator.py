@@ -1,0 +1,280 @@
+"""Starts, watches and ends the child process that holds the emulator and the edge."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import secrets
+import shutil
+import signal
+import socket
+import string
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.errors import EmulatorError, LocalRunError
+from local.package import BUILD
+from local.program import ROOT
+
+START_SECONDS = 30.0
+STOP_SECONDS = 5.0
+HOST = "127.0.0.1"
+
+INVOCATIONS_PER_FUNCTION = 2 * (os.cpu_count() or 1)
+"""Concurrent invocations of one function; more wait at the edge.
+
+The emulator starts a process for each, and past two for each processor they only get in each
+other's way.
+"""
+
+BATCH_CONCURRENCY = max(2, os.cpu_count() or 1)
+"""Batches that one event source mapping processes at once (2 is the least that AWS accepts)."""
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+def listen(port: int) -> socket.socket:
+    """A socket bound to `port` on the loopback interface (0: any free one).
+
+    Raises `LocalRunError` for a port that is taken or not permitted.
+    """
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((HOST, port))
+        bound.listen(128)
+    except OSError as error:
+        bound.close()
+        raise LocalRunError(
+            f"port {port} cannot be used ({error.strerror}): choose another with PORT=, "
+            f"or PORT=0 for a free one"
+        ) from error
+    return bound
+
+
+class Emulator:
+    """The child process. `listener` is called, from a thread, with each event it reports.
+
+    Events: `request`, `batch`, `batchFailed`, `asynchronous`, `denied`, and `died` with the
+    reason when the process ends by itself.
+    """
+
+    def __init__(
+        self,
+        edge_socket: socket.socket,
+        listener: Listener,
+        functions_endpoint: Callable[[str], str] | None = None,
+    ) -> None:
+        self._edge_socket, self._listener = edge_socket, listener
+        self._functions_endpoint = functions_endpoint
+        self._access_key = "AKIA" + "".join(
+            secrets.choice(string.ascii_uppercase + "234567") for _ in range(16)
+        )
+        self._secret_key = secrets.token_urlsafe(30)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = False
+        self._serving: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients_lock = threading.Lock()
+        self._folder: Path | None = None
+        self.endpoint = ""
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The credentials of the emulator's administrator, as boto3 takes them."""
+        return {
+            "aws_access_key_id": self._access_key,
+            "aws_secret_access_key": self._secret_key,
+        }
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is the id of the process group of all workers too."""
+        if self._process is None:
+            raise EmulatorError("the emulator was not started")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the process; returns at once. `wait_ready` waits until it answers."""
+        _sweep()
+        self._folder = BUILD / "local" / f"run-{os.getpid()}-{secrets.token_hex(4)}"
+        temporary = self._folder / "tmp"
+        temporary.mkdir(parents=True, mode=0o700)
+        emulator_socket = listen(0)
+        port = emulator_socket.getsockname()[1]
+        self.endpoint = f"http://{HOST}:{port}"
+        sockets = (emulator_socket.fileno(), self._edge_socket.fileno())
+        settings = {
+            "folder": str(self._folder),
+            "emulatorSocket": sockets[0],
+            "edgeSocket": sockets[1],
+            "concurrency": INVOCATIONS_PER_FUNCTION,
+        }
+        with (self._folder / "emulator.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "local.server", json.dumps(settings)],
+                cwd=ROOT,
+                env=self._environment(port, temporary),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                pass_fds=sockets,
+                start_new_session=True,
+            )
+        emulator_socket.close()
+        threading.Thread(target=self._read_events, daemon=True, name="emulator-events").start()
+
+    def _environment(self, port: int, temporary: Path) -> dict[str, str]:
+        # Functions inherit this environment: nothing of this machine belongs in it.
+        environment = {
+            "PATH": os.defpath,
+            "LANG": "C.UTF-8",
+            "HOME": str(temporary),
+            "TMPDIR": str(temporary),
+            "AUTH": "true",
+            "BIND_HOST": HOST,
+            "MINISTACK_HOST": HOST,
+            "GATEWAY_PORT": str(port),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": f"unix://{temporary}/no-docker",  # not to touch the user's containers
+            "AWS_ACCESS_KEY_ID": self._access_key,
+            "AWS_SECRET_ACCESS_KEY": self._secret_key,
+        }
+        if self._functions_endpoint is not None:
+            environment["AWS_ENDPOINT_URL"] = self._functions_endpoint(self.endpoint)
+        return environment
+
+    def wait_ready(self) -> None:
+        """Wait until the emulator answers; raises `EmulatorError` when it does not."""
+        deadline = time.monotonic() + START_SECONDS
+        port = int(self.endpoint.rsplit(":", 1)[1])
+        while time.monotonic() < deadline:
+            if self._process is not None and self._process.poll() is not None:
+                raise EmulatorError(self._death())
+            with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1) as probe:
+                probe.sendall(b"GET /_ministack/health HTTP/1.0\r\nHost: local\r\n\r\n")
+                probe.settimeout(START_SECONDS)
+                if b" 200 " in probe.recv(64):
+                    return
+            time.sleep(0.02)
+        raise EmulatorError(f"the emulator did not answer within {START_SECONDS:.0f} s")
+
+    def serve(self, api: Mapping[str, Any], region: str, interpreter: Path) -> None:
+        """Open the edge for `api` and start functions with `interpreter` from now on."""
+        command = {"api": dict(api), "region": region, "interpreter": str(interpreter)}
+        process = self._process
+        if process is None or process.stdin is None:
+            raise EmulatorError("the emulator was not started")
+        try:
+            process.stdin.write((json.dumps(command) + "\n").encode())
+            process.stdin.flush()
+            failure = self._serving.get(timeout=START_SECONDS)
+        except (OSError, queue.Empty) as error:
+            raise EmulatorError(self._death()) from error
+        if failure is not None:
+            raise EmulatorError(failure)
+
+    def client(self, service: str, region: str, **credentials: str) -> Any:
+        """A boto3 client of the emulator; the administrator's unless `credentials` are given.
+
+        A service's errors are not retried, so that a caller sees what happened.
+        """
+        if credentials:
+            return self._new_client(service, region, credentials)
+        with self._clients_lock:
+            key = (service, region)
+            if key not in self._clients:
+                self._clients[key] = self._new_client(service, region, self.credentials)
+            return self._clients[key]
+
+    def _new_client(self, service: str, region: str, credentials: Mapping[str, str]) -> Any:
+        session = boto3.session.Session(region_name=region, **credentials)
+        config = Config(
+            max_pool_connections=32,
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": 1},
+        )
+        return session.client(service, endpoint_url=self.endpoint, config=config)
+
+    def stop(self) -> None:
+        """End the process with all its workers and remove its folder; may be called twice."""
+        self._stopping = True
+        if self._process is not None:
+            _kill_group(self._process.pid)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_SECONDS)
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _read_events(self) -> None:
+        process = self._process
+        if process is None or process.stdout is None:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            for line in process.stdout:
+                event = json.loads(line)
+                if event["event"] == "serving":
+                    self._serving.put(None)
+                else:
+                    self._listener(event)
+        if not self._stopping:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+            reason = self._death()
+            _kill_group(process.pid)
+            self._serving.put(reason)
+            self._listener({"event": "died", "at": time.time(), "reason": reason})
+
+    def _death(self) -> str:
+        code = self._process.poll() if self._process is not None else None
+        if code is None:
+            how = "does not answer"
+        elif code < 0:
+            how = f"was ended by {signal.Signals(-code).name}"
+        else:
+            how = f"ended with exit code {code}"
+        log = ""
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                text = (self._folder / "emulator.log").read_text(errors="replace")
+                log = "\n".join(text.strip().splitlines()[-5:])
+        return f"the emulator {how}" + (f"; its last words:\n{log}" if log else "")
+
+
+def _kill_group(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def _sweep() -> None:
+    """Remove what a run left whose processes were all killed at once."""
+    for folder in (BUILD / "local").glob("run-*"):
+        owner = folder.name.split("-")[1]
+        if owner.isdigit() and not _alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

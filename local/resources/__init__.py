@@ -1,0 +1,33 @@
+"""Which resource types the local run creates, and how: one small module per AWS service."""
+
+from local.resources import (
+    apigateway,
+    cloudwatch,
+    dynamodb,
+    events,
+    iam,
+    kms,
+    lambda_,
+    logs,
+    scheduler,
+    sns,
+    sqs,
+)
+from local.resources.registry import CREATORS, WITHOUT_EFFECT, Creation
+
+__all__ = [
+    "CREATORS",
+    "WITHOUT_EFFECT",
+    "Creation",
+    "apigateway",
+    "cloudwatch",
+    "dynamodb",
+    "events",
+    "iam",
+    "kms",
+    "lambda_",
+    "logs",
+    "scheduler",
+    "sns",
+    "sqs",
+]

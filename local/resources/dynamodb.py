@@ -1,0 +1,95 @@
+"""DynamoDB tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.inputs import Inputs
+from local.resources.registry import Creation, creates
+
+
+def _keys(item: Inputs, hash_key: str | None = None) -> list[dict[str, str]]:
+    if "keySchemas" in item:
+        return [
+            {"AttributeName": key["attributeName"], "KeyType": key["keyType"]}
+            for key in item["keySchemas"]
+        ]
+    keys = [{"AttributeName": hash_key or item["hashKey"], "KeyType": "HASH"}]
+    if item.get("rangeKey"):
+        keys.append({"AttributeName": item["rangeKey"], "KeyType": "RANGE"})
+    return keys
+
+
+def _index(item: Inputs, hash_key: str | None = None) -> dict[str, Any]:
+    projection: dict[str, Any] = {"ProjectionType": item["projectionType"]}
+    if item.get("nonKeyAttributes"):
+        projection["NonKeyAttributes"] = list(item["nonKeyAttributes"])
+    keys = _keys(item, hash_key)
+    return {"IndexName": item["name"], "KeySchema": keys, "Projection": projection}
+
+
+def _encryption(item: Inputs) -> dict[str, Any]:
+    request: dict[str, Any] = {"Enabled": item["enabled"]}
+    if item.get("kmsKeyArn"):
+        request |= {"SSEType": "KMS", "KMSMasterKeyId": item["kmsKeyArn"]}
+    return {"SSESpecification": request}
+
+
+@creates("aws:dynamodb/table:Table")
+def table(creation: Creation) -> tuple[str, dict[str, Any]]:
+    inputs, client, name = creation.inputs, creation.clients("dynamodb"), creation.name()
+    request: dict[str, Any] = {
+        "TableName": name,
+        "KeySchema": _keys(inputs),
+        "AttributeDefinitions": [
+            {"AttributeName": item["name"], "AttributeType": item["type"]}
+            for item in inputs["attributes"]
+        ],
+        "Tags": creation.tag_list(),
+        **creation.given(
+            {
+                "billingMode": "BillingMode",
+                "tableClass": "TableClass",
+                "deletionProtectionEnabled": "DeletionProtectionEnabled",
+            }
+        ),
+    }
+    if inputs.get("globalSecondaryIndexes"):
+        request["GlobalSecondaryIndexes"] = [
+            _index(item) for item in inputs["globalSecondaryIndexes"]
+        ]
+    if inputs.get("localSecondaryIndexes"):
+        request["LocalSecondaryIndexes"] = [
+            _index(item, inputs["hashKey"]) for item in inputs["localSecondaryIndexes"]
+        ]
+    if "serverSideEncryption" in inputs:
+        request |= _encryption(inputs["serverSideEncryption"])
+    if inputs.get("streamEnabled"):
+        request["StreamSpecification"] = {
+            "StreamEnabled": True,
+            "StreamViewType": inputs["streamViewType"],
+        }
+    description = client.create_table(**request)["TableDescription"]
+    recovery = inputs.get("pointInTimeRecovery")
+    if recovery is not None:
+        specification = {"PointInTimeRecoveryEnabled": recovery["enabled"]}
+        if recovery.get("recoveryPeriodInDays"):
+            specification["RecoveryPeriodInDays"] = recovery["recoveryPeriodInDays"]
+        client.update_continuous_backups(
+            TableName=name, PointInTimeRecoverySpecification=specification
+        )
+    if "ttl" in inputs:
+        ttl = inputs["ttl"]
+        client.update_time_to_live(
+            TableName=name,
+            TimeToLiveSpecification={
+                "Enabled": ttl.get("enabled", True),
+                "AttributeName": ttl["attributeName"],
+            },
+        )
+    return name, {
+        "name": name,
+        "arn": description["TableArn"],
+        "streamArn": description.get("LatestStreamArn", ""),
+        "streamLabel": description.get("LatestStreamLabel", ""),
+    }

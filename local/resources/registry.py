@@ -1,0 +1,115 @@
+"""The table resource type -> creator, and what a creator is given."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.inputs import Inputs
+
+
+@dataclass
+class Creation:
+    """One resource being created.
+
+    `clients` makes a boto3 client of the emulator for a service name. A creator reads every
+    input it is given from `inputs`; what it leaves unread stops the run.
+    """
+
+    type: str
+    logical_name: str
+    inputs: Inputs
+    account: str
+    region: str
+    edge_url: str
+    default_tags: Mapping[str, str]
+    clients: Callable[[str], Any]
+    package: Callable[[Any], bytes]
+    batch_concurrency: int
+    without_effect: dict[str, str] = field(default_factory=dict)
+
+    def name(self, key: str = "name") -> str:
+        """The physical name: as given, or generated as the provider does."""
+        if key in self.inputs:
+            return str(self.inputs[key])
+        prefix = self.inputs.get(f"{key}Prefix")
+        if prefix is not None:
+            return str(prefix) + secrets.token_hex(7)
+        return f"{self.logical_name}-{secrets.token_hex(4)[:7]}"
+
+    def tags(self) -> dict[str, str]:
+        """The resource's tags over the provider's default tags."""
+        own = self.inputs["tags"].plain() if "tags" in self.inputs else {}
+        return {**self.default_tags, **own}
+
+    def tag_list(self, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
+        """The same tags as a list of pairs, as most AWS APIs want them."""
+        return [{key: k, value: v} for k, v in self.tags().items()]
+
+    def given(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """The inputs present among `names` (input -> API parameter), under the API's names."""
+        return {
+            parameter: _plain(self.inputs[name])
+            for name, parameter in names.items()
+            if name in self.inputs
+        }
+
+    def no_effect(self, name: str, reason: str) -> None:
+        """Read the input `name` if given, and say openly that it does nothing locally."""
+        if name in self.inputs:
+            value = self.inputs[name]
+            _plain(value)
+            if value not in (False, 0, "", []) and not (isinstance(value, Inputs) and not value):
+                self.without_effect[f"{self.type}.{name}"] = reason
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN in this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+
+Creator = Callable[[Creation], tuple[str, dict[str, Any]]]
+
+CREATORS: dict[str, Creator] = {}
+
+WITHOUT_EFFECT: dict[str, str] = {
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": "the emulator has no metric filters",
+    "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": (
+        "environments start on demand"
+    ),
+    "aws:lambda/functionRecursionConfig:FunctionRecursionConfig": "loops are always stopped",
+    "aws:xray/group:Group": "the emulator has no X-Ray",
+    "aws:xray/samplingRule:SamplingRule": "the emulator has no X-Ray",
+    "aws:cloudwatch/queryDefinition:QueryDefinition": "the emulator has no saved queries",
+    "aws:wafv2/webAcl:WebAcl": "the local edge has no firewall",
+    "aws:wafv2/webAclAssociation:WebAclAssociation": "the local edge has no firewall",
+}
+"""Types that are accepted and listed, but do nothing locally: type -> why."""
+
+
+def creates(resource_type: str) -> Callable[[Creator], Creator]:
+    """Register the decorated function as the creator of `resource_type`.
+
+    It returns the resource's id and its outputs beyond the inputs, as the provider would.
+    """
+
+    def register(creator: Creator) -> Creator:
+        CREATORS[resource_type] = creator
+        return creator
+
+    return register
+
+
+def document(value: Any) -> str:
+    """A policy or other JSON document, given as text or as a structure, as text."""
+    return value if isinstance(value, str) else json.dumps(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Inputs):
+        return value.plain()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value

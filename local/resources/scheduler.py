@@ -1,0 +1,62 @@
+"""EventBridge Scheduler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.inputs import Inputs
+from local.resources.registry import Creation, creates
+
+
+def _target(target: Inputs) -> dict[str, Any]:
+    request = {"Arn": target["arn"], "RoleArn": target["roleArn"]}
+    if "input" in target:
+        request["Input"] = target["input"]
+    if "retryPolicy" in target:
+        retry = target["retryPolicy"]
+        request["RetryPolicy"] = {
+            parameter: retry[key]
+            for key, parameter in (
+                ("maximumRetryAttempts", "MaximumRetryAttempts"),
+                ("maximumEventAgeInSeconds", "MaximumEventAgeInSeconds"),
+            )
+            if key in retry
+        }
+    if "deadLetterConfig" in target:
+        request["DeadLetterConfig"] = {"Arn": target["deadLetterConfig"]["arn"]}
+    return request
+
+
+@creates("aws:scheduler/schedule:Schedule")
+def schedule(creation: Creation) -> tuple[str, dict[str, Any]]:
+    name, inputs = creation.name(), creation.inputs
+    group = inputs.get("groupName", "default")
+    window = inputs["flexibleTimeWindow"]
+    flexible = {"Mode": window["mode"]}
+    if "maximumWindowInMinutes" in window:
+        flexible["MaximumWindowInMinutes"] = window["maximumWindowInMinutes"]
+    arn = creation.clients("scheduler").create_schedule(
+        Name=name,
+        GroupName=group,
+        ScheduleExpression=inputs["scheduleExpression"],
+        FlexibleTimeWindow=flexible,
+        Target=_target(inputs["target"]),
+        **creation.given(
+            {
+                "description": "Description",
+                "state": "State",
+                "scheduleExpressionTimezone": "ScheduleExpressionTimezone",
+                "kmsKeyArn": "KmsKeyArn",
+            }
+        ),
+    )["ScheduleArn"]
+    return f"{group}/{name}", {"name": name, "groupName": group, "arn": arn}
+
+
+@creates("aws:scheduler/scheduleGroup:ScheduleGroup")
+def schedule_group(creation: Creation) -> tuple[str, dict[str, Any]]:
+    name = creation.name()
+    arn = creation.clients("scheduler").create_schedule_group(Name=name, Tags=creation.tag_list())[
+        "ScheduleGroupArn"
+    ]
+    return name, {"name": name, "arn": arn}

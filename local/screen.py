@@ -1,0 +1,141 @@
+"""What a person sees of a local run: the first screen, then one line for each thing that happens.
+
+Lines hold ids, counts and times, never what a customer sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from functions.orders import contract
+from local.client import Api
+from local.system import System
+
+EXAMPLE_ORDER = {
+    "customerName": "Ada Lovelace",
+    "items": [{"sku": "ENGINE-1", "qty": 2, "price": 19.99}],
+}
+
+
+class Screen:
+    """Prints to standard output; safe to call from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._names: dict[str, str] = {}
+
+    def line(self, text: str = "") -> None:
+        """Print one line; a closed output is no reason to stop."""
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Print the line of one event, if it has one."""
+        text = self._describe(event)
+        if text is not None:
+            clock = time.strftime("%H:%M:%S", time.localtime(event["at"]))
+            self.line(f"  {clock}  {text}")
+
+    def _describe(self, event: dict[str, Any]) -> str | None:
+        kind = event["event"]
+        if kind == "request":
+            reason = event["reason"] if event["status"] >= 400 and event["reason"] else ""
+            what = f"{event['method']:<4} {_shortened(event['path'])}"
+            return (
+                f"{what:<44} {event['status']}  {event['milliseconds']:.0f} ms  {reason}".rstrip()
+            )
+        if kind == "batch":
+            failures = f", {event['failures']} failed" if event["failures"] else ""
+            what = f"{event['queue']} -> {self._name(event['function'])}"
+            return f"{what:<44} {_count(event['messages'], 'message')}{failures}"
+        if kind == "batchFailed":
+            what = f"{event['queue']} -> {self._name(event['function'])}"
+            return f"{what:<44} the whole batch failed: {event['error']}"
+        if kind == "asynchronous":
+            return f"schedule -> {self._name(event['function'])}"
+        if kind == "denied":
+            role = event["principal"].split("/")[1] if "/" in event["principal"] else "?"
+            return f"DENIED  {event['action']} on {event['resource']} for role {role}"
+        return None
+
+    def _name(self, function: str) -> str:
+        return self._names.get(function, function)
+
+    def first(self, system: System, seconds: float) -> None:
+        """The first screen: what runs, where, and what does nothing locally."""
+        functions = system.of_type("Function")
+        self._names = {f.outputs["name"]: f.name for f in functions}
+        self.line(f"\n  {system.stack} is running, {seconds:.1f} s after the command\n")
+        self._rows("URL", [system.url])
+        routes = (system.api or {}).get("routes", [])
+        self._rows("Routes", [f"{r['key']}  ->  {self._name(r['function'])}" for r in routes])
+        self._rows(
+            "Functions",
+            [f"{f.name}  ({f.inputs['handler']}, {f.inputs['runtime']})" for f in functions],
+        )
+        self._rows("Table", [t.outputs["name"] for t in system.of_type("dynamodb/table:Table")])
+        self._rows("Queues", [_queue(q) for q in system.of_type("sqs/queue:Queue")])
+        self._rows(
+            "Schedules",
+            [f"{s.name}  {s.inputs['scheduleExpression']}" for s in system.of_type("Schedule")],
+        )
+        self._rows("Also", [_others(system)])
+        self._rows(
+            "No effect",
+            [f"{what.split('/', 1)[-1]}: {why}" for what, why in system.without_effect.items()],
+        )
+
+    def _rows(self, title: str, rows: list[str]) -> None:
+        for index, row in enumerate(rows):
+            self.line(f"  {title if index == 0 else '':<11}{row}")
+
+    def try_it(self, url: str) -> None:
+        """A `curl` line to place an order with."""
+        body = shlex.quote(json.dumps(EXAMPLE_ORDER))
+        path = contract.ROUTES["create_order"][1]
+        self.line("\n  Place an order:\n")
+        self.line(f"  curl -i {url}{path} -H 'content-type: application/json' -d {body}\n")
+
+    def first_order(self, system: System) -> bool:
+        """Place one order and show it move from PENDING to CONFIRMED."""
+        api = Api(system.url)
+        started = time.monotonic()
+        created = api.create(EXAMPLE_ORDER)
+        if created.status != 201:
+            self.line(f"  The first order was refused: {created.status} {created.body}")
+            return False
+        order_id = created.body["id"]
+        self.line(f"  order {order_id}  {created.body['status']}")
+        order = api.wait_for(order_id, contract.CONFIRMED, seconds=30)
+        took = (time.monotonic() - started) * 1000
+        self.line(f"  order {order_id}  {order.body.get('status')}  after {took:.0f} ms\n")
+        return bool(order.body.get("status") == contract.CONFIRMED)
+
+
+def _queue(queue: Any) -> str:
+    visibility = queue.inputs.get("visibilityTimeoutSeconds")
+    return str(queue.outputs["name"]) + (f"  (visibility {visibility} s)" if visibility else "")
+
+
+def _others(system: System) -> str:
+    shown = ("Function", "Table", "Queue", "Schedule", "Route", "Integration", "Stage", "Api")
+    kinds = Counter(r.type.rsplit(":", 1)[1] for r in system.resources)
+    return ", ".join(
+        f"{count} {kind}" for kind, count in sorted(kinds.items()) if kind not in shown
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= 60 else path[:57] + "..."

@@ -1,0 +1,311 @@
+"""The child process of a local run: the emulator and, in the same event loop, the edge.
+
+One loop, since a function invocation then is a call in this process instead of one more HTTP
+round trip. `emulator.Emulator` starts it and speaks to it:
+
+- stdin: one JSON command a line; its end means that the parent is gone, and ends this process.
+- stdout: one JSON event a line.
+- stderr: the emulator's log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import ministack.app
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.core.iam_actions import extract_resource_arn
+from ministack.core.lambda_runtime import Worker
+from ministack.core.router import detect_service, extract_region
+
+from local.edge import Edge, Invocation, Receive, Scope, Send
+
+ACCESS_LOG_SECONDS = 0.25
+"""How often collected access log lines are written to their log group."""
+
+# A worker writes its log lines before its answer, so they are in the pipe when the answer is
+# read: a fifth of the 5 ms that ministack waits for more of them is plenty, and each request
+# pays for it.
+LOG_IDLE_SECONDS = 0.001
+
+_BATCH = "ESM: Lambda %s processed %d SQS messages from %s (%d partial failures)"
+_BATCH_CLEAN = "ESM: Lambda %s processed %d SQS messages from %s"
+_BATCH_FAILED = "ESM: Lambda %s failed processing SQS batch from %s"
+_ASYNCHRONOUS = "Lambda %s async output"
+
+
+class Server:
+    """Everything that runs in the child process."""
+
+    def __init__(self, settings: dict[str, Any], events: int) -> None:
+        self._settings = settings
+        self._events = events
+        self._write_lock = threading.Lock()
+        self._credentials = Credentials(
+            os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+        )
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._access_lines: list[dict[str, Any]] = []
+        self._region = "us-east-1"
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._ended = asyncio.Event()
+
+    def emit(self, event: str, **details: Any) -> None:
+        """Tell the parent; callable from any thread."""
+        line = json.dumps({"event": event, "at": time.time(), **details}) + "\n"
+        with self._write_lock:
+            os.write(self._events, line.encode())
+
+    async def run(self) -> None:
+        """Serve the emulator until the process is ended."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._read_commands, args=(loop,), daemon=True).start()
+        config = _config(self._settings["emulatorSocket"])
+        await serve(_asgi(self._observed), config, shutdown_trigger=self._ended.wait)
+
+    def _read_commands(self, loop: asyncio.AbstractEventLoop) -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(self._command, json.loads(line))
+        # The parent is gone: nobody is left to see what would be served.
+        shutil.rmtree(self._settings["folder"], ignore_errors=True)
+        os.killpg(0, signal.SIGKILL)
+
+    def _command(self, command: dict[str, Any]) -> None:
+        self._region = command["region"]
+        sys.executable = command["interpreter"]  # what ministack starts functions with
+        edge = Edge(command["api"], self.invoke, self._record)
+        self._start(serve(_asgi(edge), _config(self._settings["edgeSocket"])))
+        if command["api"].get("accessLogGroup"):
+            self._start(self._write_access_log(command["api"]["accessLogGroup"]))
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: no collection need look at it again
+        self.emit("serving")
+
+    def _start(self, coroutine: Any) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._fail_loudly)
+
+    def _fail_loudly(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            logging.getLogger("local").error("the edge ended", exc_info=task.exception())
+            os.killpg(0, signal.SIGKILL)
+
+    async def invoke(self, function: str, qualifier: str | None, payload: bytes) -> Invocation:
+        """Invoke a function through the emulator's Lambda API, waiting for a free slot."""
+        limit = self._settings["concurrency"]
+        async with self._slots.setdefault(function, asyncio.Semaphore(limit)):
+            path = f"/2015-03-31/functions/{function}/invocations"
+            query = f"Qualifier={qualifier}" if qualifier else ""
+            status, headers, body = await self._call("POST", "lambda", path, query, payload)
+        error = None
+        if headers.get("x-amz-function-error"):
+            try:
+                error = str(json.loads(body).get("errorType", "Unhandled"))
+            except (ValueError, AttributeError):
+                error = "Unhandled"
+        return Invocation(status, body, error)
+
+    async def _call(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        query: str,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One signed AWS call to the emulator, in this process."""
+        host = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
+        url = f"http://{host}{path}" + (f"?{query}" if query else "")
+        request = AWSRequest(method, url, {"host": host, **(headers or {})}, body)
+        SigV4Auth(self._credentials, service, self._region).add_auth(request)
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "scheme": "https",
+            "headers": [
+                (name.lower().encode(), str(value).encode())
+                for name, value in request.headers.items()
+            ]
+            + [(b"content-length", str(len(body)).encode())],
+            "client": ("127.0.0.1", 0),
+            "server": ("127.0.0.1", 0),
+        }
+        messages: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            messages.append(message)
+
+        await ministack.app.app(scope, receive, send)
+        answer_headers = {k.decode().lower(): v.decode() for k, v in messages[0]["headers"]}
+        content = b"".join(message.get("body", b"") for message in messages[1:])
+        return messages[0]["status"], answer_headers, content
+
+    async def _observed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The emulator's own application, with denied calls reported."""
+        if scope["type"] != "http":
+            await ministack.app.app(scope, receive, send)
+            return
+        # Loopback stands for TLS here: without it the queues' TLS-only policies deny everything.
+        scope["scheme"] = "https"
+        parts: list[bytes] = []
+        refused = False
+
+        async def receive_kept() -> dict[str, Any]:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            return message
+
+        async def send_watched(message: dict[str, Any]) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start":
+                refused = message["status"] in (400, 403)
+            elif refused and b"not authorized to perform" in message.get("body", b""):
+                self._denied(scope, b"".join(parts), message["body"])
+            await send(message)
+
+        await ministack.app.app(scope, receive_kept, send_watched)
+
+    def _denied(self, scope: Scope, body: bytes, answer: bytes) -> None:
+        text = answer.decode("utf-8", errors="replace")
+        principal = _between(text, "User: ", " is not authorized")
+        action = _between(text, "authorized to perform: ", " ")
+        headers = {k.decode().lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        try:
+            service = detect_service(scope["method"], scope["path"], headers, {})
+            resource = extract_resource_arn(
+                service,
+                scope["method"],
+                scope["path"],
+                headers,
+                body,
+                {},
+                extract_region(headers),
+                principal.split(":")[4],
+            )
+        except Exception:
+            logging.getLogger("local").exception("the resource of a denied call is unknown")
+            resource = "*"
+        self.emit("denied", action=action, resource=resource, principal=principal)
+
+    def _record(self, request: dict[str, Any], line: str | None) -> None:
+        if line is not None:
+            self._access_lines.append({"timestamp": int(time.time() * 1000), "message": line})
+        self.emit("request", **request)
+
+    async def _write_access_log(self, group: str) -> None:
+        stream = {"logGroupName": group, "logStreamName": "local-edge"}
+        await self._logs("CreateLogStream", stream)
+        while True:
+            await asyncio.sleep(ACCESS_LOG_SECONDS)
+            lines, self._access_lines = self._access_lines, []
+            if lines:
+                await self._logs("PutLogEvents", {**stream, "logEvents": lines})
+
+    async def _logs(self, operation: str, request: dict[str, Any]) -> None:
+        headers = {
+            "x-amz-target": f"Logs_20140328.{operation}",
+            "content-type": "application/x-amz-json-1.1",
+        }
+        status, _, body = await self._call(
+            "POST", "logs", "/", "", json.dumps(request).encode(), headers
+        )
+        if status != 200:
+            logging.getLogger("local").error("%s: %s", operation, body.decode(errors="replace"))
+
+
+class BatchReporter(logging.Handler):
+    """Reports processed batches, which ministack tells only in its log."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(logging.INFO)
+        self._server = server
+
+    def emit(self, record: logging.LogRecord) -> None:
+        args = record.args if isinstance(record.args, tuple) else ()
+        if record.msg in (_BATCH, _BATCH_CLEAN):
+            function, succeeded, queue, *rest = args
+            failures = rest[0] if rest else 0
+            self._server.emit(
+                "batch",
+                function=function,
+                queue=queue,
+                messages=succeeded + failures,
+                failures=failures,
+            )
+        elif record.msg.startswith(_BATCH_FAILED):
+            self._server.emit("batchFailed", function=args[0], queue=args[1], error=args[2])
+        elif record.msg.startswith(_ASYNCHRONOUS):
+            self._server.emit("asynchronous", function=args[0], attempt=args[1])
+
+
+def _config(descriptor: int) -> Config:
+    config = Config()
+    config.bind = [f"fd://{descriptor}"]
+    config.accesslog = None
+    config.errorlog = None
+    config.graceful_timeout = 0
+    config.keep_alive_timeout = 75
+    config.h11_max_incomplete_size = 64 * 1024
+    return config
+
+
+def _asgi(application: Any) -> Any:
+    return application  # hypercorn's own types are those of one event each
+
+
+def _between(text: str, start: str, end: str) -> str:
+    return text.partition(start)[2].partition(end)[0]
+
+
+def main() -> None:
+    """Run the child process with the settings given as JSON in the first argument."""
+    settings = json.loads(sys.argv[1])
+    events = os.dup(1)
+    os.dup2(2, 1)  # only events go to the parent
+    Path(settings["folder"]).joinpath("pid").write_text(str(os.getpid()))
+    Worker._drain_stderr_bounded = functools.partialmethod(  # type: ignore[method-assign]
+        Worker._drain_stderr_bounded, idle_confirm=LOG_IDLE_SECONDS
+    )
+
+    async def serve_all() -> None:
+        server = Server(settings, events)
+        # Set here, since as LOG_LEVEL in the environment it would reach the functions.
+        for handler in logging.getLogger().handlers:
+            handler.setLevel(logging.WARNING)
+        logging.getLogger().setLevel(logging.WARNING)
+        logger = logging.getLogger("lambda")
+        logger.setLevel(logging.INFO)
+        logger.addHandler(BatchReporter(server))
+        await server.run()
+
+    asyncio.run(serve_all())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""A running local system, for the command line, tests, chaos and operations.
+
+with system(overrides={"maxReceiveCount": 2}) as local:
+    requests.post(f"{local.url}/orders", ...)
+    local.client("dynamodb").scan(TableName=local.outputs["ordersTableName"])
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from local import permissions, program, state
+from local.deployer import Deployer, Resource
+from local.edge_definition import define
+from local.emulator import BATCH_CONCURRENCY, HOST, Emulator, Listener, listen
+from local.errors import EmulatorError
+from local.package import package, worker_interpreter
+
+EVENTS_KEPT = 10_000
+"""Events remembered by `System.events`; older ones are forgotten."""
+
+
+class System:
+    """What runs: `url` of the API, the stack's `outputs`, the `resources` registered."""
+
+    def __init__(self, stack: str, url: str, emulator: Emulator, deployer: Deployer) -> None:
+        self.stack, self.url = stack, url
+        self.outputs: dict[str, Any] = {}
+        self.api: dict[str, Any] | None = None
+        self._emulator, self._deployer = emulator, deployer
+        self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
+        self._died = threading.Event()
+        self._reason = ""
+
+    @property
+    def region(self) -> str:
+        """The AWS region of the program's provider."""
+        return self._deployer.region
+
+    @property
+    def resources(self) -> list[Resource]:
+        """What the program registered, in the order of creation."""
+        return list(self._deployer.resources)
+
+    @property
+    def without_effect(self) -> dict[str, str]:
+        """Types and inputs that are accepted but do nothing locally, with the reason."""
+        return dict(sorted(self._deployer.without_effect.items()))
+
+    @property
+    def endpoint(self) -> str:
+        """The emulator's AWS endpoint."""
+        return self._emulator.endpoint
+
+    @property
+    def pid(self) -> int:
+        """The emulator's process id."""
+        return self._emulator.pid
+
+    def of_type(self, kind: str) -> list[Resource]:
+        """The resources whose type ends in `kind`, as `Function` or `sqs/queue:Queue`."""
+        return [r for r in self.resources if r.type.endswith((f":{kind}", f":{kind.lstrip(':')}"))]
+
+    def client(self, service: str) -> Any:
+        """The administrator's boto3 client of an AWS service on the emulator."""
+        return self._emulator.client(service, self.region)
+
+    def role_client(self, service: str, role_arn: str) -> Any:
+        """A boto3 client with a session of `role_arn`, to see what the role may do."""
+        session = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="local")
+        credentials = session["Credentials"]
+        return self._emulator.client(
+            service,
+            self.region,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+        )
+
+    def logs(self, function: str) -> list[str]:
+        """Every log line of a function (its name), oldest first."""
+        group = (
+            self.client("lambda")
+            .get_function_configuration(FunctionName=function)["LoggingConfig"]
+            .get("LogGroup", f"/aws/lambda/{function}")
+        )
+        pages = self.client("logs").get_paginator("filter_log_events")
+        return [
+            event["message"]
+            for page in pages.paginate(logGroupName=group)
+            for event in page["events"]
+        ]
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """What the run reported of `kind`: request, batch, batchFailed, asynchronous, denied."""
+        return [event for event in list(self._events) if event["event"] == kind]
+
+    def workers(self) -> list[int]:
+        """The process ids of the functions' execution environments."""
+        listing = subprocess.run(
+            ["ps", "-A", "-o", "pid=,pgid="], capture_output=True, text=True, check=True
+        ).stdout
+        pairs = [line.split() for line in listing.splitlines()]
+        return [int(p) for p, g in pairs if int(g) == self.pid and int(p) != self.pid]
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait; raises `EmulatorError` as soon as the emulator has ended by itself."""
+        if self._died.wait(seconds):
+            raise EmulatorError(self._reason)
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Take in one event of the emulator."""
+        self._events.append(event)
+        if event["event"] == "died":
+            self._reason = event["reason"]
+            self._died.set()
+
+
+@contextmanager
+def system(
+    stack: str = "local",
+    overrides: Mapping[str, Any] | None = None,
+    port: int = 0,
+    listener: Listener | None = None,
+    functions_endpoint: Callable[[str], str] | None = None,
+    publish_state: bool = False,
+) -> Iterator[System]:
+    """Run the program's stack locally for as long as the context lasts.
+
+    `port` serves the API on the loopback interface (0: any free one). `overrides` are
+    configuration values over those of the stack. `listener` is called, from a thread, with each
+    event. `functions_endpoint` maps the emulator's AWS endpoint to the one that functions are
+    given, so that a proxy can stand between. With `publish_state`, `local.state` finds the run.
+
+    Raises `LocalRunError` for what cannot be run; nothing is left behind in any case.
+    """
+    config = program.stack_config(stack, overrides)
+    edge_socket = listen(port)
+    url = f"http://{HOST}:{edge_socket.getsockname()[1]}"
+    created: list[System] = []
+    early: list[dict[str, Any]] = []
+
+    def heard(event: dict[str, Any]) -> None:
+        if created:
+            created[0].note(event)
+        else:
+            early.append(event)
+        if listener is not None:
+            listener(event)
+
+    emulator = Emulator(edge_socket, heard, functions_endpoint)
+    try:
+        emulator.start()
+        edge_socket.close()
+        interpreter = worker_interpreter()
+        deployer = Deployer(
+            client=_Clients(emulator),
+            package=_Packages(),
+            edge_url=url,
+            batch_concurrency=BATCH_CONCURRENCY,
+        )
+        running = System(stack, url, emulator, deployer)
+        created.append(running)
+        for event in early:
+            running.note(event)
+        running.outputs = _deploy(stack, deployer, overrides, running)
+        permissions.require(deployer.resources, running.client("iam"))
+        running.api = define(deployer.resources, deployer.account)
+        emulator.serve(running.api or _no_api(deployer), deployer.region, interpreter)
+        if publish_state:
+            state.write(
+                stack,
+                {
+                    "endpoint": emulator.endpoint,
+                    "credentials": emulator.credentials,
+                    "region": deployer.region,
+                    "url": url,
+                    "outputs": running.outputs,
+                    "config": config,
+                },
+            )
+        yield running
+    finally:
+        emulator.stop()
+        edge_socket.close()
+        if publish_state:
+            state.remove(stack)
+
+
+def _deploy(
+    stack: str, deployer: Deployer, overrides: Mapping[str, Any] | None, running: System
+) -> dict[str, Any]:
+    try:
+        return program.run(stack, deployer, overrides)
+    except Exception as error:
+        running.wait(0)  # an emulator that died is the reason of whatever else failed
+        if deployer.error is not None and deployer.error is not error:
+            raise deployer.error from error
+        raise
+
+
+def _no_api(deployer: Deployer) -> dict[str, Any]:
+    return {
+        "apiId": "none",
+        "region": deployer.region,
+        "account": deployer.account,
+        "stage": "$default",
+        "routes": [],
+    }
+
+
+class _Clients:
+    """Gives clients once the emulator answers."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._ready = threading.Lock()
+        self._answered = False
+
+    def __call__(self, service: str, region: str) -> Any:
+        with self._ready:
+            if not self._answered:
+                self._emulator.wait_ready()
+                self._answered = True
+        return self._emulator.client(service, region)
+
+
+class _Packages:
+    """Packages each registered archive once, though several functions share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, bytes] = {}
+
+    def __call__(self, code: Any) -> bytes:
+        key = str(getattr(code, "path", id(code)))
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = package(code)
+            return self._made[key]
