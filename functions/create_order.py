@@ -11,7 +11,7 @@ from orders import bootstrap
 import re
 from typing import TYPE_CHECKING, Any
 
-from orders import api, aws, contract, environment, json_text, order, schema
+from orders import api, aws, contract, environment, json_text, order, schema, telemetry
 from orders.events import Events, message
 from orders.problems import Problem
 from orders.store import Item, Store
