@@ -19,6 +19,7 @@ from typing import Any
 
 import pulumi
 import yaml
+from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
@@ -39,7 +40,7 @@ def run(
     mocks: pulumi.runtime.Mocks,
     overrides: Mapping[str, Any] | None = None,
     preview: bool = False,
-    monitor: pulumi_mocks.MockMonitor | None = None,
+    monitor: pulumi.runtime.mocks.MockMonitor | None = None,
 ) -> dict[str, Any]:
     """Execute `__main__.py` for `stack` and return the stack's outputs, resolved.
 
@@ -66,7 +67,7 @@ def execute(
     stack: str,
     config: dict[str, str],
     preview: bool = False,
-    monitor: pulumi_mocks.MockMonitor | None = None,
+    monitor: pulumi.runtime.mocks.MockMonitor | None = None,
 ) -> dict[str, Any]:
     """Execute any program under mocks and return the stack's outputs, resolved.
 
@@ -168,7 +169,7 @@ def _run_in_fresh_loop(
     stack: str,
     config: dict[str, str],
     preview: bool,
-    monitor: pulumi_mocks.MockMonitor | None,
+    monitor: pulumi.runtime.mocks.MockMonitor | None,
 ) -> dict[str, Any]:
     thread_loops: list[asyncio.AbstractEventLoop] = []
 
