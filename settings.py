@@ -29,7 +29,7 @@ PRODUCTION_STACK = "prod"
 Reader = Callable[[str], Any]
 
 
-class SettingsError(Exception):
+class SettingsError(pulumi.RunError):
     """The configuration is not usable; each line names a key and what it was expected to be."""
 
 

@@ -40,7 +40,7 @@ def run(
     mocks: pulumi.runtime.Mocks,
     overrides: Mapping[str, Any] | None = None,
     preview: bool = False,
-    monitor: pulumi.runtime.mocks.MockMonitor | None = None,
+    monitor: pulumi_mocks.MockMonitor | None = None,
 ) -> dict[str, Any]:
     """Execute `__main__.py` for `stack` and return the stack's outputs, resolved.
 
@@ -67,7 +67,7 @@ def execute(
     stack: str,
     config: dict[str, str],
     preview: bool = False,
-    monitor: pulumi.runtime.mocks.MockMonitor | None = None,
+    monitor: pulumi_mocks.MockMonitor | None = None,
 ) -> dict[str, Any]:
     """Execute any program under mocks and return the stack's outputs, resolved.
 
@@ -169,7 +169,7 @@ def _run_in_fresh_loop(
     stack: str,
     config: dict[str, str],
     preview: bool,
-    monitor: pulumi.runtime.mocks.MockMonitor | None,
+    monitor: pulumi_mocks.MockMonitor | None,
 ) -> dict[str, Any]:
     thread_loops: list[asyncio.AbstractEventLoop] = []
 
