@@ -2,24 +2,24 @@
 
 import sys
 from importlib import import_module
-from os.path import abspath, basename, dirname
+from pathlib import Path
 
 NAME = "serverless-orders"
 
-_FOLDER = dirname(abspath(__file__))
+_FOLDER = Path(__file__).resolve().parent
 
 
 def main() -> None:
     """Serve the components until the engine ends the process."""
     # Python searches this folder first, where queue.py stands before the standard library's.
-    sys.path[:] = [dirname(_FOLDER), *(path for path in sys.path if abspath(path) != _FOLDER)]
-    package = import_module(basename(_FOLDER))
+    sys.path[:] = [str(_FOLDER.parent), *(p for p in sys.path if Path(p).resolve() != _FOLDER)]
+    package = import_module(_FOLDER.name)
     version = import_module(f"{package.__name__}._version").VERSION
-    pulumi = import_module("pulumi")
+    component = import_module("pulumi").ComponentResource
     components = [
         value
         for value in map(vars(package).get, package.__all__)
-        if isinstance(value, type) and issubclass(value, pulumi.ComponentResource)
+        if isinstance(value, type) and issubclass(value, component)
     ]
     host = import_module("pulumi.provider.experimental").component_provider_host
     host(components, NAME, version=version)
