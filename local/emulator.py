@@ -86,6 +86,8 @@ class Emulator:
         self._serving: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = threading.Lock()
+        # One for all clients: each session parses botocore's endpoint data again.
+        self._session = boto3.session.Session()
         self._folder: Path | None = None
         self.endpoint = ""
 
@@ -199,14 +201,15 @@ class Emulator:
             return self._clients[key]
 
     def _new_client(self, service: str, region: str, credentials: Mapping[str, str]) -> Any:
-        session = boto3.session.Session(region_name=region, **credentials)
         config = Config(
             max_pool_connections=32,
             connect_timeout=5,
             read_timeout=60,
             retries={"mode": "standard", "total_max_attempts": 1},
         )
-        return session.client(service, endpoint_url=self.endpoint, config=config)
+        return self._session.client(
+            service, region, endpoint_url=self.endpoint, config=config, **credentials
+        )
 
     def stop(self) -> None:
         """End the process with all its workers and remove its folder; may be called twice."""

@@ -103,7 +103,10 @@ class System:
     def workers(self) -> list[int]:
         """The process ids of the functions' execution environments."""
         listing = subprocess.run(
-            ["ps", "-A", "-o", "pid=,pgid="], capture_output=True, text=True, check=True
+            ["ps", "-A", "-o", "pid=,pgid="],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         pairs = [line.split() for line in listing.splitlines()]
         return [int(p) for p, g in pairs if int(g) == self.pid and int(p) != self.pid]
