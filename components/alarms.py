@@ -5,7 +5,7 @@ periods are beyond the threshold. Missing data counts as good unless an alarm sa
 because most of these metrics are only there while there is traffic.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import pulumi_aws as aws
 
 from . import metrics
 from ._contract import contract
-from .metrics import Metric
+from .metrics import Expression, Metric
 from .monitored import (
     MonitoredApi,
     MonitoredFunction,
@@ -28,15 +28,19 @@ GREATER = "GreaterThanThreshold"
 LESS = "LessThanThreshold"
 
 
+# The most metrics that one alarm can watch:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
+MOST_METRICS = 10
+
+
 @dataclass(frozen=True)
 class Alarm:
-    """A CloudWatch alarm over one metric, or over an expression of several by their ids."""
+    """A CloudWatch alarm over one metric or an expression of several."""
 
     name: str
     description: str
-    metrics: Mapping[str, Metric]
+    watched: Metric | Expression
     threshold: float
-    expression: str | None = None
     comparison: str = GREATER
     period: int = 60
     evaluations: int = 5
@@ -47,6 +51,7 @@ class Alarm:
         self, prefix: str, parent: pulumi.Resource, actions: Sequence[pulumi.Input[str]]
     ) -> aws.cloudwatch.MetricAlarm:
         """Register the alarm; the actions are told when it rings and when it ends."""
+        watched = self.watched
         return aws.cloudwatch.MetricAlarm(
             f"{prefix}-{self.name}",
             alarm_description=self.description,
@@ -57,12 +62,11 @@ class Alarm:
             treat_missing_data=self.missing,
             alarm_actions=list(actions),
             ok_actions=list(actions),
-            **(self._queries() if self.expression else self._single()),
+            **(self._single(watched) if isinstance(watched, Metric) else self._queries(watched)),
             opts=pulumi.ResourceOptions(parent=parent),
         )
 
-    def _single(self) -> dict[str, Any]:
-        (metric,) = self.metrics.values()
+    def _single(self, metric: Metric) -> dict[str, Any]:
         percentile = metric.statistic.startswith("p")
         return {
             "namespace": metric.namespace,
@@ -72,7 +76,12 @@ class Alarm:
             "extended_statistic" if percentile else "statistic": metric.statistic,
         }
 
-    def _queries(self) -> dict[str, Any]:
+    def _queries(self, expression: Expression) -> dict[str, Any]:
+        if len(expression.metrics) > MOST_METRICS:
+            raise ValueError(
+                f"the alarm {self.name} needs {len(expression.metrics)} metrics, CloudWatch "
+                f"allows {MOST_METRICS}: watch fewer indexes or operations"
+            )
         queries = [
             aws.cloudwatch.MetricAlarmMetricQueryArgs(
                 id=identifier,
@@ -85,10 +94,10 @@ class Alarm:
                 ),
                 return_data=False,
             )
-            for identifier, metric in self.metrics.items()
+            for identifier, metric in expression.metrics.items()
         ]
         watched = aws.cloudwatch.MetricAlarmMetricQueryArgs(
-            id="watched", expression=self.expression, label=self.name, return_data=True
+            id="watched", expression=expression.text(), label=self.name, return_data=True
         )
         return {"metric_queries": [*queries, watched]}
 
@@ -105,11 +114,10 @@ def of_function(function: MonitoredFunction, limits: Thresholds) -> Iterator[Ala
             "Read its log group for `level: ERROR` and its traces; if it began with a "
             "deployment, point the alias `live` to the version before."
         ),
-        metrics={
-            "errors": metrics.of_function("Errors", "Sum", name),
-            "invocations": metrics.of_function("Invocations", "Sum", name),
-        },
-        expression="IF(invocations > 0, 100 * errors / invocations, 0)",
+        watched=metrics.percentage(
+            metrics.of_function("Errors", "Sum", name),
+            metrics.of_function("Invocations", "Sum", name),
+        ),
         threshold=limits.function_error_percent,
     )
     yield Alarm(
@@ -119,7 +127,7 @@ def of_function(function: MonitoredFunction, limits: Thresholds) -> Iterator[Ala
             "ConcurrentExecutions with the account's limit and the function's reserved "
             "concurrency, and raise the one that is reached."
         ),
-        metrics={"throttles": metrics.of_function("Throttles", "Sum", name)},
+        watched=metrics.of_function("Throttles", "Sum", name),
         threshold=0,
     )
     yield Alarm(
@@ -129,7 +137,7 @@ def of_function(function: MonitoredFunction, limits: Thresholds) -> Iterator[Ala
             f"timeout ({timeout} ms). Look in the traces for the call that is slow; requests "
             "are lost when the timeout is reached."
         ),
-        metrics={"duration": metrics.of_function("Duration", "p99", name)},
+        watched=metrics.of_function("Duration", "p99", name),
         threshold=timeout * percent / 100,
     )
 
@@ -144,11 +152,10 @@ def of_api(api: MonitoredApi, limits: Thresholds) -> Iterator[Alarm]:
             "with 5xx. Read `integrationError` and `status` in its access log, then the log of "
             "the function behind the route."
         ),
-        metrics={
-            "errors": metrics.of_api("5xx", "Sum", api_id, stage),
-            "requests": metrics.of_api("Count", "Sum", api_id, stage),
-        },
-        expression="IF(requests > 0, 100 * errors / requests, 0)",
+        watched=metrics.percentage(
+            metrics.of_api("5xx", "Sum", api_id, stage),
+            metrics.of_api("Count", "Sum", api_id, stage),
+        ),
         threshold=limits.api_error_percent,
     )
     yield Alarm(
@@ -158,7 +165,7 @@ def of_api(api: MonitoredApi, limits: Thresholds) -> Iterator[Alarm]:
             f"{limits.api_latency_milliseconds} ms. Compare Latency with IntegrationLatency: "
             "if both rise, the function is slow (cold starts, DynamoDB, SQS)."
         ),
-        metrics={"latency": metrics.of_api("Latency", "p99", api_id, stage)},
+        watched=metrics.of_api("Latency", "p99", api_id, stage),
         threshold=limits.api_latency_milliseconds,
     )
 
@@ -166,15 +173,15 @@ def of_api(api: MonitoredApi, limits: Thresholds) -> Iterator[Alarm]:
 def of_table(table: MonitoredTable) -> Iterator[Alarm]:
     """Throttling and DynamoDB's own errors on a table and its indexes."""
     label, name = table["label"], table["name"]
-    throttles = {
-        "reads": metrics.of_table("ReadThrottleEvents", "Sum", name),
-        "writes": metrics.of_table("WriteThrottleEvents", "Sum", name),
-    }
-    for number, index in enumerate(table.get("indexes") or []):
-        for kind in ("Read", "Write"):
-            throttles[f"{kind.lower()}s{number}"] = metrics.of_index(
-                f"{kind}ThrottleEvents", "Sum", name, index
-            )
+    throttles = [
+        metrics.of_table("ReadThrottleEvents", "Sum", name),
+        metrics.of_table("WriteThrottleEvents", "Sum", name),
+    ]
+    for index in table.get("indexes") or []:
+        throttles += [
+            metrics.of_index("ReadThrottleEvents", "Sum", name, index),
+            metrics.of_index("WriteThrottleEvents", "Sum", name, index),
+        ]
     yield Alarm(
         name=f"{label}-throttles",
         description=(
@@ -182,22 +189,21 @@ def of_table(table: MonitoredTable) -> Iterator[Alarm]:
             "(Contributor Insights), a sudden peak beyond twice the former one, or a maximum "
             "throughput set on the table."
         ),
-        metrics=throttles,
-        expression=_sum(throttles),
+        watched=metrics.total(throttles),
         threshold=0,
     )
-    errors = {
-        f"errors{number}": metrics.of_operation("SystemErrors", "Sum", name, operation)
-        for number, operation in enumerate(table["operations"])
-    }
     yield Alarm(
         name=f"{label}-system-errors",
         description=(
             f"DynamoDB answers requests to {label} with 5xx. Look at the AWS Health Dashboard; "
-            "the functions retry, and orders that stay PENDING are repaired afterwards."
+            "the SDK retries. If it lasts, look at the log of the functions that use the table."
         ),
-        metrics=errors,
-        expression=_sum(errors),
+        watched=metrics.total(
+            [
+                metrics.of_operation("SystemErrors", "Sum", name, operation)
+                for operation in table["operations"]
+            ]
+        ),
         threshold=0,
     )
 
@@ -212,7 +218,7 @@ def of_queue(queue: MonitoredQueue, limits: Thresholds) -> Iterator[Alarm]:
             "See whether the consumer runs, fails or is throttled, and whether its event "
             "source mapping is enabled."
         ),
-        metrics={"age": metrics.of_queue("ApproximateAgeOfOldestMessage", "Maximum", name)},
+        watched=metrics.of_queue("ApproximateAgeOfOldestMessage", "Maximum", name),
         threshold=limits.queue_age_seconds,
     )
     yield Alarm(
@@ -222,21 +228,15 @@ def of_queue(queue: MonitoredQueue, limits: Thresholds) -> Iterator[Alarm]:
             f"what waits in {label}. Raise its concurrency or batch size, or find what slows "
             "it down."
         ),
-        metrics={
-            "waiting": metrics.of_queue("ApproximateNumberOfMessagesVisible", "Average", name),
-            "deleted": metrics.of_queue("NumberOfMessagesDeleted", "Sum", name),
-        },
-        # Nothing deleted is taken as one message a period: a lower bound, and no division by 0.
-        expression=(
-            "FILL(waiting, 0) * PERIOD(deleted) / IF(FILL(deleted, 0) > 0, FILL(deleted, 0), 1)"
-        ),
+        watched=metrics.time_to_drain(name),
         threshold=limits.drain_seconds,
     )
     yield dead_letters(
         f"{label}-dlq",
         queue["dlq_name"],
-        f"Messages of {label} are in its dead-letter queue. Look at them and redrive them when "
-        "the cause is mended: `python -m operations dlq list`, `show`, `redrive`.",
+        f"Messages of {label} are in its dead-letter queue. Read why they failed and redrive "
+        "them when the cause is mended: `python -m operations dlq` in the repository of "
+        "serverless-orders, or the redrive of the SQS console.",
     )
 
 
@@ -245,7 +245,7 @@ def dead_letters(label: str, name: pulumi.Input[str], description: str) -> Alarm
     return Alarm(
         name=f"{label}-depth",
         description=description,
-        metrics={"depth": metrics.of_queue("ApproximateNumberOfMessagesVisible", "Maximum", name)},
+        watched=metrics.of_queue("ApproximateNumberOfMessagesVisible", "Maximum", name),
         threshold=0,
         evaluations=1,
         datapoints=1,
@@ -278,14 +278,7 @@ def of_orders(orders: MonitoredOrders, limits: Thresholds) -> Iterator[Alarm]:
             "the rest are answered with 5xx. Read the log of the function that creates orders "
             "for `level: ERROR`, and the alarms on DynamoDB and SQS."
         ),
-        metrics={
-            "created": metric(contract.ORDERS_CREATED, "Sum"),
-            "failed": metric(contract.ORDERS_CREATE_FAILED, "Sum"),
-        },
-        expression=(
-            "IF(FILL(created, 0) + FILL(failed, 0) > 0,"
-            " 100 * FILL(created, 0) / (FILL(created, 0) + FILL(failed, 0)), 100)"
-        ),
+        watched=metrics.creation_success(service),
         comparison=LESS,
         threshold=limits.creation_success_percent,
     )
@@ -296,7 +289,7 @@ def of_orders(orders: MonitoredOrders, limits: Thresholds) -> Iterator[Alarm]:
             "creation to CONFIRMED. Compare with the queue lag: if that is low, orders were "
             "late in coming to the queue (see the repair's log)."
         ),
-        metrics={"time": metric(contract.ORDER_PROCESSING_TIME, "Average")},
+        watched=metric(contract.ORDER_PROCESSING_TIME, "Average"),
         threshold=limits.processing_time_milliseconds,
     )
     yield Alarm(
@@ -305,7 +298,7 @@ def of_orders(orders: MonitoredOrders, limits: Thresholds) -> Iterator[Alarm]:
             f"On average events wait more than {limits.queue_lag_milliseconds} ms in the "
             "queue. See whether the processor is throttled or slow."
         ),
-        metrics={"lag": metric(contract.QUEUE_LAG, "Average")},
+        watched=metric(contract.QUEUE_LAG, "Average"),
         threshold=limits.queue_lag_milliseconds,
     )
     yield Alarm(
@@ -315,14 +308,10 @@ def of_orders(orders: MonitoredOrders, limits: Thresholds) -> Iterator[Alarm]:
             "event is sent again, or the repair does not run at all. Read the logs of the "
             "repair and of the processor; look into the dead-letter queue."
         ),
-        metrics={"age": metric(contract.OLDEST_PENDING_AGE, "Maximum")},
+        watched=metric(contract.OLDEST_PENDING_AGE, "Maximum"),
         threshold=limits.oldest_pending_seconds,
         period=period,
         evaluations=3,
         # Every run of the repair reports an age, 0 when all is well: silence is a fault.
         missing="breaching",
     )
-
-
-def _sum(terms: Mapping[str, Metric]) -> str:
-    return " + ".join(f"FILL({term}, 0)" for term in terms)

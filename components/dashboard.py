@@ -11,7 +11,7 @@ import pulumi
 
 from . import metrics
 from ._contract import contract
-from .metrics import Metric
+from .metrics import Expression, Metric
 from .monitored import (
     MonitoredApi,
     MonitoredFunction,
@@ -19,6 +19,7 @@ from .monitored import (
     MonitoredQueue,
     MonitoredTable,
 )
+from .thresholds import Thresholds
 
 COLUMNS = 24
 HEIGHT = 6
@@ -45,8 +46,9 @@ def body(rows: Sequence[Row]) -> dict[str, Any]:
 class Widgets:
     """Makes the rows of a dashboard in one region."""
 
-    def __init__(self, region: pulumi.Input[str]) -> None:
+    def __init__(self, region: pulumi.Input[str], limits: Thresholds) -> None:
         self._region = region
+        self._limits = limits
 
     def alarms(self, arns: Sequence[pulumi.Input[str]]) -> Row:
         """The state of every alarm."""
@@ -60,24 +62,18 @@ class Widgets:
         def metric(name: str, statistic: str = "Sum") -> Metric:
             return metrics.of_orders(name, statistic, service)
 
-        created, failed = contract.ORDERS_CREATED, contract.ORDERS_CREATE_FAILED
-        success = (
-            "IF(FILL(created, 0) + FILL(failed, 0) > 0,"
-            " 100 * FILL(created, 0) / (FILL(created, 0) + FILL(failed, 0)))"
-        )
         yield [
             self._graph(
                 "Order creation success rate (%)",
-                {},
-                expression=("success rate", success),
-                hidden={"created": metric(created), "failed": metric(failed)},
+                {"success rate": metrics.creation_success(service)},
+                alarm_at=self._limits.creation_success_percent,
             ),
             self._graph(
                 "Orders",
                 {
-                    "created": metric(created),
+                    "created": metric(contract.ORDERS_CREATED),
                     "refused (4xx)": metric(contract.ORDERS_REJECTED),
-                    "refused (5xx)": metric(failed),
+                    "refused (5xx)": metric(contract.ORDERS_CREATE_FAILED),
                     "confirmed": metric(contract.ORDERS_CONFIRMED),
                     "failed": metric(contract.ORDERS_FAILED),
                     "messages rejected": metric(contract.MESSAGES_REJECTED),
@@ -114,17 +110,26 @@ class Widgets:
                 f"{label}: errors", {"4xx": metric("4xx", "Sum"), "5xx": metric("5xx", "Sum")}
             ),
             self._graph(
+                f"{label}: 5xx rate (%)",
+                {"5xx": metrics.percentage(metric("5xx", "Sum"), metric("Count", "Sum"))},
+                alarm_at=self._limits.api_error_percent,
+            ),
+            self._graph(
                 f"{label}: latency (ms)",
                 {
                     "p50": metric("Latency", "p50"),
                     "p99": metric("Latency", "p99"),
                     "integration, p99": metric("IntegrationLatency", "p99"),
                 },
+                alarm_at=self._limits.api_latency_milliseconds,
             ),
+        ]
+        yield [
             self._text(
-                f"**{label}** is an HTTP API, which has no response cache: cache hits and misses "
-                "exist only for a REST API with caching switched on."
-            ),
+                f"**{label}: cache hits and misses** do not exist: it is an HTTP API, and only a "
+                "REST API can cache responses.",
+                height=2,
+            )
         ]
 
     def functions(self, functions: Sequence[MonitoredFunction]) -> Iterator[Row]:
@@ -139,6 +144,17 @@ class Widgets:
         yield [
             self._graph("Functions: invocations", each("Invocations", "Sum")),
             self._graph("Functions: errors", each("Errors", "Sum")),
+            self._graph(
+                "Functions: error rate (%)",
+                {
+                    function["label"]: metrics.percentage(
+                        metrics.of_function("Errors", "Sum", function["name"]),
+                        metrics.of_function("Invocations", "Sum", function["name"]),
+                    )
+                    for function in functions
+                },
+                alarm_at=self._limits.function_error_percent,
+            ),
             self._graph("Functions: throttles", each("Throttles", "Sum")),
         ]
         cold = {
@@ -229,32 +245,33 @@ class Widgets:
     def _graph(
         self,
         title: str,
-        shown: Mapping[str, Metric],
-        expression: tuple[str, str] | None = None,
-        hidden: Mapping[str, Metric] | None = None,
+        shown: Mapping[str, Metric | Expression],
+        alarm_at: float | None = None,
     ) -> Widget:
-        lines: list[list[Any]] = [
-            _line(metric, {"label": label}) for label, metric in shown.items()
-        ]
-        for identifier, metric in (hidden or {}).items():
-            lines.append(_line(metric, {"id": identifier, "visible": False}))
-        if expression:
-            label, formula = expression
-            lines.append([{"expression": formula, "label": label, "id": "shown"}])
-        return {
-            "type": "metric",
-            "height": HEIGHT,
-            "properties": {
-                "title": title,
-                "region": self._region,
-                "view": "timeSeries",
-                "stacked": False,
-                "period": 60,
-                "metrics": lines,
-            },
+        lines: list[list[Any]] = []
+        for number, (label, line) in enumerate(shown.items()):
+            if isinstance(line, Metric):
+                lines.append(_line(line, {"label": label}))
+                continue
+            suffix = str(number)
+            lines += [
+                _line(metric, {"id": f"{name}{suffix}", "visible": False})
+                for name, metric in line.metrics.items()
+            ]
+            lines.append([{"expression": line.text(suffix), "label": label, "id": f"e{suffix}"}])
+        properties: dict[str, Any] = {
+            "title": title,
+            "region": self._region,
+            "view": "timeSeries",
+            "stacked": False,
+            "period": 60,
+            "metrics": lines,
         }
+        if alarm_at is not None:
+            properties["annotations"] = {"horizontal": [{"label": "alarm", "value": alarm_at}]}
+        return {"type": "metric", "height": HEIGHT, "properties": properties}
 
-    def _text(self, markdown: str, height: int = HEIGHT) -> Widget:
+    def _text(self, markdown: str, height: int) -> Widget:
         return {"type": "text", "height": height, "properties": {"markdown": markdown}}
 
 

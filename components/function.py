@@ -327,10 +327,13 @@ class PythonFunction(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        account = aws.get_caller_identity_output(
+            opts=pulumi.InvokeOutputOptions(parent=self)
+        ).account_id
         role = aws.iam.Role(
             f"{name}-schedule",
             description=f"Lets the schedule invoke the function {name}",
-            assume_role_policy=iam.trust("scheduler.amazonaws.com"),
+            assume_role_policy=iam.trust("scheduler.amazonaws.com", account),
             opts=child,
         )
         policy = aws.iam.RolePolicy(

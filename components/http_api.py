@@ -164,7 +164,12 @@ class HttpApi(pulumi.ComponentResource):
         self, name: str, api: aws.apigatewayv2.Api, route: HttpApiRoute
     ) -> aws.apigatewayv2.Route:
         child = pulumi.ResourceOptions(parent=self)
-        method, path = route["route_key"].split(" ", 1)
+        method, _, path = route["route_key"].partition(" ")
+        if not path.startswith("/"):
+            raise ValueError(
+                "route_key must be a method and a path, as `GET /orders/{id}`, "
+                f"not {route['route_key']!r}"
+            )
         route_name = f"{name}-{_slug(route['route_key'])}"
         permission = aws.lambda_.Permission(
             route_name,

@@ -1,6 +1,5 @@
 """IAM documents, as JSON outputs."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -28,14 +27,16 @@ def document(statements: Sequence[Mapping[str, Any]]) -> pulumi.Output[str]:
     return pulumi.Output.json_dumps({"Version": VERSION, "Statement": list(statements)})
 
 
-def trust(service: str) -> str:
-    """A trust policy that lets one AWS service assume the role."""
-    statement = {
+def trust(service: str, account: pulumi.Input[str] | None = None) -> pulumi.Output[str]:
+    """A trust policy that lets one AWS service assume the role, on behalf of one account."""
+    statement: dict[str, Any] = {
         "Effect": "Allow",
         "Principal": {"Service": service},
         "Action": "sts:AssumeRole",
     }
-    return json.dumps({"Version": VERSION, "Statement": [statement]})
+    if account is not None:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
+    return document([statement])
 
 
 def deny_without_tls(actions: str, resource: pulumi.Input[str]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-a
 Ours are defined by the functions (functions/orders/contract.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from string import Template
 from typing import NamedTuple
 
 import pulumi
@@ -23,6 +24,32 @@ class Metric(NamedTuple):
     name: str
     dimensions: Mapping[str, pulumi.Input[str]]
     statistic: str
+
+
+class Expression(NamedTuple):
+    """A formula of CloudWatch's metric math over metrics, which it calls by `$name`.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+
+    formula: str
+    metrics: Mapping[str, Metric]
+
+    def text(self, suffix: str = "") -> str:
+        """The formula, with each metric's name and the suffix as its id."""
+        return Template(self.formula).substitute({name: f"{name}{suffix}" for name in self.metrics})
+
+
+def percentage(errors: Metric, requests: Metric) -> Expression:
+    """Errors in percent of the requests; 0 without requests."""
+    formula = "IF($requests > 0, 100 * $errors / $requests, 0)"
+    return Expression(formula, {"errors": errors, "requests": requests})
+
+
+def total(metrics: Sequence[Metric]) -> Expression:
+    """The sum of metrics that are only there when something happened."""
+    named = {f"m{number}": metric for number, metric in enumerate(metrics)}
+    return Expression(" + ".join(f"FILL(${name}, 0)" for name in named), named)
 
 
 def of_function(name: str, statistic: str, function: pulumi.Input[str]) -> Metric:
@@ -72,3 +99,29 @@ def of_cold_starts(statistic: str, service: str, function: pulumi.Input[str]) ->
         contract.SERVICE_DIMENSION: service,
     }
     return Metric(contract.METRIC_NAMESPACE, contract.COLD_START, dimensions, statistic)
+
+
+def creation_success(service: str) -> Expression:
+    """Valid orders that were accepted, in percent; 100 without any."""
+    return Expression(
+        "IF(FILL($created, 0) + FILL($failed, 0) > 0,"
+        " 100 * FILL($created, 0) / (FILL($created, 0) + FILL($failed, 0)), 100)",
+        {
+            "created": of_orders(contract.ORDERS_CREATED, "Sum", service),
+            "failed": of_orders(contract.ORDERS_CREATE_FAILED, "Sum", service),
+        },
+    )
+
+
+def time_to_drain(queue: pulumi.Input[str]) -> Expression:
+    """Seconds that the consumer needs for what waits, at the pace of the period.
+
+    Nothing deleted is taken as one message: a lower bound, and no division by 0.
+    """
+    return Expression(
+        "FILL($waiting, 0) * PERIOD($deleted) / IF(FILL($deleted, 0) > 0, FILL($deleted, 0), 1)",
+        {
+            "waiting": of_queue("ApproximateNumberOfMessagesVisible", "Average", queue),
+            "deleted": of_queue("NumberOfMessagesDeleted", "Sum", queue),
+        },
+    )

@@ -13,7 +13,7 @@ from .monitored import (
     MonitoredQueue,
     MonitoredTable,
 )
-from .thresholds import AlarmThresholds, thresholds
+from .thresholds import AlarmThresholds, Thresholds, thresholds
 
 
 class ObservabilityArgs(TypedDict):
@@ -66,14 +66,15 @@ class Observability(pulumi.ComponentResource):
         elif emails:
             raise ValueError("alarm_emails need the alarm topic: set alarm_topic to true")
 
-        created = [alarm.create(name, self, actions) for alarm in _alarms(args)]
+        limits = thresholds(args.get("thresholds") or {})
+        created = [alarm.create(name, self, actions) for alarm in _alarms(args, limits)]
         arns = [alarm.arn for alarm in created]
         region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
         board = aws.cloudwatch.Dashboard(
             name,
             dashboard_name=args.get("dashboard_name", name),
             dashboard_body=pulumi.Output.json_dumps(
-                dashboard.body(_rows(args, dashboard.Widgets(region), arns))
+                dashboard.body(_rows(args, dashboard.Widgets(region, limits), arns))
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -162,8 +163,7 @@ class Observability(pulumi.ComponentResource):
         return topic.arn
 
 
-def _alarms(args: ObservabilityArgs) -> list[alarms.Alarm]:
-    limits = thresholds(args.get("thresholds") or {})
+def _alarms(args: ObservabilityArgs, limits: Thresholds) -> list[alarms.Alarm]:
     found: list[alarms.Alarm] = []
     for function in args.get("functions") or []:
         found += [*alarms.of_function(function, limits), *alarms.of_failures(function)]
