@@ -1,0 +1,191 @@
+"""One chaos run: a local system behind the fault proxy, clients, the repair, the audit."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer  # type: ignore[import-untyped]
+
+from chaos.audit import Report, audit
+from chaos.calls import Call
+from chaos.faults import Fault, Mix, Plan
+from chaos.load import place_orders
+from chaos.proxy import FaultProxy
+from chaos.workers import WorkerKiller
+from functions.orders import contract
+from local.system import System, system
+
+CONFIGURATION = {"pendingThresholdSeconds": 10}
+"""The stack's configuration in a run: the repair's threshold is shorter than in production."""
+
+REPAIR_SECONDS = 5.0
+"""How often the repair runs. EventBridge Scheduler's shortest rate is a minute, so beside the
+emulator's scheduler the function's live alias is invoked as the scheduler does it."""
+
+SETTLE_SECONDS = 240.0
+"""How long the system may take, after the last client, to settle every order."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run. `rate`, when given, replaces the probability (0–1) of each fault."""
+
+    mix: Mix
+    orders: int = 2000
+    seed: int = 1
+    concurrency: int = 16
+    configuration: Mapping[str, Any] = field(default_factory=lambda: dict(CONFIGURATION))
+    repair_seconds: float = REPAIR_SECONDS
+    settle_seconds: float = SETTLE_SECONDS
+
+
+@dataclass(frozen=True)
+class Result:
+    """The report, the faults that struck (kind -> calls), the workers killed, seconds taken."""
+
+    report: Report
+    struck: Mapping[Fault, int]
+    killed: int
+    seconds: float
+
+
+def run(options: Options, say: Callable[[str], None] = lambda _line: None) -> Result:
+    """Run once and hold the outcome against the invariants; `say` gets the progress.
+
+    Raises `local.errors.LocalRunError` when the local system cannot run.
+    """
+    started = time.monotonic()
+    plan = Plan(options.mix, options.seed)
+    with FaultProxy(plan) as proxy:
+
+        def through_proxy(endpoint: str) -> str:
+            proxy.connect(endpoint)
+            return proxy.url
+
+        with system(overrides=options.configuration, functions_endpoint=through_proxy) as local:
+            killer = WorkerKiller(local.pid)
+            proxy.kill = killer.kill_caller
+            with _repair(local, options.repair_seconds):
+                if options.mix.outage:
+                    proxy.refuse_sends(options.mix.outage)
+                outcomes = place_orders(
+                    local.url,
+                    options.orders,
+                    options.seed,
+                    options.concurrency,
+                    retries=not options.mix.outage,
+                    done=_progress(say, options.orders),
+                )
+                _settle(local, proxy, options.settle_seconds, say)
+            report = audit(outcomes, stored(local), dead_orders(local), proxy.journal)
+    struck = Counter(entry.fault for entry in proxy.journal if entry.fault is not None)
+    return Result(report, struck, killer.killed, time.monotonic() - started)
+
+
+def stored(local: System) -> list[dict[str, Any]]:
+    """Every order in the table, as Python values."""
+    table = local.outputs["ordersTableName"]
+    pages = local.client("dynamodb").get_paginator("scan").paginate(TableName=table)
+    read = TypeDeserializer().deserialize
+    return [
+        _plain({name: read(value) for name, value in item.items()})
+        for page in pages
+        for item in page["Items"]
+    ]
+
+
+def dead_orders(local: System) -> list[str]:
+    """The order id of every message in the dead-letter queue."""
+    sqs, url = local.client("sqs"), local.outputs["orderEventsDlqUrl"]
+    orders: list[str] = []
+    while True:
+        messages = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600
+        ).get("Messages", [])
+        if not messages:
+            return orders
+        orders += [order for message in messages for order in _orders_of(message["Body"])]
+
+
+def _orders_of(body: str) -> tuple[str, ...]:
+    sent = json.dumps({"MessageBody": body}).encode()
+    return Call.read(b"POST", b"/", [(b"x-amz-target", b"AmazonSQS.SendMessage")], sent).orders
+
+
+def _plain(value: Any) -> Any:
+    """Decimals as int or float, as the clients sent them."""
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(member) for member in value]
+    if hasattr(value, "as_tuple"):
+        return int(value) if value == int(value) else float(value)
+    return value
+
+
+@contextmanager
+def _repair(local: System, every: float) -> Iterator[None]:
+    stop = threading.Event()
+    function = f"{local.outputs['republishPendingFunctionName']}:live"
+    client = local.client("lambda")
+
+    def repeat() -> None:
+        while not stop.wait(every):
+            client.invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
+
+    thread = threading.Thread(target=repeat, name="repair", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _settle(local: System, proxy: FaultProxy, seconds: float, say: Callable[[str], None]) -> None:
+    """Wait until no message is left and no order is PENDING, or the time is up."""
+    table, queue = local.outputs["ordersTableName"], local.outputs["orderEventsQueueUrl"]
+    dynamodb, sqs = local.client("dynamodb"), local.client("sqs")
+    deadline = time.monotonic() + seconds
+    told = ""
+    while time.monotonic() < deadline:
+        pending = sum(
+            dynamodb.query(
+                TableName=table,
+                IndexName=contract.PENDING_INDEX,
+                KeyConditionExpression=f"{contract.PENDING_SHARD_ATTRIBUTE} = :shard",
+                ExpressionAttributeValues={":shard": {"N": str(shard)}},
+                Select="COUNT",
+            )["Count"]
+            for shard in range(contract.PENDING_SHARDS)
+        )
+        counts = sqs.get_queue_attributes(
+            QueueUrl=queue,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+            ],
+        )["Attributes"]
+        waiting = sum(int(count) for count in counts.values())
+        now = f"settling: {pending} orders pending, {waiting} messages in the queue"
+        if now != told:
+            say(now)
+            told = now
+        if not pending and not waiting and not proxy.refusing:
+            return
+        local.wait(0.5)
+
+
+def _progress(say: Callable[[str], None], orders: int) -> Callable[[int], None]:
+    step = max(1, orders // 20)
+
+    def done(count: int) -> None:
+        if count % step == 0 or count == orders:
+            say(f"{count} of {orders} clients have their answer")
+
+    return done
