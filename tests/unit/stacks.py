@@ -1,0 +1,76 @@
+"""Recordings of the stacks, made once, and the questions that the tests ask of them."""
+
+import functools
+import json
+from typing import Any
+
+from tests.recorder import Recording, Registration, deploy_stack
+
+TABLE = "aws:dynamodb/table:Table"
+QUEUE = "aws:sqs/queue:Queue"
+QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
+REDRIVE_ALLOW = "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy"
+FUNCTION = "aws:lambda/function:Function"
+ALIAS = "aws:lambda/alias:Alias"
+PERMISSION = "aws:lambda/permission:Permission"
+EVENT_SOURCE = "aws:lambda/eventSourceMapping:EventSourceMapping"
+ASYNC_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+SCHEDULE = "aws:scheduler/schedule:Schedule"
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+API = "aws:apigatewayv2/api:Api"
+ROUTE = "aws:apigatewayv2/route:Route"
+INTEGRATION = "aws:apigatewayv2/integration:Integration"
+STAGE = "aws:apigatewayv2/stage:Stage"
+KEY = "aws:kms/key:Key"
+TOPIC = "aws:sns/topic:Topic"
+TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
+SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+PROVIDER = "pulumi:providers:aws"
+
+FUNCTIONS = ("create-order", "get-order", "process-order", "republish-pending")
+
+
+@functools.cache
+def _recording(stack: str, overrides: str, preview: bool) -> Recording:
+    return deploy_stack(stack, json.loads(overrides), preview=preview)
+
+
+def recording(stack: str = "dev", *, preview: bool = False, **overrides: Any) -> Recording:
+    """The stack with configuration keys overridden; not to be changed."""
+    return _recording(stack, json.dumps(overrides, sort_keys=True), preview)
+
+
+def function(recorded: Recording, name: str) -> Registration:
+    """One of FUNCTIONS."""
+    return recorded.one(FUNCTION, f"orders-{name}")
+
+
+def document(value: str) -> dict[str, Any]:
+    """A JSON document of a resource."""
+    parsed: dict[str, Any] = json.loads(value)
+    return parsed
+
+
+def role_of(recorded: Recording, arn: str) -> Registration:
+    """The role of an ARN."""
+    (role,) = [each for each in recorded.of(ROLE) if each.outputs["arn"] == arn]
+    return role
+
+
+def statements(recorded: Recording, role: Registration) -> list[dict[str, Any]]:
+    """Every statement of every policy that is attached to a role."""
+    policies = [
+        each
+        for each in recorded.of(ROLE_POLICY)
+        if each.inputs["role"] in (role.id, role.outputs["name"])
+    ]
+    found = []
+    for policy in policies:
+        parsed = document(policy.inputs["policy"])
+        assert parsed["Version"] == "2012-10-17"
+        found += parsed["Statement"]
+    return found

@@ -1,0 +1,158 @@
+"""What each role may do: exactly what its function calls, on exactly that resource."""
+
+import pytest
+
+from tests.recorder import ACCOUNT, Recording
+from tests.unit import stacks
+
+TABLE = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/Orders"
+QUEUE = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:order-events"
+
+# SPEC: what each function may do beyond logs and traces.
+GRANTS = {
+    "create-order": {("dynamodb:PutItem", TABLE), ("sqs:SendMessage", QUEUE)},
+    "get-order": {("dynamodb:GetItem", TABLE)},
+    "process-order": {
+        ("dynamodb:UpdateItem", TABLE),
+        ("sqs:ReceiveMessage", QUEUE),
+        ("sqs:DeleteMessage", QUEUE),
+        ("sqs:GetQueueAttributes", QUEUE),
+    },
+    "republish-pending": {
+        ("dynamodb:Query", f"{TABLE}/index/pending"),
+        ("sqs:SendMessage", QUEUE),
+        # Lambda itself delivers an invocation given up with the function's role.
+        ("sqs:SendMessage", "the failure queue"),
+    },
+}
+
+NETWORK = {
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+}
+
+
+def logs_and_traces(recorded: Recording, function: str) -> set[tuple[str, str]]:
+    group_name = stacks.function(recorded, function).inputs["loggingConfig"]["logGroup"]
+    (group,) = [
+        each
+        for each in recorded.of(stacks.LOG_GROUP)
+        if each.outputs["name"] == group_name and each.name == f"orders-{function}"
+    ]
+    own_logs = f"{group.outputs['arn']}:*"
+    return {
+        ("logs:CreateLogStream", own_logs),
+        ("logs:PutLogEvents", own_logs),
+        ("xray:PutTraceSegments", "*"),
+        ("xray:PutTelemetryRecords", "*"),
+    }
+
+
+def allowed(recorded: Recording, function: str) -> list[tuple[str, str]]:
+    """Every (action, resource) that the function's role is allowed, the plain way."""
+    role = stacks.role_of(recorded, stacks.function(recorded, function).inputs["role"])
+    pairs = []
+    for statement in stacks.statements(recorded, role):
+        if statement["Effect"] == "Deny":
+            continue
+        assert set(statement) == {"Effect", "Action", "Resource"}, statement
+        pairs += [(a, r) for a in statement["Action"] for r in statement["Resource"]]
+    return pairs
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+@pytest.mark.parametrize("function", stacks.FUNCTIONS)
+def test_role_has_exactly_the_permissions_of_the_specification(stack: str, function: str) -> None:
+    recorded = stacks.recording(stack)
+    failures = recorded.one(stacks.QUEUE, "orders-republish-pending-failures").outputs["arn"]
+    expected = {
+        (action, failures if resource == "the failure queue" else resource)
+        for action, resource in GRANTS[function]
+    } | logs_and_traces(recorded, function)
+
+    found = allowed(recorded, function)
+
+    assert set(found) == expected
+    assert len(found) == len(expected), "a permission is granted twice"
+
+
+@pytest.mark.parametrize("function", stacks.FUNCTIONS)
+def test_role_in_a_vpc_has_the_network_permissions_that_lambda_needs_and_code_has_not(
+    function: str,
+) -> None:
+    plain = stacks.recording("dev")
+    placed = stacks.recording(
+        "dev", vpcSubnetIds=["subnet-0a", "subnet-0b"], vpcSecurityGroupIds=["sg-0a"]
+    )
+
+    assert set(allowed(placed, function)) - set(allowed(plain, function)) == {
+        (action, "*") for action in NETWORK
+    }
+    itself = stacks.function(placed, function)
+    role = stacks.role_of(placed, itself.inputs["role"])
+    denials = [each for each in stacks.statements(placed, role) if each["Effect"] == "Deny"]
+    assert len(denials) == 1
+    assert set(denials[0]["Action"]) == NETWORK
+    assert denials[0]["Resource"] == "*"
+    assert denials[0]["Condition"] == {
+        "ArnEquals": {"lambda:SourceFunctionArn": itself.outputs["arn"]}
+    }
+
+
+def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes() -> None:
+    recorded = stacks.recording()
+    arns = [each.inputs["role"] for each in recorded.of(stacks.FUNCTION)]
+
+    assert len(set(arns)) == len(stacks.FUNCTIONS)
+    for arn in arns:
+        trust = stacks.document(stacks.role_of(recorded, arn).inputs["assumeRolePolicy"])
+        assert trust["Statement"] == [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ]
+
+
+def test_schedule_may_only_invoke_the_alias_and_give_up_into_its_queue() -> None:
+    recorded = stacks.recording()
+    target = recorded.one(stacks.SCHEDULE).inputs["target"]
+    role = stacks.role_of(recorded, target["roleArn"])
+    alias = recorded.one(stacks.ALIAS, "orders-republish-pending").outputs["arn"]
+    failures = recorded.one(stacks.QUEUE, "orders-republish-pending-failures").outputs["arn"]
+
+    assert stacks.statements(recorded, role) == [
+        {"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": [alias]},
+        {"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": [failures]},
+    ]
+    assert stacks.document(role.inputs["assumeRolePolicy"])["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "scheduler.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+        }
+    ]
+
+
+def test_no_role_has_permissions_from_anywhere_else() -> None:
+    recorded = stacks.recording()
+    roles = recorded.of(stacks.ROLE)
+
+    assert len(roles) == len(stacks.FUNCTIONS) + 1
+    for role in roles:
+        assert not {"managedPolicyArns", "inlinePolicies"} & set(role.inputs)
+    attached = {each.type for each in recorded.registrations if "ttachment" in each.type}
+    assert attached == set()
+
+
+def test_function_is_made_after_its_permissions() -> None:
+    recorded = stacks.recording()
+    for function in stacks.FUNCTIONS:
+        policy = recorded.one(stacks.ROLE_POLICY, f"orders-{function}")
+        assert policy.urn in stacks.function(recorded, function).dependencies

@@ -1,0 +1,413 @@
+"""The values that the specification demands, as each stack registers them."""
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from orders import contract
+from tests.recorder import ACCOUNT, Recording
+from tests.unit import stacks
+
+DAY = 86_400
+
+every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+every_function = pytest.mark.parametrize("function", stacks.FUNCTIONS)
+
+
+# Functions
+
+
+@every_stack
+@every_function
+def test_function_has_the_size_timeout_and_tracing_of_the_specification(
+    stack: str, function: str
+) -> None:
+    inputs = stacks.function(stacks.recording(stack), function).inputs
+
+    assert inputs["runtime"] == "python3.13"
+    assert inputs["memorySize"] == 1024
+    assert inputs["timeout"] == 30
+    assert inputs["architectures"] == ["x86_64"]
+    assert inputs["tracingConfig"] == {"mode": "Active"}
+    assert inputs["handler"] == f"{function.replace('-', '_')}.handler"
+    assert isinstance(inputs["code"], pulumi.Archive)
+    assert "vpcConfig" not in inputs
+    assert "reservedConcurrentExecutions" not in inputs
+
+
+def test_there_are_exactly_the_four_functions() -> None:
+    names = [each.name for each in stacks.recording().of(stacks.FUNCTION)]
+    assert names == [f"orders-{each}" for each in stacks.FUNCTIONS]
+
+
+@every_function
+def test_function_publishes_versions_behind_the_alias_live(function: str) -> None:
+    recorded = stacks.recording()
+    itself = stacks.function(recorded, function)
+    alias = recorded.one(stacks.ALIAS, f"orders-{function}")
+
+    assert itself.inputs["publish"] is True
+    assert alias.inputs["name"] == "live"
+    assert alias.inputs["functionName"] == itself.outputs["name"]
+    assert alias.inputs["functionVersion"] == itself.outputs["version"]
+
+
+@every_stack
+@every_function
+def test_function_logs_as_text_into_a_log_group_of_its_own_that_forgets(
+    stack: str, function: str
+) -> None:
+    recorded = stacks.recording(stack)
+    group = recorded.one(stacks.LOG_GROUP, f"orders-{function}")
+    itself = stacks.function(recorded, function)
+
+    assert itself.inputs["loggingConfig"] == {
+        "logFormat": "Text",
+        "logGroup": group.outputs["name"],
+    }
+    assert group.inputs["retentionInDays"] == (365 if stack == "prod" else 14)
+
+
+VARIABLES: dict[str, dict[str, str]] = {
+    "create-order": {
+        "ORDERS_TABLE_NAME": "Orders",
+        "ORDER_EVENTS_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/order-events",
+    },
+    "get-order": {"ORDERS_TABLE_NAME": "Orders"},
+    "process-order": {"ORDERS_TABLE_NAME": "Orders", "MAX_RECEIVE_COUNT": "3"},
+    "republish-pending": {
+        "ORDERS_TABLE_NAME": "Orders",
+        "ORDER_EVENTS_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/order-events",
+        "PENDING_THRESHOLD_SECONDS": "120",
+        "REPUBLISH_LIMIT": "1000",
+    },
+}
+
+
+@every_stack
+@every_function
+def test_function_is_told_exactly_what_it_needs(stack: str, function: str) -> None:
+    variables = stacks.function(stacks.recording(stack), function).inputs["environment"]
+    service = {"POWERTOOLS_SERVICE_NAME": f"serverless-orders-{stack}"}
+    assert variables == {"variables": VARIABLES[function] | service}
+
+
+def test_the_processor_learns_the_queues_own_receive_count() -> None:
+    recorded = stacks.recording("dev", maxReceiveCount=7)
+    queue = recorded.one(stacks.QUEUE, "orders-events")
+    variables = stacks.function(recorded, "process-order").inputs["environment"]["variables"]
+
+    assert variables["MAX_RECEIVE_COUNT"] == "7"
+    assert json.loads(queue.inputs["redrivePolicy"])["maxReceiveCount"] == 7
+
+
+def test_functions_run_in_the_vpc_that_is_configured() -> None:
+    recorded = stacks.recording(
+        "dev", vpcSubnetIds=["subnet-0a", "subnet-0b"], vpcSecurityGroupIds=["sg-0a"]
+    )
+    for function in recorded.of(stacks.FUNCTION):
+        assert function.inputs["vpcConfig"] == {
+            "subnetIds": ["subnet-0a", "subnet-0b"],
+            "securityGroupIds": ["sg-0a"],
+        }
+
+
+def test_concurrency_is_reserved_for_the_function_that_is_named_alone() -> None:
+    recorded = stacks.recording("dev", reservedConcurrency={"process_order": 5})
+    reserved = {
+        each.name: each.inputs.get("reservedConcurrentExecutions")
+        for each in recorded.of(stacks.FUNCTION)
+    }
+    assert reserved.pop("orders-process-order") == 5
+    assert set(reserved.values()) == {None}
+
+
+# Table
+
+
+@every_stack
+def test_table_is_keyed_billed_and_encrypted_as_specified(stack: str) -> None:
+    inputs = stacks.recording(stack).one(stacks.TABLE).inputs
+
+    assert inputs["name"] == "Orders"
+    assert inputs["hashKey"] == "id"
+    assert "rangeKey" not in inputs
+    assert inputs["billingMode"] == "PAY_PER_REQUEST"
+    assert inputs["serverSideEncryption"] == {"enabled": True}
+    assert {(each["name"], each["type"]) for each in inputs["attributes"]} == {
+        ("id", "S"),
+        ("pendingShard", "N"),
+        ("createdAt", "S"),
+    }
+
+
+def test_pending_orders_are_found_by_shard_and_age_with_all_their_attributes() -> None:
+    (index,) = stacks.recording().one(stacks.TABLE).inputs["globalSecondaryIndexes"]
+    assert index == {
+        "name": contract.PENDING_INDEX,
+        "projectionType": "ALL",
+        "keySchemas": [
+            {"attributeName": "pendingShard", "keyType": "HASH"},
+            {"attributeName": "createdAt", "keyType": "RANGE"},
+        ],
+    }
+
+
+# Queue
+
+
+@every_stack
+def test_queue_hides_keeps_and_encrypts_messages_as_specified(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    queue = recorded.one(stacks.QUEUE, "orders-events")
+    dead = recorded.one(stacks.QUEUE, "orders-events-dlq")
+
+    assert queue.inputs["name"] == "order-events"
+    assert queue.inputs["visibilityTimeoutSeconds"] == 30
+    assert queue.inputs["messageRetentionSeconds"] == 14 * DAY
+    assert queue.inputs["sqsManagedSseEnabled"] is True
+    assert dead.inputs["name"] == "order-events-dlq"
+    assert dead.inputs["messageRetentionSeconds"] == 14 * DAY
+    assert dead.inputs["sqsManagedSseEnabled"] is True
+
+
+@every_stack
+def test_queue_gives_up_after_three_receives_into_a_queue_that_takes_from_it_alone(
+    stack: str,
+) -> None:
+    recorded = stacks.recording(stack)
+    queue = recorded.one(stacks.QUEUE, "orders-events")
+    dead = recorded.one(stacks.QUEUE, "orders-events-dlq")
+    allow = recorded.one(stacks.REDRIVE_ALLOW)
+
+    assert json.loads(queue.inputs["redrivePolicy"]) == {
+        "deadLetterTargetArn": dead.outputs["arn"],
+        "maxReceiveCount": 3,
+    }
+    assert allow.inputs["queueUrl"] == dead.outputs["url"]
+    assert json.loads(allow.inputs["redriveAllowPolicy"]) == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [queue.outputs["arn"]],
+    }
+
+
+@every_stack
+def test_every_queue_refuses_requests_without_tls(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    queues = {each.outputs["url"]: each.outputs["arn"] for each in recorded.of(stacks.QUEUE)}
+    policies = {
+        each.inputs["queueUrl"]: stacks.document(each.inputs["policy"])
+        for each in recorded.of(stacks.QUEUE_POLICY)
+    }
+
+    assert set(policies) == set(queues)
+    for url, policy in policies.items():
+        assert policy["Statement"] == [
+            {
+                "Sid": "DenyWithoutTls",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "sqs:*",
+                "Resource": queues[url],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ]
+
+
+# Event sources
+
+
+@every_stack
+def test_processor_reads_the_queue_in_batches_and_answers_for_each_message(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    source = recorded.one(stacks.EVENT_SOURCE)
+
+    assert source.inputs == {
+        "eventSourceArn": recorded.one(stacks.QUEUE, "orders-events").outputs["arn"],
+        "functionName": recorded.one(stacks.ALIAS, "orders-process-order").outputs["arn"],
+        "batchSize": 10,
+        "maximumBatchingWindowInSeconds": 0,
+        "functionResponseTypes": ["ReportBatchItemFailures"],
+    }
+
+
+def test_batches_and_the_processors_concurrency_can_be_configured() -> None:
+    source = stacks.recording(
+        "dev", batchSize=100, batchWindowSeconds=5, processorMaximumConcurrency=10
+    ).one(stacks.EVENT_SOURCE)
+
+    assert source.inputs["batchSize"] == 100
+    assert source.inputs["maximumBatchingWindowInSeconds"] == 5
+    assert source.inputs["scalingConfig"] == {"maximumConcurrency": 10}
+
+
+@every_stack
+def test_repair_runs_every_minute_with_retries_and_ends_in_a_dead_letter_queue(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    alias = recorded.one(stacks.ALIAS, "orders-republish-pending")
+    failures = recorded.one(stacks.QUEUE, "orders-republish-pending-failures")
+    schedule = recorded.one(stacks.SCHEDULE).inputs
+    invocation = recorded.one(stacks.ASYNC_CONFIG).inputs
+
+    assert schedule["scheduleExpression"] == "rate(1 minute)"
+    assert schedule["flexibleTimeWindow"] == {"mode": "OFF"}
+    assert schedule["target"]["arn"] == alias.outputs["arn"]
+    assert schedule["target"]["retryPolicy"] == {
+        "maximumRetryAttempts": 2,
+        "maximumEventAgeInSeconds": 3600,
+    }
+    assert schedule["target"]["deadLetterConfig"] == {"arn": failures.outputs["arn"]}
+    assert invocation == {
+        "functionName": stacks.function(recorded, "republish-pending").outputs["name"],
+        "qualifier": "live",
+        "maximumRetryAttempts": 2,
+        "maximumEventAgeInSeconds": 3600,
+        "destinationConfig": {"onFailure": {"destination": failures.outputs["arn"]}},
+    }
+    assert failures.inputs["sqsManagedSseEnabled"] is True
+
+
+def test_repair_can_run_less_often() -> None:
+    schedule = stacks.recording("dev", republishRateMinutes=5).one(stacks.SCHEDULE)
+    assert schedule.inputs["scheduleExpression"] == "rate(5 minutes)"
+
+
+# API
+
+
+@every_stack
+def test_routes_lead_to_the_alias_of_their_function(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    api = recorded.one(stacks.API)
+    integrations = {each.id: each.inputs for each in recorded.of(stacks.INTEGRATION)}
+    targets = {}
+    for route in recorded.of(stacks.ROUTE):
+        assert route.inputs["apiId"] == api.id
+        integration = integrations[route.inputs["target"].removeprefix("integrations/")]
+        assert integration["apiId"] == api.id
+        assert integration["integrationType"] == "AWS_PROXY"
+        assert integration["payloadFormatVersion"] == "2.0"
+        assert integration["timeoutMilliseconds"] == 30_000
+        targets[route.inputs["routeKey"]] = integration["integrationUri"]
+
+    assert targets == {
+        key: recorded.one(stacks.ALIAS, f"orders-{function}").outputs["invokeArn"]
+        for key, function in ROUTES.items()
+    }
+
+
+ROUTES = {"POST /orders": "create-order", "GET /orders/{id}": "get-order"}
+
+
+@every_stack
+def test_api_may_invoke_each_function_by_its_own_route_alone(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    root = recorded.one(stacks.API).outputs["executionArn"]
+    permissions = {each.inputs["function"]: each.inputs for each in recorded.of(stacks.PERMISSION)}
+    paths = {"create-order": "POST/orders", "get-order": "GET/orders/*"}
+
+    assert len(recorded.of(stacks.PERMISSION)) == len(paths)
+    for function, path in paths.items():
+        name = stacks.function(recorded, function).outputs["name"]
+        assert permissions[name] == {
+            "action": "lambda:InvokeFunction",
+            "function": name,
+            "qualifier": "live",
+            "principal": "apigateway.amazonaws.com",
+            "sourceArn": f"{root}/$default/{path}",
+        }
+
+
+def test_routes_are_those_of_the_contract_with_the_functions() -> None:
+    keys = {each.inputs["routeKey"] for each in stacks.recording().of(stacks.ROUTE)}
+    assert keys == {f"{method} {path}" for method, path in contract.ROUTES.values()} == set(ROUTES)
+
+
+@pytest.mark.parametrize("stack", ["dev", "local"])
+def test_any_page_may_call_a_development_api(stack: str) -> None:
+    assert cors(stacks.recording(stack))["allowOrigins"] == ["*"]
+
+
+def test_only_named_pages_may_call_the_production_api() -> None:
+    assert cors(stacks.recording("prod"))["allowOrigins"] == ["https://orders.example.com"]
+
+
+@every_stack
+def test_pages_may_use_the_methods_and_headers_of_the_specification(stack: str) -> None:
+    rules = cors(stacks.recording(stack))
+    assert rules["allowHeaders"] == ["*"]
+    assert rules["allowMethods"] == ["GET", "POST"]
+    # Headers that our answers have and that a page's script could not read otherwise.
+    assert set(rules["exposeHeaders"]) == {"location", "retry-after", "idempotency-replayed"}
+
+
+def cors(recorded: Recording) -> dict[str, Any]:
+    api = recorded.one(stacks.API)
+    assert api.inputs["protocolType"] == "HTTP"
+    rules: dict[str, Any] = api.inputs["corsConfiguration"]
+    return rules
+
+
+@every_stack
+def test_stage_deploys_itself_and_throttles_as_a_whole_and_by_route(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    stage = recorded.one(stacks.STAGE)
+
+    assert stage.inputs["name"] == "$default"
+    assert stage.inputs["autoDeploy"] is True
+    assert stage.inputs["apiId"] == recorded.one(stacks.API).id
+    assert stage.inputs["defaultRouteSettings"] == limits(500, 1000)
+    assert {each.pop("routeKey"): each for each in map(dict, stage.inputs["routeSettings"])} == {
+        "POST /orders": limits(250, 500),
+        "GET /orders/{id}": limits(500, 1000),
+    }
+
+
+def test_stage_is_made_after_the_routes_whose_settings_it_has() -> None:
+    recorded = stacks.recording()
+    routes = {each.urn for each in recorded.of(stacks.ROUTE)}
+    assert routes <= recorded.one(stacks.STAGE).dependencies
+
+
+def limits(rate: int, burst: int) -> dict[str, int]:
+    return {"throttlingRateLimit": rate, "throttlingBurstLimit": burst}
+
+
+@every_stack
+def test_access_log_has_a_group_of_its_own_and_no_personal_data(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    group = recorded.one(stacks.LOG_GROUP, "orders-api")
+    settings = recorded.one(stacks.STAGE).inputs["accessLogSettings"]
+    fields = json.loads(settings["format"])
+
+    assert settings["destinationArn"] == group.outputs["arn"]
+    assert group.inputs["retentionInDays"] == (365 if stack == "prod" else 14)
+    assert {"$context.requestId", "$context.routeKey", "$context.status"} <= set(fields.values())
+    assert not [each for each in fields.values() if "identity" in each or "ip" in each.lower()]
+
+
+# Names
+
+
+def test_two_stacks_fit_one_account_with_a_suffix() -> None:
+    recorded = stacks.recording("dev", nameSuffix="-two")
+    assert recorded.one(stacks.TABLE).inputs["name"] == "Orders-two"
+    assert recorded.one(stacks.QUEUE, "orders-events").inputs["name"] == "order-events-two"
+    assert recorded.one(stacks.QUEUE, "orders-events-dlq").inputs["name"] == "order-events-two-dlq"
+
+
+def test_no_other_resource_has_a_fixed_name() -> None:
+    fixed = {
+        (each.type, each.inputs["name"])
+        for each in stacks.recording().registrations
+        if each.custom and "name" in each.inputs
+    }
+    assert fixed == {
+        (stacks.TABLE, "Orders"),
+        (stacks.QUEUE, "order-events"),
+        (stacks.QUEUE, "order-events-dlq"),
+        (stacks.ALIAS, "live"),
+        (stacks.STAGE, "$default"),
+    }
