@@ -485,14 +485,14 @@ def _proxy_response(payload: bytes) -> Response | None:
     status, body = result["statusCode"], result.get("body", "")
     if isinstance(status, str) and status.isdigit():
         status = int(status)
-    headers, cookies = result.get("headers") or {}, result.get("cookies") or []
+    headers, cookies = result.get("headers"), result.get("cookies")
     if (
         not isinstance(status, int)
         or isinstance(status, bool)
         or not 100 <= status <= 599
         or not isinstance(body, str | None)
-        or not isinstance(headers, dict)
-        or not isinstance(cookies, list)
+        or not isinstance(headers, dict | None)
+        or not isinstance(cookies, list | None)
     ):
         return None
     content = (body or "").encode()
@@ -502,11 +502,12 @@ def _proxy_response(payload: bytes) -> Response | None:
         except binascii.Error:
             return None
     pairs = [
-        (str(k).lower(), v if isinstance(v, str) else json.dumps(v)) for k, v in headers.items()
+        (str(k).lower(), v if isinstance(v, str) else json.dumps(v))
+        for k, v in (headers or {}).items()
     ]
     if not any(k == "content-type" for k, _ in pairs):
         pairs.append(("content-type", "text/plain;charset=utf-8"))
-    pairs += [("set-cookie", str(cookie)) for cookie in cookies]
+    pairs += [("set-cookie", str(cookie)) for cookie in cookies or []]
     return Response(status, pairs, content, integration_status=status)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import logging
 import runpy
 import sys
 import threading
@@ -26,6 +27,9 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 from local.errors import LocalRunError
 
 ROOT = Path(__file__).resolve().parent.parent
+
+LOGGER = "local.program"
+"""The logger that gets what the program says through `pulumi.log`."""
 
 # Resources are registered from these threads, so as many creations can be under way at once.
 REGISTRATION_THREADS = 8
@@ -186,9 +190,16 @@ def _run_in_fresh_loop(
         )
         # After a failure, which is raised to the caller, its consequences are only noise.
         loop.set_exception_handler(lambda _loop, _context: None)
+        # A failed run leaves unfinished tasks of its closed loop in Pulumi's settings.
+        pulumi.runtime.reset_options(project=project, stack=stack)
         pulumi.runtime.set_all_config(config, secret_keys=[])
         pulumi.runtime.set_mocks(
-            mocks, project=project, stack=stack, preview=preview, monitor=monitor
+            mocks,
+            project=project,
+            stack=stack,
+            preview=preview,
+            monitor=monitor,
+            logger=logging.getLogger(LOGGER),
         )
         await run_pulumi_func(program)
         root = get_root_resource()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import shlex
 import sys
 import threading
@@ -15,6 +16,7 @@ from collections import Counter
 from typing import Any
 
 from functions.orders import contract
+from local import program
 from local.client import Api
 from local.system import System
 
@@ -30,6 +32,9 @@ class Screen:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._names: dict[str, str] = {}
+        self._notes: list[str] = []
+        notes = _Notes(self._notes)
+        logging.getLogger(program.LOGGER).addHandler(notes)
 
     def line(self, text: str = "") -> None:
         """Print one line; a closed output is no reason to stop."""
@@ -71,12 +76,12 @@ class Screen:
 
     def first(self, system: System, seconds: float) -> None:
         """The first screen: what runs, where, and what does nothing locally."""
-        functions = system.of_type("Function")
+        functions = sorted(system.of_type("Function"), key=lambda function: function.name)
         self._names = {f.outputs["name"]: f.name for f in functions}
-        self.line(f"\n  {system.stack} is running, {seconds:.1f} s after the command\n")
+        self.line(f"\n  The stack {system.stack} is running, {seconds:.1f} s after the command\n")
         self._rows("URL", [system.url])
         routes = (system.api or {}).get("routes", [])
-        self._rows("Routes", [f"{r['key']}  ->  {self._name(r['function'])}" for r in routes])
+        self._rows("Routes", [f"{r['key']:<18} -> {self._name(r['function'])}" for r in routes])
         self._rows(
             "Functions",
             [f"{f.name}  ({f.inputs['handler']}, {f.inputs['runtime']})" for f in functions],
@@ -90,8 +95,9 @@ class Screen:
         self._rows("Also", [_others(system)])
         self._rows(
             "No effect",
-            [f"{what.split('/', 1)[-1]}: {why}" for what, why in system.without_effect.items()],
+            [f"{what.rsplit(':', 1)[1]}: {why}" for what, why in system.without_effect.items()],
         )
+        self._rows("Notes", self._notes)
 
     def _rows(self, title: str, rows: list[str]) -> None:
         for index, row in enumerate(rows):
@@ -104,20 +110,28 @@ class Screen:
         self.line("\n  Place an order:\n")
         self.line(f"  curl -i {url}{path} -H 'content-type: application/json' -d {body}\n")
 
-    def first_order(self, system: System) -> bool:
+    def first_order(self, system: System) -> None:
         """Place one order and show it move from PENDING to CONFIRMED."""
         api = Api(system.url)
         started = time.monotonic()
         created = api.create(EXAMPLE_ORDER)
         if created.status != 201:
-            self.line(f"  The first order was refused: {created.status} {created.body}")
-            return False
+            self.line(f"  The first order was refused, see above: {created.status} {created.body}")
+            return
         order_id = created.body["id"]
         self.line(f"  order {order_id}  {created.body['status']}")
         order = api.wait_for(order_id, contract.CONFIRMED, seconds=30)
         took = (time.monotonic() - started) * 1000
         self.line(f"  order {order_id}  {order.body.get('status')}  after {took:.0f} ms\n")
-        return bool(order.body.get("status") == contract.CONFIRMED)
+
+
+class _Notes(logging.Handler):
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._notes = notes
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._notes.append(record.getMessage())
 
 
 def _queue(queue: Any) -> str:

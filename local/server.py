@@ -44,6 +44,8 @@ ACCESS_LOG_SECONDS = 0.25
 # pays for it.
 LOG_IDLE_SECONDS = 0.001
 
+HEALTH = "/_ministack/health"
+
 _BATCH = "ESM: Lambda %s processed %d SQS messages from %s (%d partial failures)"
 _BATCH_CLEAN = "ESM: Lambda %s processed %d SQS messages from %s"
 _BATCH_FAILED = "ESM: Lambda %s failed processing SQS batch from %s"
@@ -170,6 +172,11 @@ class Server:
         """The emulator's own application, with denied calls reported."""
         if scope["type"] != "http":
             await ministack.app.app(scope, receive, send)
+            return
+        if scope["path"].startswith("/_") and scope["path"] != HEALTH:
+            # Administration without credentials, open to any web page that finds the port.
+            await send({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
             return
         # Loopback stands for TLS here: without it the queues' TLS-only policies deny everything.
         scope["scheme"] = "https"

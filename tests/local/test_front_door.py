@@ -1,0 +1,117 @@
+"""The running system's front door behaves as API Gateway's and shows nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import ORDER, until
+
+from local.client import Api
+from local.edge import MAX_PAYLOAD_BYTES
+from local.system import System
+
+NOT_FOUND = {"message": "Not Found"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/orders"),
+        ("DELETE", "/orders"),
+        ("PUT", "/orders/1"),
+        ("GET", "/orders/1/items"),
+        ("GET", "/orders/"),
+        ("POST", "/orders/"),
+    ],
+)
+def test_unknown_route_is_not_found(api: Api, method: str, path: str) -> None:
+    answer = api.request(method, path)
+    assert (answer.status, answer.body) == (404, NOT_FOUND)
+
+
+@pytest.mark.parametrize("path", ["/orders", "/orders/1"])
+def test_head_is_not_found_and_has_no_body(api: Api, path: str) -> None:
+    answer = api.request("HEAD", path)
+    assert (answer.status, answer.body) == (404, "")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/_ministack/health", {}),
+        ("POST", "/_ministack/reset", {}),
+        ("GET", "/_localstack/health", {}),
+        ("GET", "/2015-03-31/functions/", {}),
+        ("GET", "/_aws/execute-api/x/orders", {}),
+        ("GET", "/000000000000/order-events", {}),
+        ("POST", "/", {"x-amz-target": "DynamoDB_20120810.ListTables"}),
+        ("GET", "/health", {"host": "s3.localhost"}),
+        ("GET", "//_ministack/health", {}),
+    ],
+)
+def test_emulator_is_not_reachable_through_the_front_door(
+    api: Api, method: str, path: str, headers: dict[str, str]
+) -> None:
+    answer = api.request(method, path, headers=headers)
+    assert (answer.status, answer.body) == (404, NOT_FOUND)
+
+
+def test_preflight_is_answered_by_the_gateway(api: Api) -> None:
+    answer = api.request(
+        "OPTIONS",
+        "/orders",
+        headers={
+            "origin": "https://shop.example",
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "content-type",
+        },
+    )
+    assert answer.status == 204
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-methods"] == "GET,POST"
+    assert answer.headers["access-control-allow-headers"] == "*"
+
+
+def test_answers_to_another_origin_may_be_read(api: Api) -> None:
+    origin = {"origin": "https://shop.example"}
+    assert api.create(ORDER, origin).headers["access-control-allow-origin"] == "*"
+    missing = api.request("GET", "/nowhere", headers=origin)
+    assert missing.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in api.create(ORDER).headers
+
+
+def test_body_over_the_payload_limit_is_refused(api: Api) -> None:
+    body = b"x" * (MAX_PAYLOAD_BYTES + 1)
+    answer = api.request("POST", "/orders", body, {"content-type": "application/json"})
+    assert (answer.status, answer.body) == (413, {"message": "Request Entity Too Large"})
+
+
+def test_each_request_has_an_access_log_line_in_the_stages_format(
+    running: System, api: Api
+) -> None:
+    created = api.create(ORDER)
+    missing = api.request("GET", "/nowhere?secret=1")
+    group = (running.api or {})["accessLogGroup"]
+
+    def lines() -> dict[str, dict[str, str]]:
+        events = running.client("logs").filter_log_events(logGroupName=group)["events"]
+        parsed = [json.loads(event["message"]) for event in events]
+        return {line["requestId"]: line for line in parsed}
+
+    ids = {created.headers["apigw-requestid"], missing.headers["apigw-requestid"]}
+    assert until(lambda: ids <= set(lines()))
+    line = lines()[created.headers["apigw-requestid"]]
+    assert str(line["status"]) == "201"
+    assert line["routeKey"] == "POST /orders"
+
+
+def test_request_line_for_the_screen_holds_no_query(running: System, api: Api) -> None:
+    request_id = api.request("GET", "/nowhere?name=Grace").headers["apigw-requestid"]
+
+    def paths() -> list[str]:
+        shown = running.events("request")
+        return [event["path"] for event in shown if event["requestId"] == request_id]
+
+    assert until(paths) == ["/nowhere"]
