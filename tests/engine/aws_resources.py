@@ -1,0 +1,160 @@
+"""The AWS resource types of the provider double: names, what replaces them, computed outputs.
+
+Names and replacing inputs are those that the AWS provider's documentation calls "Forces new
+resource"; ARN formats are from the service authorization reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ACCOUNT = "123456789012"
+PARTITION = "aws"
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the outputs of one resource are computed from."""
+
+    region: str
+    unique: str  # differs from resource to resource, and stays
+    inputs: Values
+    version: int  # counts creation and updates
+
+    @property
+    def name(self) -> str:
+        return str(self.inputs["name"])
+
+    def arn(self, service: str, resource: str, *, region: str | None = None) -> str:
+        region = self.region if region is None else region
+        return f"arn:{PARTITION}:{service}:{region}:{ACCOUNT}:{resource}"
+
+
+def _no_outputs(made: Made) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """How AWS treats one type of resource.
+
+    `name` is the input with the physical name, made up when absent; `replaced_by` are the inputs
+    whose change makes another resource; `id` is the output or input that identifies it (the
+    unique part when empty); `computed` gives the outputs beside the inputs, `changing` names
+    those of them that an update changes.
+    """
+
+    name: str = ""
+    replaced_by: tuple[str, ...] = ()
+    id: str = ""
+    computed: Callable[[Made], dict[str, Any]] = _no_outputs
+    changing: tuple[str, ...] = ()
+
+
+def _queue(made: Made) -> dict[str, Any]:
+    url = f"https://sqs.{made.region}.amazonaws.com/{ACCOUNT}/{made.name}"
+    return {"arn": made.arn("sqs", made.name), "url": url}
+
+
+def _function(made: Made) -> dict[str, Any]:
+    arn = made.arn("lambda", f"function:{made.name}")
+    version = str(made.version) if made.inputs.get("publish") else "$LATEST"
+    return {
+        "arn": arn,
+        "invokeArn": _invoke_arn(made, arn),
+        "version": version,
+        "qualifiedArn": f"{arn}:{version}",
+    }
+
+
+def _alias(made: Made) -> dict[str, Any]:
+    arn = made.arn("lambda", f"function:{made.inputs['functionName']}:{made.name}")
+    return {"arn": arn, "invokeArn": _invoke_arn(made, arn)}
+
+
+def _invoke_arn(made: Made, arn: str) -> str:
+    path = f"path/2015-03-31/functions/{arn}/invocations"
+    return f"arn:{PARTITION}:apigateway:{made.region}:lambda:{path}"
+
+
+def _api(made: Made) -> dict[str, Any]:
+    host = f"{made.unique}.execute-api.{made.region}.amazonaws.com"
+    return {
+        "apiEndpoint": f"https://{host}",
+        "executionArn": made.arn("execute-api", made.unique),
+        "arn": f"arn:{PARTITION}:apigateway:{made.region}::/apis/{made.unique}",
+    }
+
+
+def _arn(service: str, resource: str, region: str | None = None) -> Callable[[Made], Values]:
+    """The output `arn`; `{name}` and `{unique}` are filled in."""
+
+    def computed(made: Made) -> Values:
+        name = made.inputs.get("name", "")
+        return {
+            "arn": made.arn(service, resource.format(name=name, unique=made.unique), region=region)
+        }
+
+    return computed
+
+
+RESOURCE_TYPES: dict[str, ResourceType] = {
+    "aws:apigatewayv2/api:Api": ResourceType("name", ("protocolType",), "", _api),
+    "aws:apigatewayv2/integration:Integration": ResourceType(
+        replaced_by=("apiId", "integrationType", "connectionType")
+    ),
+    "aws:apigatewayv2/route:Route": ResourceType(replaced_by=("apiId",)),
+    "aws:apigatewayv2/stage:Stage": ResourceType("name", ("apiId", "name")),
+    "aws:cloudwatch/dashboard:Dashboard": ResourceType(
+        "dashboardName", ("dashboardName",), "dashboardName"
+    ),
+    "aws:cloudwatch/logGroup:LogGroup": ResourceType(
+        "name", ("name", "namePrefix"), "name", _arn("logs", "log-group:{name}")
+    ),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": ResourceType(
+        "name", ("name",), "name", _arn("cloudwatch", "alarm:{name}")
+    ),
+    "aws:dynamodb/table:Table": ResourceType(
+        "name", ("name", "hashKey", "rangeKey"), "name", _arn("dynamodb", "table/{name}")
+    ),
+    "aws:iam/role:Role": ResourceType(
+        "name", ("name", "namePrefix", "path"), "name", _arn("iam", "role/{name}", region="")
+    ),
+    "aws:iam/rolePolicy:RolePolicy": ResourceType("name", ("name", "role")),
+    "aws:kms/key:Key": ResourceType(
+        "", ("customerMasterKeySpec", "keyUsage", "multiRegion"), "", _arn("kms", "key/{unique}")
+    ),
+    "aws:lambda/alias:Alias": ResourceType("name", ("name", "functionName"), "arn", _alias),
+    "aws:lambda/eventSourceMapping:EventSourceMapping": ResourceType(
+        "",
+        ("eventSourceArn", "startingPosition"),
+        "",
+        _arn("lambda", "event-source-mapping:{unique}"),
+    ),
+    "aws:lambda/function:Function": ResourceType(
+        "name", ("name", "packageType"), "name", _function, ("version", "qualifiedArn")
+    ),
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": ResourceType(
+        replaced_by=("functionName", "qualifier")
+    ),
+    "aws:lambda/permission:Permission": ResourceType(
+        replaced_by=("action", "function", "principal", "qualifier", "sourceArn", "statementId")
+    ),
+    "aws:scheduler/schedule:Schedule": ResourceType(
+        "name", ("name", "groupName"), "name", _arn("scheduler", "schedule/default/{name}")
+    ),
+    "aws:sns/topic:Topic": ResourceType(
+        "name", ("name", "fifoTopic"), "arn", _arn("sns", "{name}")
+    ),
+    "aws:sns/topicPolicy:TopicPolicy": ResourceType(replaced_by=("arn",)),
+    "aws:sns/topicSubscription:TopicSubscription": ResourceType(
+        replaced_by=("topic", "protocol", "endpoint")
+    ),
+    "aws:sqs/queue:Queue": ResourceType("name", ("name", "fifoQueue"), "url", _queue),
+    "aws:sqs/queuePolicy:QueuePolicy": ResourceType(replaced_by=("queueUrl",)),
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": ResourceType(replaced_by=("queueUrl",)),
+}

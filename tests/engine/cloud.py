@@ -1,0 +1,46 @@
+"""What the provider double has created: one file a resource, so that processes can share it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class Cloud:
+    """The resources in a folder. A record holds `type`, `id`, `inputs`, `outputs` and more."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, record: dict[str, Any]) -> None:
+        path = self._path(record["type"], record["id"])
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(record), "utf-8")
+        unfinished.rename(path)
+
+    def get(self, kind: str, identity: str) -> dict[str, Any] | None:
+        try:
+            record: dict[str, Any] = json.loads(self._path(kind, identity).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        return record
+
+    def remove(self, kind: str, identity: str) -> None:
+        self._path(kind, identity).unlink(missing_ok=True)
+
+    def named(self, kind: str, name_input: str, name: str) -> bool:
+        """Whether a resource of that type has that physical name."""
+        return any(
+            record["type"] == kind and record["inputs"].get(name_input) == name for record in self
+        )
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for path in sorted(self._folder.glob("*.json")):
+            yield json.loads(path.read_text("utf-8"))
+
+    def _path(self, kind: str, identity: str) -> Path:
+        digest = hashlib.sha256(f"{kind} {identity}".encode()).hexdigest()
+        return self._folder / f"{digest[:32]}.json"

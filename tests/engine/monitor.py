@@ -1,0 +1,306 @@
+"""A resource monitor: takes a program's registrations and carries them out with one provider.
+
+It is the part of Pulumi's engine that programs and component hosts see, for one provider and
+without aliases, imports, transforms and targets.
+"""
+
+# ruff: noqa: N802 (the methods are named by the protocol)
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
+    provider_pb2,
+    provider_pb2_grpc,
+    resource_pb2,
+    resource_pb2_grpc,
+)
+
+from tests.engine import wire
+from tests.engine.differences import top_level
+from tests.engine.outcome import Outcome, Step
+from tests.engine.plugin import UNLIMITED
+from tests.inputs.aws_types import PROVIDER
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+
+_FEATURES = [
+    resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_OUTPUT_VALUES,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
+]
+
+
+@dataclass
+class State:
+    """One resource of a stack; `provider` is the reference (URN::id) of its provider."""
+
+    urn: str
+    type: str
+    name: str
+    custom: bool
+    parent: str
+    provider: str
+    protect: bool
+    dependencies: list[str]
+    inputs: dict[str, Any]
+    id: str = ""
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def managed(self) -> bool:
+        """Whether the provider created it."""
+        return self.custom and self.type != PROVIDER
+
+
+class RefusedError(Exception):
+    """The provider or the monitor does not take a registration."""
+
+
+class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineServicer):
+    """`old` is the state before, by URN; `states` the state after, in order of registration."""
+
+    def __init__(
+        self,
+        provider: provider_pb2_grpc.ResourceProviderStub,
+        project: str,
+        stack: str,
+        old: dict[str, State],
+        preview: bool = False,
+    ) -> None:
+        self.outcome = Outcome()
+        self.states: dict[str, State] = {}
+        self._provider = provider
+        self._project, self._stack = project, stack
+        self._old = old
+        self._preview = preview
+        self._root = ""
+        self._lock = threading.Lock()
+
+    # The engine, for logs.
+
+    def Log(self, request: engine_pb2.LogRequest, context: Any) -> empty_pb2.Empty:
+        if request.severity == engine_pb2.ERROR:
+            self.outcome.errors.append(request.message)
+        return empty_pb2.Empty()
+
+    def SetRootResource(self, request: Any, context: Any) -> engine_pb2.SetRootResourceResponse:
+        self._root = request.urn
+        return engine_pb2.SetRootResourceResponse()
+
+    def GetRootResource(self, request: Any, context: Any) -> engine_pb2.GetRootResourceResponse:
+        return engine_pb2.GetRootResourceResponse(urn=self._root)
+
+    # The resource monitor.
+
+    def GetDeploymentInfo(self, request: Any, context: Any) -> resource_pb2.DeploymentInfo:
+        return resource_pb2.DeploymentInfo(supportedFeatures=_FEATURES)
+
+    def RegisterResource(
+        self, request: resource_pb2.RegisterResourceRequest, context: Any
+    ) -> resource_pb2.RegisterResourceResponse:
+        state = State(
+            urn=self.urn(request.parent, request.type, request.name),
+            type=request.type,
+            name=request.name,
+            custom=request.custom,
+            parent=request.parent,
+            provider=request.provider,
+            protect=request.protect,
+            dependencies=list(request.dependencies),
+            inputs=wire.plain(wire.to_dict(request.object)),
+        )
+        with self._lock:
+            if state.urn in self.states:
+                context.abort(grpc.StatusCode.ALREADY_EXISTS, f"{state.urn} is registered twice")
+            self.states[state.urn] = state
+        try:
+            self._carry_out(state)
+        except (RefusedError, grpc.RpcError) as error:
+            said = error.details() if isinstance(error, grpc.RpcError) else str(error)
+            self.outcome.errors.append(f"{state.type} {state.name}: {said}")
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{state.urn}: {said}")
+        return resource_pb2.RegisterResourceResponse(
+            urn=state.urn, id=state.id, object=wire.to_struct(state.outputs)
+        )
+
+    def RegisterResourceOutputs(
+        self, request: resource_pb2.RegisterResourceOutputsRequest, context: Any
+    ) -> empty_pb2.Empty:
+        state = self.states[request.urn]
+        state.outputs = wire.plain(wire.to_dict(request.outputs))
+        if state.type == STACK_TYPE:
+            self.outcome.outputs = state.outputs
+        return empty_pb2.Empty()
+
+    def Invoke(
+        self, request: resource_pb2.ResourceInvokeRequest, context: Any
+    ) -> provider_pb2.InvokeResponse:
+        if not request.provider:
+            context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION, f"{request.tok} has no explicit provider"
+            )
+        arguments = wire.to_struct(wire.plain(wire.to_dict(request.args)))
+        try:
+            response: provider_pb2.InvokeResponse = self._provider.Invoke(
+                provider_pb2.InvokeRequest(tok=request.tok, args=arguments)
+            )
+        except grpc.RpcError as error:
+            context.abort(error.code(), error.details())
+        return response
+
+    def urn(self, parent: str, kind: str, name: str) -> str:
+        chain = parent.split("::")[2] if parent else STACK_TYPE
+        qualified = kind if chain == STACK_TYPE else f"{chain}${kind}"
+        return f"urn:pulumi:{self._stack}::{self._project}::{qualified}::{name}"
+
+    # Carrying out a registration.
+
+    def _carry_out(self, state: State) -> None:
+        if not state.custom:
+            state.outputs = state.inputs
+            self._step("same" if state.urn in self._old else "create", state)
+        elif state.type == PROVIDER:
+            self._configure(state)
+        elif not state.provider:
+            raise RefusedError("it has no explicit provider, and default providers are disabled")
+        else:
+            self._deploy(state)
+
+    def _configure(self, state: State) -> None:
+        arguments = wire.to_struct(state.inputs)
+        checked = self._provider.CheckConfig(
+            provider_pb2.CheckRequest(urn=state.urn, type=state.type, news=arguments)
+        )
+        _refuse(checked)
+        self._provider.Configure(provider_pb2.ConfigureRequest(args=arguments))
+        old = self._old.get(state.urn)
+        state.id = old.id if old else f"{state.name}-id"
+        state.outputs = state.inputs
+        self._step("same" if old else "create", state)
+
+    def _deploy(self, state: State) -> None:
+        old = self._old.get(state.urn)
+        asked = state.inputs
+        state.inputs = self._check(state, asked, old.inputs if old else {})
+        if old is None:
+            self._create(state)
+            self._step("create", state)
+            return
+        diff = self._provider.Diff(
+            provider_pb2.DiffRequest(
+                id=old.id,
+                urn=state.urn,
+                type=state.type,
+                old_inputs=wire.to_struct(old.inputs),
+                olds=wire.to_struct(old.outputs),
+                news=wire.to_struct(state.inputs),
+            )
+        )
+        changed = frozenset(top_level(path) for path in diff.detailedDiff) | frozenset(diff.diffs)
+        if not changed:
+            state.id, state.outputs = old.id, old.outputs
+            self._step("same", state)
+        elif diff.replaces:
+            self._replace(state, old, asked, diff.deleteBeforeReplace)
+            self._step("replace", state, changed)
+        else:
+            self._update(state, old)
+            self._step("update", state, changed)
+
+    def _check(self, state: State, news: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+        checked = self._provider.Check(
+            provider_pb2.CheckRequest(
+                urn=state.urn,
+                name=state.name,
+                type=state.type,
+                olds=wire.to_struct(olds),
+                news=wire.to_struct(news),
+            )
+        )
+        _refuse(checked)
+        return wire.to_dict(checked.inputs)
+
+    def _create(self, state: State) -> None:
+        created = self._provider.Create(
+            provider_pb2.CreateRequest(
+                urn=state.urn,
+                name=state.name,
+                type=state.type,
+                properties=wire.to_struct(state.inputs),
+                preview=self._preview,
+            )
+        )
+        state.id, state.outputs = created.id, wire.to_dict(created.properties)
+
+    def _update(self, state: State, old: State) -> None:
+        updated = self._provider.Update(
+            provider_pb2.UpdateRequest(
+                id=old.id,
+                urn=state.urn,
+                name=state.name,
+                type=state.type,
+                old_inputs=wire.to_struct(old.inputs),
+                olds=wire.to_struct(old.outputs),
+                news=wire.to_struct(state.inputs),
+                preview=self._preview,
+            )
+        )
+        state.id, state.outputs = old.id, wire.to_dict(updated.properties)
+
+    def _replace(self, state: State, old: State, asked: dict[str, Any], delete_first: bool) -> None:
+        if old.protect:
+            raise RefusedError("it is protected, and the change would replace it")
+        state.inputs = self._check(state, asked, {})  # a new name beside the old resource
+        if delete_first and not self._preview:
+            self.delete(old)
+        self._create(state)
+        if not delete_first and not self._preview:
+            self.delete(old)
+
+    def delete(self, state: State) -> None:
+        """Have the provider delete a resource."""
+        self._provider.Delete(
+            provider_pb2.DeleteRequest(
+                id=state.id,
+                urn=state.urn,
+                name=state.name,
+                type=state.type,
+                properties=wire.to_struct(state.outputs),
+                old_inputs=wire.to_struct(state.inputs),
+            )
+        )
+
+    def _step(self, operation: str, state: State, changed: frozenset[str] = frozenset()) -> None:
+        self.outcome.steps.append(Step(operation, state.type, state.name, changed))
+
+
+def _refuse(checked: provider_pb2.CheckResponse) -> None:
+    if checked.failures:
+        raise RefusedError("; ".join(f"{f.property}: {f.reason}" for f in checked.failures))
+
+
+@contextlib.contextmanager
+def serving(monitor: Monitor) -> Iterator[str]:
+    """The address at which the monitor answers, as resource monitor and as engine."""
+    # Registrations wait for each other, so there must be no fewer threads than clients use.
+    server = grpc.server(futures.ThreadPoolExecutor(64), options=UNLIMITED)
+    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
+    engine_pb2_grpc.add_EngineServicer_to_server(monitor, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait()

@@ -1,0 +1,128 @@
+"""A stand-in for Pulumi's engine, small enough to read: state in memory, one provider.
+
+It runs the same program over the same protocols, so that what the double and the program agree
+on is known where no Pulumi CLI is. What the real engine makes of it, the CLI alone can tell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from local.program import stack_config
+from tests.engine import program, wire
+from tests.engine.differences import differences, top_level
+from tests.engine.monitor import Monitor, State, serving
+from tests.engine.outcome import Outcome, Step
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = "serverless-orders"
+
+
+class StandIn:
+    """Deploys the repository's program; each stack's state lasts as long as the object."""
+
+    def __init__(self, provider: provider_pb2_grpc.ResourceProviderStub) -> None:
+        self._provider = provider
+        self._states: dict[str, dict[str, State]] = {}
+
+    def up(self, stack: str, settings: Mapping[str, Any] | None = None) -> Outcome:
+        return self._run(stack, settings, preview=False)
+
+    def preview(self, stack: str, settings: Mapping[str, Any] | None = None) -> Outcome:
+        return self._run(stack, settings, preview=True)
+
+    def refresh(self, stack: str) -> Outcome:
+        outcome = Outcome()
+        states = self._states[stack]
+        for state in list(states.values()):
+            if not state.managed:
+                continue
+            read = self._provider.Read(
+                provider_pb2.ReadRequest(
+                    id=state.id,
+                    urn=state.urn,
+                    type=state.type,
+                    inputs=wire.to_struct(state.inputs),
+                    properties=wire.to_struct(state.outputs),
+                )
+            )
+            if not read.id:
+                del states[state.urn]
+                outcome.steps.append(Step("delete", state.type, state.name))
+                continue
+            found = wire.to_dict(read.inputs)
+            changed = frozenset(top_level(path) for path in differences(state.inputs, found))
+            state.inputs, state.outputs = found, wire.to_dict(read.properties)
+            operation = "update" if changed else "same"
+            outcome.steps.append(Step(operation, state.type, state.name, changed))
+        return outcome
+
+    def destroy(self, stack: str) -> Outcome:
+        outcome = Outcome()
+        states = self._states[stack]
+        outcome.errors += [f"{s.type} {s.name} is protected" for s in states.values() if s.protect]
+        if not outcome.errors:
+            self._delete(stack, list(states), outcome)
+        return outcome
+
+    def resources(self, stack: str) -> list[str]:
+        """URNs of what the stack holds."""
+        return list(self._states.get(stack, {}))
+
+    def _run(self, stack: str, settings: Mapping[str, Any] | None, preview: bool) -> Outcome:
+        old = self._states.setdefault(stack, {})
+        monitor = Monitor(self._provider, PROJECT, stack, old, preview)
+        with serving(monitor) as address:
+            environment = {
+                **os.environ,
+                "PULUMI_CONFIG": json.dumps(stack_config(stack, settings)),
+                program.MONITOR: address,
+                program.ENGINE: address,
+                program.PROJECT: PROJECT,
+                program.STACK: stack,
+                program.DRY_RUN: "true" if preview else "false",
+            }
+            ended = subprocess.run(
+                [sys.executable, "-m", program.__name__, str(ROOT)],
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        outcome = monitor.outcome
+        if ended.returncode != 0 and not outcome.errors:
+            outcome.errors.append(ended.stderr)
+        gone = [urn for urn in old if urn not in monitor.states]
+        if preview or outcome.errors:
+            return outcome
+        self._states[stack] = {**monitor.states, **{urn: old[urn] for urn in gone}}
+        self._delete(stack, gone, outcome)
+        return outcome
+
+    def _delete(self, stack: str, urns: list[str], outcome: Outcome) -> None:
+        """Delete what was registered last first, as what it was made of came before."""
+        states = self._states[stack]
+        for urn in reversed(urns):
+            state = states[urn]
+            if state.managed:
+                self._provider.Delete(
+                    provider_pb2.DeleteRequest(
+                        id=state.id,
+                        urn=state.urn,
+                        name=state.name,
+                        type=state.type,
+                        properties=wire.to_struct(state.outputs),
+                        old_inputs=wire.to_struct(state.inputs),
+                    )
+                )
+            del states[urn]
+            outcome.steps.append(Step("delete", state.type, state.name))
