@@ -37,7 +37,7 @@ engine: setup  ## the real Pulumi engine against a provider double; needs a pulu
 	@$(BIN)/python -m pytest tests/engine -rs --no-cov
 
 bundle: setup  ## build the functions' deployable folder and print where it lies
-	@$(BIN)/python -m components.bundle
+	@$(BIN)/python -c 'from components.bundle import main; main()'
 
 setup: $(STAMP)
 

@@ -1,6 +1,6 @@
 """The functions' deployable folder: our code, its locked dependencies, bytecode for Lambda.
 
-`bundle()` is what a program uses; `python -m components.bundle` builds and prints the path.
+`bundle()` is what a program uses; `make bundle` builds it and prints its path.
 
 In the folder, beside functions/ and the dependencies of functions/requirements.txt:
 - `botocore-data`: botocore's service descriptions reduced to the operations that the functions
@@ -330,7 +330,8 @@ def _run(command: list[str], failure: str) -> str:
     return done.stdout
 
 
-def _main() -> None:
+def main() -> None:
+    """The command line: build, print the folder."""
     runtime = sys.argv[1] if len(sys.argv) > 1 else "python3.13"
     try:
         folder = build(runtime, lambda warning: print(warning, file=sys.stderr))  # noqa: T201
@@ -340,4 +341,4 @@ def _main() -> None:
 
 
 if __name__ == "__main__":
-    _main()
+    main()

@@ -6,6 +6,7 @@ A few lines instead of the X-Ray SDK, whose import costs more than the rest of a
 Tracing never fails a request: what cannot be sent is dropped. No customer data goes in.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -47,7 +48,8 @@ class Subsegment:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if self._id:
-            _emit(self._document(error))
+            with contextlib.suppress(Exception):
+                _emit(self._document(error))
 
     def _document(self, error: BaseException | None) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -83,13 +85,10 @@ class Subsegment:
 
 def _emit(document: dict[str, Any]) -> None:
     global _socket
-    try:
-        if _socket is None:
-            _socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            _socket.setblocking(False)
-        _socket.sendto(_HEADER + json.dumps(document).encode(), _daemon())
-    except (OSError, ValueError):
-        return
+    if _socket is None:
+        _socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        _socket.setblocking(False)
+    _socket.sendto(_HEADER + json.dumps(document).encode(), _daemon())
 
 
 def _daemon() -> tuple[str, int]:

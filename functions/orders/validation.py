@@ -55,7 +55,7 @@ def compile_schema(schema: dict[str, Any]) -> Callable[[Any], list[Error]]:
 def _compile(schema: dict[str, Any]) -> Check:
     keywords = {name: schema[name] for name in schema if name not in _ANNOTATIONS}
     kind = keywords.pop("type", None)
-    maker = _MAKERS.get(kind)
+    maker = _MAKERS.get(kind) if isinstance(kind, str) else None
     if maker is None:
         raise ValueError(f"validation: type {kind!r} is not supported")
     check = maker(keywords, schema.get("errorMessage", {}))
@@ -96,11 +96,12 @@ def _number(keywords: dict[str, Any], messages: dict[str, str], integer: bool = 
         most = Decimal(keywords.pop("maximum"))
         rules.append((lambda value: value <= most, f"must be at most {most}"))
     if "multipleOf" in keywords:
-        step = Decimal(str(keywords.pop("multipleOf")))
+        multiple = keywords.pop("multipleOf")
+        step = Decimal(str(multiple)).normalize()
         if step.as_tuple().digits != (1,):
-            raise ValueError(f"validation: multipleOf {step} is not a power of ten")
+            raise ValueError(f"validation: multipleOf {multiple} is not a power of ten")
         exponent = int(step.as_tuple().exponent)
-        text = messages.get("multipleOf", f"must be a multiple of {step}")
+        text = messages.get("multipleOf", f"must be a multiple of {multiple}")
         rules.append((lambda value: _is_multiple(value, exponent), text))
     name = "an integer" if integer else "a number"
 
@@ -161,7 +162,7 @@ def _object(keywords: dict[str, Any], _messages: dict[str, str]) -> Check:
     return check
 
 
-_MAKERS: dict[Any, Callable[[dict[str, Any], dict[str, str]], Check]] = {
+_MAKERS: dict[str, Callable[[dict[str, Any], dict[str, str]], Check]] = {
     "string": _string,
     "number": _number,
     "integer": _integer,

@@ -192,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     server: Server
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         aws = self.server.aws
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -218,5 +218,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(raw)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         """Tests read the recorded requests."""

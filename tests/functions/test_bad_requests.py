@@ -37,14 +37,23 @@ INVALID = {
     "a name too long": ({**ORDER, "customerName": "x" * 201}, ["#/customerName"]),
     "a number as name": ({**ORDER, "customerName": 5}, ["#/customerName"]),
     "a null as name": ({**ORDER, "customerName": None}, ["#/customerName"]),
-    "a lone surrogate in the name": ('{"customerName":"\\ud800","items":[]}', ["#/customerName", "#/items"]),
-    "a lone surrogate in the sku": (raw('"sku":"\\udfff","x":0'), ["#/items/0/sku", "#/items/0/x", "#/items/0/sku"]),
+    "a lone surrogate in the name": (
+        '{"customerName":"\\ud800","items":[]}',
+        ["#/customerName", "#/items"],
+    ),
+    "a lone surrogate in the sku": (
+        raw('"sku":"\\udfff","x":0'),
+        ["#/items/0/sku", "#/items/0/x", "#/items/0/sku"],
+    ),
     "a lone surrogate in a member's name": (raw('"\\ud800":1'), ["#/items/0/%3F"]),
     "no items": ({**ORDER, "items": []}, ["#/items"]),
     "too many items": ({**ORDER, "items": [ITEM] * 101}, ["#/items"]),
     "an object for items": ({**ORDER, "items": {"0": ITEM}}, ["#/items"]),
     "a string for an item": ({**ORDER, "items": ["x"]}, ["#/items/0"]),
-    "an empty item": ({**ORDER, "items": [{}]}, ["#/items/0/sku", "#/items/0/qty", "#/items/0/price"]),
+    "an empty item": (
+        {**ORDER, "items": [{}]},
+        ["#/items/0/sku", "#/items/0/qty", "#/items/0/price"],
+    ),
     "an empty sku": (order_with(sku=""), ["#/items/0/sku"]),
     "a sku too long": (order_with(sku="x" * 65), ["#/items/0/sku"]),
     "a boolean for qty": (order_with(qty=True), ["#/items/0/qty"]),
@@ -63,14 +72,24 @@ INVALID = {
     "an exponent past every number": (price("1e99999999999999999999"), ["#/items/0/price"]),
     "a tiny exponent past every number": (price("1e-99999999999999999999"), ["#/items/0/price"]),
     "a negative one past every number": (price("-1e99999999999999999999"), ["#/items/0/price"]),
-    "a repeated member": ('{"customerName":"A","customerName":"B","items":[]}', ["#/items", "#/customerName"]),
+    "a repeated member": (
+        '{"customerName":"A","customerName":"B","items":[]}',
+        ["#/items", "#/customerName"],
+    ),
     "a repeated member of an item": (raw('"qty":2'), ["#/items/0/qty"]),
     "a member thrice": (raw('"qty":2,"qty":3'), ["#/items/0/qty", "#/items/0/qty"]),
     "several at once": (
         {"customerName": 1, "items": [{"sku": "", "qty": 0, "price": -1}, ITEM, {"sku": "S"}]},
-        ["#/customerName", "#/items/0/sku", "#/items/0/qty", "#/items/0/price", "#/items/2/qty", "#/items/2/price"],
+        [
+            "#/customerName",
+            "#/items/0/sku",
+            "#/items/0/qty",
+            "#/items/0/price",
+            "#/items/2/qty",
+            "#/items/2/price",
+        ],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", INVALID)

@@ -14,7 +14,7 @@ from tests.functions.fake_aws import (
     THROTTLED,
     Fault,
 )
-from tests.functions.support import Context, Functions, ORDER, created, record
+from tests.functions.support import ORDER, Context, Functions, created, record
 
 UNKNOWN = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 FAILS_FOR_GOOD = [SERVER_ERROR] * 3

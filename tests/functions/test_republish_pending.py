@@ -108,7 +108,7 @@ def test_orders_that_never_succeed_do_not_block_those_behind_them(
         behind -= set(sent(functions))
         if not behind:
             break
-    assert len(sent(functions)) <= 5 * 16
+    assert len(sent(functions)) <= 10 * 16
     assert behind == set()
     assert set(sent(functions)) & set(hopeless)
 

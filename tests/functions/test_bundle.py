@@ -1,0 +1,456 @@
+"""The deployable folder: complete, small, equal from equal input, and safe to build."""
+
+import gc
+import hashlib
+import os
+import shutil
+import ssl
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.validate
+import pytest
+import trustme
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.session import Session
+
+from components import bundle
+from tests.functions.support import ORDER, Functions, created, record
+
+RUNNING = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+OPERATIONS = {"dynamodb": "get_item", "sqs": "send_message"}
+REGIONS = [
+    *Session().get_available_regions("dynamodb"),
+    *Session().get_available_regions("dynamodb", partition_name="aws-cn"),
+    *Session().get_available_regions("dynamodb", partition_name="aws-us-gov"),
+    "eu-future-1",
+]
+
+
+def test_nothing_but_the_functions_and_what_they_need_is_inside(bundle_folder: Path) -> None:
+    names = {path.name for path in bundle_folder.iterdir() if not path.match("*.dist-info")}
+    assert names == {
+        "__pycache__",
+        "amazon-roots.pem",
+        "aws_lambda_powertools",
+        "botocore",
+        "botocore-data",
+        "create_order.py",
+        "dateutil",
+        "get_order.py",
+        "jmespath",
+        "orders",
+        "process_order.py",
+        "republish_pending.py",
+        "six.py",
+        "typing_extensions.py",
+        "urllib3",
+    }
+    assert not (bundle_folder / "botocore" / "data").exists()
+    licensed = {path.name.partition("-")[0] for path in bundle_folder.glob("*.dist-info")}
+    assert len(licensed) == 7
+
+
+def test_the_archive_stays_below_its_size(tmp_path: Path) -> None:
+    folder = bundle.build("python3.13", lambda warning: None)
+    archive = shutil.make_archive(str(tmp_path / "bundle"), "zip", folder)
+    assert Path(archive).stat().st_size <= 4_500_000
+    assert len(zipfile.ZipFile(archive).namelist()) < 700
+
+
+def test_bytecode_is_valid_whatever_the_files_times_say(bundle_folder: Path) -> None:
+    sources = [path for path in bundle_folder.rglob("*.py") if "vendored" not in path.parts]
+    assert len(sources) > 150
+    for source in sources:
+        name = f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+        header = (source.parent / "__pycache__" / name).read_bytes()[:16]
+        # PEP 552: bit 0 = found by hash, bit 1 = to be checked against the source.
+        assert int.from_bytes(header[4:8], "little") == 0b01, source
+
+
+def test_stack_traces_name_the_files_as_lambda_has_them(bundle_folder: Path) -> None:
+    name = f"create_order.{sys.implementation.cache_tag}.pyc"
+    assert b"/var/task/create_order.py" in (bundle_folder / "__pycache__" / name).read_bytes()
+
+
+# --- the trimmed data ---
+
+
+def _session(data: Path | None) -> Session:
+    session = Session()
+    if data is not None:
+        loader = Loader([str(data)], include_default_search_paths=False)
+        session.register_component("data_loader", loader)
+    session.set_credentials("AKIDEXAMPLE", "secret")
+    return session
+
+
+def _request(session: Session, service: str, region: str, **settings: Any) -> tuple[str, str]:
+    """URL and signing scope of one call, caught before it is sent."""
+    client = session.create_client(
+        service, region_name=region, config=Config(retries={"mode": "adaptive"}, **settings)
+    )
+    caught = []
+
+    def catch(request: Any, **_: Any) -> AWSResponse:
+        caught.append(request)
+        raw = SimpleNamespace(stream=lambda *args, **kwargs: iter([b"{}"]), read=lambda: b"{}")
+        return AWSResponse(request.url, 200, {}, raw)
+
+    client.meta.events.register("before-send", catch)
+    arguments: dict[str, dict[str, Any]] = {
+        "dynamodb": {"TableName": "t", "Key": {}},
+        "sqs": {"QueueUrl": "https://queue.example/1/q", "MessageBody": "x"},
+    }
+    getattr(client, OPERATIONS[service])(**arguments[service])
+    authorization = caught[0].headers["Authorization"]
+    if isinstance(authorization, bytes):
+        authorization = authorization.decode()
+    scope = authorization.partition("Credential=")[2].partition(",")[0]
+    return caught[0].url, scope.split("/", 2)[2]
+
+
+@pytest.fixture(scope="module")
+def sessions(bundle_folder: Path) -> tuple[Session, Session]:
+    return _session(bundle_folder / "botocore-data"), _session(None)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("service", OPERATIONS)
+def test_every_region_is_reached_as_with_botocores_own_data(
+    sessions: tuple[Session, Session], service: str, region: str
+) -> None:
+    trimmed, whole = sessions
+    assert _request(trimmed, service, region) == _request(whole, service, region)
+
+
+@pytest.mark.parametrize("service", OPERATIONS)
+@pytest.mark.parametrize("setting", ["use_fips_endpoint", "use_dualstack_endpoint"])
+def test_fips_and_dual_stack_are_reached_as_with_botocores_own_data(
+    sessions: tuple[Session, Session], service: str, setting: str
+) -> None:
+    trimmed, whole = sessions
+    asked = {setting: True}
+    assert _request(trimmed, service, "us-east-1", **asked) == _request(
+        whole, service, "us-east-1", **asked
+    )
+
+
+def _everything(functions: Functions) -> None:
+    order_id = functions.create(ORDER, idempotency_key="k").body["id"]
+    functions.get(order_id)
+    item = dict(functions.aws.table[order_id])
+    functions.aws.table[order_id] = {**item, "createdAt": {"S": "2020-01-01T00:00:00.000Z"}}
+    functions.republish()
+    functions.process(record(created(order_id), redriven="x"))
+
+
+def test_the_data_holds_the_operations_in_use_and_no_others(
+    functions: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    variables.setenv(
+        "_X_AMZN_TRACE_ID",
+        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+    )
+    _everything(functions)
+    known = {name for operations in bundle.OPERATIONS.values() for name in operations}
+    assert set(functions.aws.operations()) == known
+
+
+def test_every_request_is_what_botocores_own_description_asks_for(
+    functions: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    """The clients do not check parameters (parameter_validation=False): this does."""
+    variables.setenv(
+        "_X_AMZN_TRACE_ID",
+        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+    )
+    _everything(functions)
+    models = {
+        name: ServiceModel(Session().get_service_model(name)._service_description)
+        for name in bundle.OPERATIONS
+    }
+    for operation, request in functions.aws.requests:
+        service = next(n for n, known in bundle.OPERATIONS.items() if operation in known)
+        shape = models[service].operation_model(operation).input_shape
+        report = botocore.validate.ParamValidator().validate(request, shape)
+        assert not report.has_errors(), report.generate_report()
+        assert request.keys() <= shape.members.keys()
+
+
+# --- the certificates ---
+
+
+def _certificates(path: Path) -> list[dict[str, Any]]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cafile=path)
+    return context.get_ca_certs()
+
+
+def test_the_trusted_roots_are_the_five_that_amazon_publishes(bundle_folder: Path) -> None:
+    text = (bundle_folder / "amazon-roots.pem").read_text()
+    blocks = text.split("-----END CERTIFICATE-----\n")[:-1]
+    found = {
+        hashlib.sha256(
+            ssl.PEM_cert_to_DER_cert(
+                block[block.index("-----BEGIN") :] + "-----END CERTIFICATE-----\n"
+            )
+        ).hexdigest()
+        for block in blocks
+    }
+    # https://www.amazontrust.com/repository/
+    assert found == {
+        "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+        "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+        "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+        "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+        "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
+    }
+
+
+def test_the_trusted_roots_are_valid_for_another_year(bundle_folder: Path) -> None:
+    certificates = _certificates(bundle_folder / "amazon-roots.pem")
+    assert len(certificates) == 5
+    for certificate in certificates:
+        assert ssl.cert_time_to_seconds(certificate["notBefore"]) < time.time()
+        assert ssl.cert_time_to_seconds(certificate["notAfter"]) > time.time() + 365 * 86_400
+
+
+def test_a_missing_root_stops_the_build() -> None:
+    with pytest.raises(bundle.BundleError, match="Amazon Root CA 1"):
+        list(bundle.amazon_roots(""))
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path, server: Any) -> Iterator[tuple[str, Path]]:
+    """The stubbed AWS behind TLS, by an authority of its own: its URL and the authority."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    secure = type(server)()
+    secure.socket = context.wrap_socket(secure.socket, server_side=True)
+    secure.aws = server.aws
+    thread = threading.Thread(target=secure.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield f"https://localhost:{secure.server_address[1]}", tmp_path / "authority.pem"
+    secure.shutdown()
+    ThreadingHTTPServer.server_close(secure)
+
+
+def test_a_server_that_no_amazon_root_vouches_for_is_not_spoken_to(
+    functions: Functions, variables: pytest.MonkeyPatch, tls_server: tuple[str, Path]
+) -> None:
+    variables.setenv("AWS_ENDPOINT_URL", tls_server[0])
+    answer = functions.create({**ORDER, "customerName": "PRIVATE"})
+    assert answer.status == 503
+    assert functions.logs()[-1]["error"] == "SSLError"
+    assert functions.aws.requests == []
+
+
+def test_the_way_back_is_another_list_of_roots(
+    functions: Functions, variables: pytest.MonkeyPatch, tls_server: tuple[str, Path]
+) -> None:
+    url, authority = tls_server
+    variables.setenv("AWS_ENDPOINT_URL", url)
+    variables.setenv("AWS_CA_BUNDLE", str(authority))
+    assert functions.create(ORDER).status == 201
+
+
+# --- how the process is set up ---
+
+
+@pytest.fixture
+def in_bundle(
+    variables: pytest.MonkeyPatch, bundle_folder: Path, functions: Functions
+) -> pytest.MonkeyPatch:
+    """The functions are imported from the bundle, with what Lambda sets and nothing else."""
+    for name in ("AWS_DATA_PATH", "AWS_CA_BUNDLE"):
+        variables.setenv(name, "to be restored")
+        variables.delenv(name)
+    variables.syspath_prepend(str(bundle_folder))
+    return variables
+
+
+def test_in_the_bundle_its_own_data_and_roots_are_used(
+    in_bundle: pytest.MonkeyPatch, functions: Functions, bundle_folder: Path
+) -> None:
+    assert functions.create(ORDER).status == 201
+    assert os.environ["AWS_DATA_PATH"] == str(bundle_folder / "botocore-data")
+    assert os.environ["AWS_CA_BUNDLE"] == str(bundle_folder / "amazon-roots.pem")
+
+
+def test_settings_of_the_function_go_before_the_bundles_own(
+    in_bundle: pytest.MonkeyPatch, functions: Functions
+) -> None:
+    in_bundle.setenv("AWS_DATA_PATH", "/elsewhere")
+    in_bundle.setenv("AWS_CA_BUNDLE", "/etc/pki/tls/certs/ca-bundle.crt")
+    functions.module("orders.bootstrap")
+    assert os.environ["AWS_DATA_PATH"] == "/elsewhere"
+    assert os.environ["AWS_CA_BUNDLE"] == "/etc/pki/tls/certs/ca-bundle.crt"
+
+
+@pytest.mark.parametrize(
+    "region", ["cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1"]
+)
+def test_other_partitions_keep_the_whole_list_of_roots(
+    in_bundle: pytest.MonkeyPatch, functions: Functions, region: str
+) -> None:
+    in_bundle.setenv("AWS_REGION", region)
+    functions.module("orders.bootstrap")
+    assert "AWS_CA_BUNDLE" not in os.environ
+
+
+def test_garbage_of_requests_is_still_collected(functions: Functions) -> None:
+    functions.create(ORDER)
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    del cycle
+    assert gc.collect() >= 1
+    gc.unfreeze()
+
+
+# --- building ---
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of its own to build in."""
+    functions = tmp_path / "checkout" / "functions"
+    shutil.copytree(bundle.FUNCTIONS, functions, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(bundle, "FUNCTIONS", functions)
+    return functions.parent
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_builds_at_the_same_time_are_one_and_equal_those_elsewhere(
+    checkout: Path, bundle_folder: Path
+) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        builds = [threads.submit(bundle.build, RUNNING, pytest.fail) for _ in range(2)]
+    folders = {build.result() for build in builds}
+    assert len(folders) == 1
+    (folder,) = folders
+    assert folder.name == bundle_folder.name
+    assert _contents(folder) == _contents(bundle_folder)
+    assert sorted(path.name.partition("-")[0] for path in folder.parent.iterdir()) == [
+        "dependencies",
+        "functions",
+    ]
+
+
+def test_pip_failing_is_said_and_leaves_nothing(checkout: Path) -> None:
+    requirements = checkout / "functions" / "requirements.txt"
+    wrong = requirements.read_text().replace("sha256:", "sha256:0", 1)
+    requirements.write_text(wrong)
+    with pytest.raises(bundle.BundleError, match=r"pip could not install .*requirements\.txt"):
+        bundle.build(RUNNING, pytest.fail)
+    assert list((checkout / ".build").iterdir()) == []
+
+
+def test_a_changed_function_makes_another_folder_from_the_same_dependencies(
+    checkout: Path, bundle_folder: Path
+) -> None:
+    build_root = checkout / ".build"
+    build_root.mkdir()
+    for dependencies in bundle_folder.parent.glob("dependencies-*"):
+        (build_root / dependencies.name).symlink_to(dependencies)
+    before = len(list(build_root.iterdir()))
+    (checkout / "functions" / "get_order.py").write_text("print('changed')\n")
+    folder = bundle.build(RUNNING, pytest.fail)
+    assert folder.name != bundle_folder.name
+    assert (folder / "get_order.py").read_text() == "print('changed')\n"
+    assert len(list(build_root.iterdir())) == before + 1
+
+
+def test_an_abandoned_build_is_removed_and_a_running_one_is_not(
+    checkout: Path, bundle_folder: Path
+) -> None:
+    root = checkout / ".build"
+    old, new = root / "unfinished-old", root / "unfinished-new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    for dependencies in bundle_folder.parent.glob("dependencies-*"):
+        (root / dependencies.name).symlink_to(dependencies)
+    bundle.build(RUNNING, pytest.fail)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_without_the_runtimes_interpreter_a_warning_is_given(
+    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    folder = bundle.build("python3.99", warnings.append)
+    assert folder == bundle_folder
+    assert "python3.99 is not on PATH" in warnings[0]
+
+
+def test_an_interpreter_that_does_not_start_counts_as_absent(
+    bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "python3.99"
+    stand_in.write_text("#!/bin/sh\necho 'not chosen' >&2\nexit 127\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    warnings: list[str] = []
+    assert bundle.build("python3.99", warnings.append) == bundle_folder
+    assert "does not start" in warnings[0]
+
+
+def test_without_a_writable_checkout_the_cache_is_used(
+    checkout: Path, bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / ".build").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "cache" / "serverless-orders"
+    root.mkdir(parents=True)
+    for dependencies in bundle_folder.parent.glob("dependencies-*"):
+        (root / dependencies.name).symlink_to(dependencies)
+    assert bundle.build(RUNNING, pytest.fail).parent == root
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(bundle.BundleError, match="not writable"):
+        bundle.build(RUNNING, pytest.fail)
+
+
+def test_the_command_prints_the_folder(
+    bundle_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bundle", RUNNING])
+    bundle.main()
+    assert capsys.readouterr().out == f"{bundle_folder}\n"
+
+
+def test_the_command_says_what_failed(
+    checkout: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "functions" / "requirements.txt").write_text("botocore\n")
+    monkeypatch.setattr(sys, "argv", ["bundle", RUNNING])
+    with pytest.raises(SystemExit, match="bundle: pip could not install"):
+        bundle.main()
+
+
+def test_the_program_gets_an_archive_of_the_folder(bundle_folder: Path) -> None:
+    assert bundle.bundle(RUNNING).path == str(bundle_folder)  # type: ignore[attr-defined]
