@@ -217,7 +217,6 @@ def _encodable(value: str) -> bool:
 
 def _is_multiple(value: Decimal, exponent: int) -> bool:
     """Whether the value is a multiple of 10**exponent, exactly, whatever its size."""
-    _, digits, own = value.as_tuple()
-    if not isinstance(own, int):
-        return False
+    _, digits, last = value.as_tuple()
+    own = int(last)
     return own >= exponent or not any(digits[own - exponent :])

@@ -87,10 +87,15 @@ def test_a_name_counts_without_the_whitespace_around_it(functions: Functions, le
 
 def test_integers_written_with_a_fraction_or_exponent_are_integers(functions: Functions) -> None:
     body = '{"customerName":"A","items":[{"sku":"S","qty":2.0,"price":1e2},'
-    body += '{"sku":"T","qty":1E3,"price":-0.0}]}'
+    body += '{"sku":"T","qty":1E3,"price":-0.0},'
+    body += '{"sku":"U","qty":10.00e-1,"price":0e-99999999999999999999}]}'
     answer = functions.create(body)
     members = [i["M"] for i in functions.aws.table[answer.body["id"]]["items"]["L"]]
-    assert [(m["qty"]["N"], m["price"]["N"]) for m in members] == [("2", "100"), ("1000", "0")]
+    assert [(m["qty"]["N"], m["price"]["N"]) for m in members] == [
+        ("2", "100"),
+        ("1000", "0"),
+        ("1", "0"),
+    ]
     sent = functions.aws.messages[0]["MessageBody"]
     assert '"qty":2,"price":100}' in sent
     assert '"qty":1000,"price":0}' in sent
