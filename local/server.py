@@ -34,6 +34,7 @@ from ministack.core.iam_actions import extract_resource_arn
 from ministack.core.lambda_runtime import Worker
 from ministack.core.router import detect_service, extract_region
 
+from local import repairs
 from local.edge import Edge, Invocation, Receive, Scope, Send
 
 ACCESS_LOG_SECONDS = 0.25
@@ -296,6 +297,7 @@ def main() -> None:
     events = os.dup(1)
     os.dup2(2, 1)  # only events go to the parent
     Path(settings["folder"]).joinpath("pid").write_text(str(os.getpid()))
+    repairs.apply()
     Worker._drain_stderr_bounded = functools.partialmethod(  # type: ignore[method-assign]
         Worker._drain_stderr_bounded, idle_confirm=LOG_IDLE_SECONDS
     )
