@@ -61,7 +61,7 @@ def _options(arguments: list[str] | None) -> Options:
     option("SEED", int, 1, "the same seed, the same orders and faults")
     option("MIX", str, "everything", "name of the mix of faults")
     option("RATE", float, None, "probability of each fault instead of the mix's, 0 to 1")
-    option("CONCURRENCY", _positive, 16, "clients at once")
+    option("CONCURRENCY", _positive, 32, "clients at once")
     given = parser.parse_args(arguments)
     if given.mix not in MIXES:
         parser.error(f"no mix {given.mix!r}; there are {', '.join(MIXES)}")

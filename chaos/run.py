@@ -27,6 +27,9 @@ REPAIR_SECONDS = 5.0
 """How often the repair runs. EventBridge Scheduler's shortest rate is a minute, so beside the
 emulator's scheduler the function's live alias is invoked as the scheduler does it."""
 
+CONCURRENCY = 12
+"""Invocations of one function at once: most of them wait for an answer that a fault delays."""
+
 SETTLE_SECONDS = 240.0
 """How long the system may take, after the last client, to settle every order."""
 
@@ -38,7 +41,7 @@ class Options:
     mix: Mix
     orders: int = 2000
     seed: int = 1
-    concurrency: int = 16
+    concurrency: int = 32
     configuration: Mapping[str, Any] = field(default_factory=lambda: dict(CONFIGURATION))
     repair_seconds: float = REPAIR_SECONDS
     settle_seconds: float = SETTLE_SECONDS
@@ -67,7 +70,11 @@ def run(options: Options, say: Callable[[str], None] = lambda _line: None) -> Re
             proxy.connect(endpoint)
             return proxy.url
 
-        with system(overrides=options.configuration, functions_endpoint=through_proxy) as local:
+        with system(
+            overrides=options.configuration,
+            functions_endpoint=through_proxy,
+            concurrency=CONCURRENCY,
+        ) as local:
             killer = WorkerKiller(local.pid)
             proxy.kill = killer.kill_caller
             with _repair(local, options.repair_seconds):

@@ -65,6 +65,8 @@ def listen(port: int) -> socket.socket:
 class Emulator:
     """The child process. `listener` is called, from a thread, with each event it reports.
 
+    `concurrency` is how many invocations of one function run at once.
+
     Events: `request`, `batch`, `batchFailed`, `asynchronous`, `denied`, and `died` with the
     reason when the process ends by itself.
     """
@@ -74,8 +76,10 @@ class Emulator:
         edge_socket: socket.socket,
         listener: Listener,
         functions_endpoint: Callable[[str], str] | None = None,
+        concurrency: int = INVOCATIONS_PER_FUNCTION,
     ) -> None:
         self._edge_socket, self._listener = edge_socket, listener
+        self._concurrency = concurrency
         self._functions_endpoint = functions_endpoint
         self._access_key = "AKIA" + "".join(
             secrets.choice(string.ascii_uppercase + "234567") for _ in range(16)
@@ -120,7 +124,7 @@ class Emulator:
             "folder": str(self._folder),
             "emulatorSocket": sockets[0],
             "edgeSocket": sockets[1],
-            "concurrency": INVOCATIONS_PER_FUNCTION,
+            "concurrency": self._concurrency,
         }
         with (self._folder / "emulator.log").open("wb") as log:
             self._process = subprocess.Popen(

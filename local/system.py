@@ -17,7 +17,14 @@ from typing import Any
 from local import permissions, program, state
 from local.deployer import Deployer, Resource
 from local.edge_definition import define
-from local.emulator import BATCH_CONCURRENCY, HOST, Emulator, Listener, listen
+from local.emulator import (
+    BATCH_CONCURRENCY,
+    HOST,
+    INVOCATIONS_PER_FUNCTION,
+    Emulator,
+    Listener,
+    listen,
+)
 from local.errors import EmulatorError
 from local.package import package, worker_interpreter
 
@@ -132,6 +139,7 @@ def system(
     listener: Listener | None = None,
     functions_endpoint: Callable[[str], str] | None = None,
     publish_state: bool = False,
+    concurrency: int | None = None,
 ) -> Iterator[System]:
     """Run the program's stack locally for as long as the context lasts.
 
@@ -139,6 +147,8 @@ def system(
     configuration values over those of the stack. `listener` is called, from a thread, with each
     event. `functions_endpoint` maps the emulator's AWS endpoint to the one that functions are
     given, so that a proxy can stand between. With `publish_state`, `local.state` finds the run.
+    `concurrency` is how many invocations of one function and batches of one event source run at
+    once, where they wait more than they compute.
 
     Raises `LocalRunError` for what cannot be run; nothing is left behind in any case.
     """
@@ -156,7 +166,9 @@ def system(
         if listener is not None:
             listener(event)
 
-    emulator = Emulator(edge_socket, heard, functions_endpoint)
+    emulator = Emulator(
+        edge_socket, heard, functions_endpoint, concurrency or INVOCATIONS_PER_FUNCTION
+    )
     try:
         emulator.start()
         edge_socket.close()
@@ -165,7 +177,7 @@ def system(
             client=_Clients(emulator),
             package=_Packages(),
             edge_url=url,
-            batch_concurrency=BATCH_CONCURRENCY,
+            batch_concurrency=concurrency or BATCH_CONCURRENCY,
         )
         running = System(stack, url, emulator, deployer)
         created.append(running)
