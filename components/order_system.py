@@ -87,7 +87,7 @@ class OrderSystemArgs(TypedDict):
     deletion_protection: NotRequired[bool]
     """Whether DynamoDB refuses to delete the table; false by default."""
     protect: NotRequired[bool]
-    """Whether Pulumi refuses to delete table and queues; false by default."""
+    """Whether Pulumi refuses to delete table and queues; by default as the option of the system."""
     alarm_topic: NotRequired[bool]
     """Whether to make an encrypted topic that every alarm is sent to; true by default."""
     alarm_emails: NotRequired[list[str]]

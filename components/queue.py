@@ -23,7 +23,7 @@ class QueueArgs(TypedDict):
     max_receive_count: NotRequired[int]
     """Receives after which a message goes to the dead-letter queue; 3 by default."""
     protect: NotRequired[bool]
-    """Whether Pulumi refuses to delete the queues; false by default."""
+    """Whether Pulumi refuses to delete the queues; by default as the option of the component."""
 
 
 class Queue(pulumi.ComponentResource):
@@ -51,7 +51,7 @@ class Queue(pulumi.ComponentResource):
             "message_retention_days",
             args.get("message_retention_days", defaults.MESSAGE_RETENTION_DAYS),
         )
-        protect = args.get("protect", False)
+        protect = args.get("protect")
         dlq = tls_queue(
             f"{name}-dlq",
             parent=self,
@@ -107,7 +107,7 @@ def tls_queue(
     parent: pulumi.Resource,
     retention_seconds: int,
     queue_name: str | None = None,
-    protect: bool = False,
+    protect: bool | None = None,
     visibility_timeout_seconds: int | None = None,
     redrive_policy: pulumi.Input[str] | None = None,
 ) -> aws.sqs.Queue:

@@ -37,7 +37,7 @@ class TableArgs(TypedDict):
     deletion_protection: NotRequired[bool]
     """Whether DynamoDB refuses to delete the table; false by default."""
     protect: NotRequired[bool]
-    """Whether Pulumi refuses to delete the table; false by default."""
+    """Whether Pulumi refuses to delete the table; by default as the option of the component."""
 
 
 class Table(pulumi.ComponentResource):
@@ -53,11 +53,6 @@ class Table(pulumi.ComponentResource):
     ) -> None:
         super().__init__("serverless-orders:index:Table", name, {}, opts)
         indexes = args.get("indexes") or []
-        attributes = {args["partition_key"]: args.get("partition_key_type", "S")}
-        for index in indexes:
-            attributes[index["partition_key"]] = index.get("partition_key_type", "S")
-            if "sort_key" in index:
-                attributes[index["sort_key"]] = index.get("sort_key_type", "S")
         table = aws.dynamodb.Table(
             name,
             name=args.get("table_name"),
@@ -65,7 +60,7 @@ class Table(pulumi.ComponentResource):
             hash_key=args["partition_key"],
             attributes=[
                 aws.dynamodb.TableAttributeArgs(name=attribute, type=kind)
-                for attribute, kind in attributes.items()
+                for attribute, kind in _key_attributes(args).items()
             ],
             global_secondary_indexes=[_index(index) for index in indexes] or None,
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
@@ -73,11 +68,28 @@ class Table(pulumi.ComponentResource):
                 enabled=args.get("point_in_time_recovery", False)
             ),
             deletion_protection_enabled=args.get("deletion_protection", False),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.get("protect", False)),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.get("protect")),
         )
         self.name = table.name
         self.arn = table.arn
         self.register_outputs({"name": self.name, "arn": self.arn})
+
+
+def _key_attributes(args: TableArgs) -> dict[str, str]:
+    """The type of each attribute that is a key of the table or of an index."""
+    types: dict[str, str] = {}
+
+    def declare(attribute: str, kind: str | None) -> None:
+        known = types.setdefault(attribute, kind or "S")
+        if kind and kind != known:
+            raise ValueError(f"the attribute {attribute} is both {known} and {kind}")
+
+    declare(args["partition_key"], args.get("partition_key_type"))
+    for index in args.get("indexes") or []:
+        declare(index["partition_key"], index.get("partition_key_type"))
+        if "sort_key" in index:
+            declare(index["sort_key"], index.get("sort_key_type"))
+    return types
 
 
 def _index(index: TableIndex) -> aws.dynamodb.TableGlobalSecondaryIndexArgs:

@@ -15,6 +15,11 @@ class Cloud:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def empty(self) -> None:
+        """Remove everything, as if it had never been."""
+        for path in self._folder.glob("*.json"):
+            path.unlink()
+
     def put(self, record: dict[str, Any]) -> None:
         path = self._path(record["type"], record["id"])
         unfinished = path.with_suffix(".unfinished")

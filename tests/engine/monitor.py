@@ -32,6 +32,7 @@ from tests.engine.plugin import UNLIMITED
 from tests.inputs.aws_types import PROVIDER
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+GET_RESOURCE = "pulumi:pulumi:getResource"  # how a component host gets at a caller's provider
 
 _FEATURES = [
     resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
@@ -55,6 +56,7 @@ class State:
     protect: bool
     dependencies: list[str]
     inputs: dict[str, Any]
+    registered: dict[str, Any] = field(default_factory=dict)  # the inputs with their secrets
     id: str = ""
     outputs: dict[str, Any] = field(default_factory=dict)
 
@@ -110,6 +112,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
     def RegisterResource(
         self, request: resource_pb2.RegisterResourceRequest, context: Any
     ) -> resource_pb2.RegisterResourceResponse:
+        registered = wire.to_dict(request.object)
         state = State(
             urn=self.urn(request.parent, request.type, request.name),
             type=request.type,
@@ -119,7 +122,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
             provider=request.provider,
             protect=request.protect,
             dependencies=list(request.dependencies),
-            inputs=wire.plain(wire.to_dict(request.object)),
+            inputs=wire.plain(registered),
+            registered=registered,
         )
         with self._lock:
             if state.urn in self.states:
@@ -147,6 +151,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
     def Invoke(
         self, request: resource_pb2.ResourceInvokeRequest, context: Any
     ) -> provider_pb2.InvokeResponse:
+        if request.tok == GET_RESOURCE:
+            return self._get_resource(wire.to_dict(request.args)["urn"])
         if not request.provider:
             context.abort(
                 grpc.StatusCode.FAILED_PRECONDITION, f"{request.tok} has no explicit provider"
@@ -159,6 +165,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         except grpc.RpcError as error:
             context.abort(error.code(), error.details())
         return response
+
+    def _get_resource(self, urn: str) -> provider_pb2.InvokeResponse:
+        state = self.states[urn]
+        found = {"urn": urn, "id": state.id, "state": state.outputs}
+        return provider_pb2.InvokeResponse(**{"return": wire.to_struct(found)})
 
     def urn(self, parent: str, kind: str, name: str) -> str:
         chain = parent.split("::")[2] if parent else STACK_TYPE
