@@ -36,7 +36,7 @@ from .types import (
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
 DEFAULT_TIMEOUT_SECONDS = 3
 
-# The runtimes that AWS still patches in 2027:
+# The runtimes that AWS patches into 2027 and beyond:
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 RUNTIMES = (
     "dotnet10",
@@ -46,6 +46,7 @@ RUNTIMES = (
     "nodejs22.x",
     "nodejs24.x",
     "provided.al2023",
+    "python3.11",
     "python3.12",
     "python3.13",
     "python3.14",
@@ -86,9 +87,9 @@ def _names(
         return bool(name) and name == function.props.get("name")
     except UnknownValueError:
         return stack.computed_from(source, path[0], function) or any(
-            stack.computed_from(source, path[0], alias)
+            _names(stack, alias, ("functionName",), function)
             for alias in stack.of(ALIAS)
-            if _names(stack, alias, ("functionName",), function)
+            if stack.computed_from(source, path[0], alias)
         )
 
 

@@ -135,6 +135,16 @@ def invoke_problems(token: str, args: Mapping[str, Any]) -> list[str]:
     return list(_object_problems(token, "", invoke_types(token), args, False))
 
 
+def nested_types(field: Field) -> dict[str, Field]:
+    """The inputs within an input that is an object, or a list of objects."""
+    for member in _members(field.annotation):
+        inner = typing.get_args(member)[0] if typing.get_origin(member) else member
+        for item in _members(inner):
+            if _types.is_input_type(item):
+                return _object_fields(item)
+    raise TypeError(f"no object: {field.annotation}")
+
+
 @functools.cache
 def enum_values(service: str, shape: str) -> frozenset[str]:
     """The values that botocore's model of an AWS service lists for a shape."""

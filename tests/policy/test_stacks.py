@@ -1,0 +1,146 @@
+"""The pack over our own stacks, as the engine runs it, and over stacks with one thing broken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from local.program import ROOT
+from policy.exemptions import INITIAL_CONFIG
+from tests.policy.analyzer import Analyzer, Diagnostic, Registered
+from tests.policy.mutations import MUTATIONS, Mutable
+from tests.policy.recorded import preview_of, resources
+from tests.policy.stack import RULES, R, check
+from tests.variants import STACKS, VARIANTS
+
+Packs = Callable[[str], Analyzer]
+
+
+def documented_advisories() -> set[tuple[str, str]]:
+    """(rule, resource) of each row under `Our own advisories` in docs/policy.md."""
+    document = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    section = document.partition("## Our own advisories")[2]
+    rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \| ([^|]+) \|$", section, re.MULTILINE)
+    assert all(reason.strip() for _, _, reason in rows)
+    return {(rule, resource) for rule, resource, _ in rows}
+
+
+def _told(diagnostics: list[Diagnostic]) -> str:
+    return "\n".join(f"{d.level} {d.policy} on {d.urn}: {d.message}" for d in diagnostics)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_stack_is_clean_of_violations(packs: Packs, variant: str) -> None:
+    found = packs(VARIANTS[variant][0]).run(resources(variant))
+    violations = [d for d in found if d.level != "ADVISORY"]
+    assert violations == [], _told(violations)
+    assert {(d.policy, d.resource) for d in found} <= documented_advisories()
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_advisories_of_the_stack_are_those_in_the_document(packs: Packs, stack: str) -> None:
+    found = packs(stack).run(resources(stack))
+    assert {(d.policy, d.resource) for d in found} == documented_advisories()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_first_preview_stops_nothing(packs: Packs, variant: str) -> None:
+    found = packs(VARIANTS[variant][0]).run(preview_of(variant))
+    stopping = [d for d in found if d.level != "ADVISORY"]
+    assert stopping == [], _told(stopping)
+    decided = [d for d in found if "can't run policy" not in d.message]
+    assert {(d.policy, d.resource) for d in decided} <= documented_advisories(), _told(decided)
+
+
+def test_preview_decides_what_it_can(packs: Packs) -> None:
+    # Timing of queues and functions, alarms and log groups are all linked by unknown values.
+    found = packs("dev").run(preview_of("dev"))
+    undecided = {d.policy for d in found if "can't run policy" in d.message}
+    assert undecided <= {
+        "iam-no-wildcard-action",
+        "iam-no-wildcard-resource",
+        "iam-resource-policy-closed",
+        "queue-tls-only",
+        "queue-receive-count-has-margin",
+    }
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_rules_in_process_say_the_same(packs: Packs, stack: str) -> None:
+    recorded = resources(stack)
+    names = {each.urn: f"{each.type} {each.name}" for each in recorded}
+    given = [
+        R(
+            each.type,
+            names[each.urn],
+            {**each.inputs, **each.outputs},
+            each.protect,
+            each.provider_inputs,
+            {p: [names[u] for u in urns if u in names] for p, urns in each.dependencies.items()},
+        )
+        for each in recorded
+    ]
+    said = set()
+    for rule in RULES:
+        configured = INITIAL_CONFIG.get(rule)
+        settings = dict(configured) if isinstance(configured, dict) else {}
+        settings.pop("enforcementLevel", None)
+        if "exempt" in settings:
+            settings["exempt"] = [
+                entry.replace("serverless-orders:", "shop:", 1) for entry in settings["exempt"]
+            ]
+        for finding in check(rule, given, stack, settings).findings:
+            said.add((rule, finding.resource.rpartition(" ")[2]))
+    assert said == {(d.policy, d.resource) for d in packs(stack).run(recorded)}
+
+
+def test_there_is_a_mutation_for_every_rule() -> None:
+    assert set(MUTATIONS) == set(RULES)
+
+
+@pytest.mark.parametrize("rule", MUTATIONS)
+def test_mutation_of_our_own_stack_is_caught_by_its_rule(packs: Packs, rule: str) -> None:
+    mutation = MUTATIONS[rule]
+    analyzer = packs(VARIANTS[mutation.variant][0])
+    analyzer.configure({rule: mutation.settings})
+
+    def said_of(subject: Registered, stack: Mutable) -> list[Diagnostic]:
+        found = analyzer.analyze(subject) + analyzer.analyze_stack(stack.resources)
+        return [d for d in found if (d.policy, d.urn) == (rule, subject.urn)]
+
+    sound, broken = Mutable(resources(mutation.variant)), Mutable(resources(mutation.variant))
+    mutation.prepare(sound)
+    mutation.prepare(broken)
+    subject = mutation.mutate(broken)
+    before = [
+        d for each in sound.resources if each.urn == subject.urn for d in said_of(each, sound)
+    ]
+    assert before == [], _told(before)
+    named = said_of(subject, broken)
+    assert named, f"{rule} said nothing of {subject.name}"
+    assert f"{subject.name} ({subject.type}) " in named[0].message
+
+
+def test_exemptions_name_rules_that_there_are() -> None:
+    assert set(INITIAL_CONFIG) <= set(RULES)
+
+
+def test_exempt_routes_are_routes_that_there_are() -> None:
+    routes = {
+        f"serverless-orders:{each.inputs['routeKey']}"
+        for each in resources("dev")
+        if each.type == "aws:apigatewayv2/route:Route"
+    }
+    configured = INITIAL_CONFIG["api-route-authorised"]
+    assert isinstance(configured, dict)
+    assert set(configured["exempt"]) == routes
+
+
+def test_every_setting_of_the_program_is_in_a_variant() -> None:
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    keys = {key for key in declared if ":" not in key}
+    switched = {key for _, overrides in VARIANTS.values() for key in overrides}
+    assert keys - switched == {"production"}  # the prod stack's own file sets it
