@@ -2,6 +2,7 @@
 
 import json
 import re
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, cast
@@ -27,6 +28,9 @@ PRODUCTION_LOG_RETENTION_DAYS = 90
 PRODUCTION_STACK = "prod"
 
 Reader = Callable[[str], Any]
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 100
 
 
 class SettingsError(pulumi.RunError):
@@ -222,7 +226,7 @@ class Settings:
             try:
                 values[each.name] = each.metadata["read"](text)
             except ValueError as error:
-                problems.append((each.name, f"expected {error}, not {text!r}"))
+                problems.append((each.name, f"expected {error}, not {_SHORT.repr(text)}"))
         settings = cls(**values)
         if not problems:
             problems = [*settings._contradictions(), *settings._unsafe(stack)]

@@ -4,7 +4,8 @@
 `Recording`, synchronously and after the program has ended: an assertion inside `apply`, or on
 an output, may never be evaluated at all. Physical names, ids and ARNs are made up, the same in
 every run, and differ from the logical names, so that mixing the two shows. In a preview they
-are unknown, as they are before anything is created; inputs made of them are then absent.
+are unknown, as they are before anything is created; inputs made of them are then
+`pulumi.output.Unknown`.
 """
 
 import threading

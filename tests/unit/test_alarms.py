@@ -1,0 +1,434 @@
+"""The alarms: each there, on a metric that is emitted, from a sensible value on, and heard."""
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from orders import contract
+from tests.recorder import Recording, Registration
+from tests.unit import stacks
+from tests.unit.metric_math import evaluate
+from tests.unit.published_metrics import OPERATIONS, PUBLISHED
+
+every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+
+PREFIX = "orders-observability-"
+
+
+class Watched(NamedTuple):
+    """A metric that an alarm reads."""
+
+    namespace: str
+    name: str
+    dimensions: dict[str, str]
+    statistic: str
+
+
+def alarm(recorded: Recording, name: str) -> Registration:
+    return recorded.one(stacks.ALARM, PREFIX + name)
+
+
+def watched(each: Registration) -> dict[str, Watched]:
+    """The alarm's metrics by id; a plain alarm's has the id `metric`."""
+    inputs = each.inputs
+    if "metricQueries" not in inputs:
+        statistic = inputs.get("statistic") or inputs["extendedStatistic"]
+        metric = Watched(inputs["namespace"], inputs["metricName"], inputs["dimensions"], statistic)
+        return {"metric": metric}
+    return {
+        query["id"]: Watched(
+            query["metric"]["namespace"],
+            query["metric"]["metricName"],
+            query["metric"]["dimensions"],
+            query["metric"]["stat"],
+        )
+        for query in inputs["metricQueries"]
+        if "metric" in query
+    }
+
+
+def expression(each: Registration) -> str:
+    (query,) = [q for q in each.inputs["metricQueries"] if "expression" in q]
+    assert query["returnData"] is True
+    text: str = query["expression"]
+    return text
+
+
+# What rings when: (comparison, threshold, period s, evaluations, datapoints, missing data).
+GREATER, LESS = "GreaterThanThreshold", "LessThanThreshold"
+USUAL = (60, 5, 3, "notBreaching")
+AT_ONCE = (60, 1, 1, "notBreaching")
+
+CONDITIONS: dict[str, tuple[Any, ...]] = {
+    **{f"{function}-errors": (GREATER, 1, *USUAL) for function in stacks.FUNCTIONS},
+    **{f"{function}-throttles": (GREATER, 0, *USUAL) for function in stacks.FUNCTIONS},
+    # 80 % of the timeout of 30 s, in ms.
+    **{f"{function}-duration": (GREATER, 24_000, *USUAL) for function in stacks.FUNCTIONS},
+    "republish-pending-failures-depth": (GREATER, 0, *AT_ONCE),
+    "api-5xx": (GREATER, 1, *USUAL),
+    "api-latency": (GREATER, 3000, *USUAL),
+    "orders-table-throttles": (GREATER, 0, *USUAL),
+    "orders-table-system-errors": (GREATER, 0, *USUAL),
+    "order-events-age": (GREATER, 300, *USUAL),
+    "order-events-drain": (GREATER, 900, *USUAL),
+    "order-events-dlq-depth": (GREATER, 0, *AT_ONCE),
+    "creation-success": (LESS, 99, *USUAL),
+    "processing-time": (GREATER, 60_000, *USUAL),
+    "queue-lag": (GREATER, 60_000, *USUAL),
+    # The repair reports at every run: silence is a fault.
+    "oldest-pending": (GREATER, 600, 60, 3, 3, "breaching"),
+}
+
+
+@every_stack
+def test_every_alarm_is_there_and_no_other(stack: str) -> None:
+    names = {each.name.removeprefix(PREFIX) for each in stacks.recording(stack).of(stacks.ALARM)}
+    assert names == set(CONDITIONS)
+
+
+@every_stack
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_alarm_rings_under_its_condition(stack: str, name: str) -> None:
+    inputs = alarm(stacks.recording(stack), name).inputs
+    periods = {inputs["period"]} if "period" in inputs else set()
+    periods |= {q["metric"]["period"] for q in inputs.get("metricQueries", []) if "metric" in q}
+
+    assert len(periods) == 1
+    assert CONDITIONS[name] == (
+        inputs["comparisonOperator"],
+        inputs["threshold"],
+        periods.pop(),
+        inputs["evaluationPeriods"],
+        inputs["datapointsToAlarm"],
+        inputs["treatMissingData"],
+    )
+
+
+@every_stack
+def test_every_alarm_is_sent_to_the_topic_when_it_rings_and_when_it_ends(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    topic = recorded.one(stacks.TOPIC).outputs["arn"]
+    for each in recorded.of(stacks.ALARM):
+        assert each.inputs["alarmActions"] == [topic], each.name
+        assert each.inputs["okActions"] == [topic], each.name
+        assert each.inputs.get("actionsEnabled", True) is True, each.name
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_alarm_says_what_is_wrong_and_what_to_do(name: str) -> None:
+    text = alarm(stacks.recording(), name).inputs["alarmDescription"]
+    sentences = [part for part in text.replace(": ", ". ").split(". ") if part.strip()]
+    assert len(sentences) >= 2
+    assert len(text) <= 1024  # CloudWatch's limit
+
+
+def test_descriptions_tell_alarms_apart() -> None:
+    texts = [each.inputs["alarmDescription"] for each in stacks.recording().of(stacks.ALARM)]
+    assert len(set(texts)) == len(texts)
+
+
+# On metrics that exist
+
+
+@every_stack
+def test_every_alarm_watches_a_metric_that_aws_or_our_functions_emit(stack: str) -> None:
+    for each in stacks.recording(stack).of(stacks.ALARM):
+        for metric in watched(each).values():
+            assert_emitted(metric, each.name)
+
+
+def assert_emitted(metric: Watched, where: str) -> None:
+    """Held against AWS's documentation, or against what the functions emit."""
+    if metric.namespace == contract.METRIC_NAMESPACE:
+        assert metric.name in OWN_METRICS, f"{where}: our functions emit no {metric.name}"
+        assert set(metric.dimensions) == OWN_METRICS[metric.name], where
+        return
+    published = PUBLISHED.get((metric.namespace, metric.name))
+    assert published, f"{where}: AWS publishes no {metric.namespace} {metric.name}"
+    assert frozenset(metric.dimensions) in published.dimensions, (
+        f"{where}: {metric.name} has no dimensions {set(metric.dimensions)}: {published.source}"
+    )
+    assert metric.statistic in published.statistics, (
+        f"{where}: {metric.statistic} of {metric.name} says nothing: {published.source}"
+    )
+    if "Operation" in metric.dimensions:
+        assert metric.dimensions["Operation"] in OPERATIONS, where
+
+
+SERVICE = {contract.SERVICE_DIMENSION}
+OWN_METRICS: dict[str, set[str]] = {
+    contract.ORDERS_CREATED: SERVICE,
+    contract.ORDERS_REJECTED: SERVICE,
+    contract.ORDERS_CREATE_FAILED: SERVICE,
+    contract.ORDERS_CONFIRMED: SERVICE,
+    contract.ORDERS_FAILED: SERVICE,
+    contract.ORDER_PROCESSING_TIME: SERVICE,
+    contract.QUEUE_LAG: SERVICE,
+    contract.MESSAGES_REJECTED: SERVICE,
+    contract.ORDERS_REPUBLISHED: SERVICE,
+    contract.OLDEST_PENDING_AGE: SERVICE,
+    contract.COLD_START: {contract.SERVICE_DIMENSION, contract.FUNCTION_NAME_DIMENSION},
+}
+
+
+@pytest.mark.parametrize("function", stacks.FUNCTIONS)
+def test_function_alarms_watch_that_function(function: str) -> None:
+    recorded = stacks.recording()
+    name = stacks.function(recorded, function).outputs["name"]
+    itself = {"FunctionName": name}
+
+    assert watched(alarm(recorded, f"{function}-errors")) == {
+        "errors": Watched("AWS/Lambda", "Errors", itself, "Sum"),
+        "requests": Watched("AWS/Lambda", "Invocations", itself, "Sum"),
+    }
+    assert watched(alarm(recorded, f"{function}-throttles")) == {
+        "metric": Watched("AWS/Lambda", "Throttles", itself, "Sum")
+    }
+    assert watched(alarm(recorded, f"{function}-duration")) == {
+        "metric": Watched("AWS/Lambda", "Duration", itself, "p99")
+    }
+
+
+def test_api_alarms_watch_the_stage() -> None:
+    recorded = stacks.recording()
+    stage = {"ApiId": recorded.one(stacks.API).id, "Stage": "$default"}
+
+    assert watched(alarm(recorded, "api-5xx")) == {
+        "errors": Watched("AWS/ApiGateway", "5xx", stage, "Sum"),
+        "requests": Watched("AWS/ApiGateway", "Count", stage, "Sum"),
+    }
+    assert watched(alarm(recorded, "api-latency")) == {
+        "metric": Watched("AWS/ApiGateway", "Latency", stage, "p99")
+    }
+
+
+def test_table_alarms_watch_the_table_and_its_index_and_each_operation_we_call() -> None:
+    recorded = stacks.recording()
+    table = {"TableName": "Orders"}
+    index = {**table, "GlobalSecondaryIndexName": "pending"}
+    throttles = watched(alarm(recorded, "orders-table-throttles")).values()
+    errors = watched(alarm(recorded, "orders-table-system-errors")).values()
+
+    assert list(throttles) == [
+        Watched("AWS/DynamoDB", "ReadThrottleEvents", table, "Sum"),
+        Watched("AWS/DynamoDB", "WriteThrottleEvents", table, "Sum"),
+        Watched("AWS/DynamoDB", "ReadThrottleEvents", index, "Sum"),
+        Watched("AWS/DynamoDB", "WriteThrottleEvents", index, "Sum"),
+    ]
+    assert {each.dimensions["Operation"] for each in errors} == OPERATIONS
+    assert {(each.name, each.dimensions["TableName"]) for each in errors} == {
+        ("SystemErrors", "Orders")
+    }
+
+
+def test_every_operation_that_a_role_may_call_on_the_table_is_watched() -> None:
+    recorded = stacks.recording()
+    called = {
+        action.removeprefix("dynamodb:")
+        for role in recorded.of(stacks.ROLE)
+        for statement in stacks.statements(recorded, role)
+        for action in statement["Action"]
+        if action.startswith("dynamodb:")
+    }
+    errors = watched(alarm(recorded, "orders-table-system-errors")).values()
+    assert {each.dimensions["Operation"] for each in errors} == called
+
+
+def test_queue_alarms_watch_the_queue_and_its_dead_letters() -> None:
+    recorded = stacks.recording()
+    queue, dead = {"QueueName": "order-events"}, {"QueueName": "order-events-dlq"}
+    failures = recorded.one(stacks.QUEUE, "orders-republish-pending-failures").outputs["name"]
+    visible = "ApproximateNumberOfMessagesVisible"
+
+    assert watched(alarm(recorded, "order-events-age")) == {
+        "metric": Watched("AWS/SQS", "ApproximateAgeOfOldestMessage", queue, "Maximum")
+    }
+    assert watched(alarm(recorded, "order-events-drain")) == {
+        "waiting": Watched("AWS/SQS", visible, queue, "Average"),
+        "deleted": Watched("AWS/SQS", "NumberOfMessagesDeleted", queue, "Sum"),
+    }
+    assert watched(alarm(recorded, "order-events-dlq-depth")) == {
+        "metric": Watched("AWS/SQS", visible, dead, "Maximum")
+    }
+    assert watched(alarm(recorded, "republish-pending-failures-depth")) == {
+        "metric": Watched("AWS/SQS", visible, {"QueueName": failures}, "Maximum")
+    }
+
+
+@every_stack
+def test_order_alarms_watch_what_the_functions_of_this_stack_count(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    services = {
+        each.inputs["environment"]["variables"][contract.SERVICE_NAME_VARIABLE]
+        for each in recorded.of(stacks.FUNCTION)
+    }
+    (service,) = services
+    ours = {"service": service}
+
+    def own(name: str, statistic: str) -> Watched:
+        return Watched("ServerlessOrders", name, ours, statistic)
+
+    assert watched(alarm(recorded, "creation-success")) == {
+        "created": own("OrdersCreated", "Sum"),
+        "failed": own("OrdersCreateFailed", "Sum"),
+    }
+    assert watched(alarm(recorded, "processing-time")) == {
+        "metric": own("OrderProcessingTime", "Average")
+    }
+    assert watched(alarm(recorded, "queue-lag")) == {"metric": own("QueueLag", "Average")}
+    assert watched(alarm(recorded, "oldest-pending")) == {
+        "metric": own("OldestPendingAge", "Maximum")
+    }
+
+
+# Expressions, evaluated for one period
+
+
+def value(name: str, **metrics: float | None) -> float | None:
+    each = alarm(stacks.recording(), name)
+    assert set(metrics) == set(watched(each))
+    return evaluate(expression(each), metrics, 60)
+
+
+@pytest.mark.parametrize("name", ["create-order-errors", "api-5xx"])
+def test_error_rate_is_in_percent_and_no_traffic_is_no_error(name: str) -> None:
+    assert value(name, errors=1, requests=50) == 2
+    assert value(name, errors=0, requests=50) == 0
+    assert value(name, errors=0, requests=0) == 0
+    assert value(name, errors=None, requests=None) is None
+
+
+def test_throttles_add_up_though_most_of_them_are_missing() -> None:
+    assert value("orders-table-throttles", m0=None, m1=2, m2=None, m3=1) == 3
+    assert value("orders-table-throttles", m0=None, m1=None, m2=None, m3=None) == 0
+
+
+def test_system_errors_add_up_over_the_operations() -> None:
+    assert value("orders-table-system-errors", m0=1, m1=None, m2=None, m3=4) == 5
+
+
+def test_time_to_drain_is_in_seconds_and_defined_without_consumers() -> None:
+    # 600 wait, 120 a minute go: five minutes.
+    assert value("order-events-drain", waiting=600, deleted=120) == 300
+    assert value("order-events-drain", waiting=600, deleted=0) == 36_000
+    assert value("order-events-drain", waiting=600, deleted=None) == 36_000
+    assert value("order-events-drain", waiting=0, deleted=0) == 0
+    assert value("order-events-drain", waiting=None, deleted=None) == 0
+
+
+def test_creation_success_is_in_percent_and_full_without_orders() -> None:
+    assert value("creation-success", created=99, failed=1) == 99
+    assert value("creation-success", created=99, failed=None) == 100
+    assert value("creation-success", created=None, failed=3) == 0
+    assert value("creation-success", created=None, failed=None) == 100
+
+
+# Settings
+
+
+THRESHOLDS = {
+    "functionErrorPercent": ("create-order-errors", 2, 2),
+    "durationPercentOfTimeout": ("create-order-duration", 50, 15_000),
+    "apiErrorPercent": ("api-5xx", 3, 3),
+    "apiLatencyMilliseconds": ("api-latency", 700, 700),
+    "queueAgeSeconds": ("order-events-age", 120, 120),
+    "drainSeconds": ("order-events-drain", 60, 60),
+    "creationSuccessPercent": ("creation-success", 99.9, 99.9),
+    "processingTimeMilliseconds": ("processing-time", 5000, 5000),
+    "queueLagMilliseconds": ("queue-lag", 4000, 4000),
+    "oldestPendingSeconds": ("oldest-pending", 300, 300),
+}
+
+
+@pytest.mark.parametrize("key", THRESHOLDS)
+def test_threshold_can_be_configured(key: str) -> None:
+    name, configured, expected = THRESHOLDS[key]
+    recorded = stacks.recording("dev", alarmThresholds={key: configured})
+
+    assert alarm(recorded, name).inputs["threshold"] == expected
+    changed = {
+        each.name
+        for each in recorded.of(stacks.ALARM)
+        if each.inputs["threshold"] != CONDITIONS[each.name.removeprefix(PREFIX)][1]
+    }
+    same_kind = name.removeprefix("create-order")
+    assert all(each.endswith(same_kind) for each in changed), changed
+
+
+def test_duration_alarm_follows_the_timeout() -> None:
+    recorded = stacks.recording("dev", timeoutSeconds=10)
+    assert alarm(recorded, "get-order-duration").inputs["threshold"] == 8000
+
+
+def test_oldest_pending_waits_for_as_long_as_the_repair_does() -> None:
+    recorded = stacks.recording("dev", republishRateMinutes=5)
+    assert alarm(recorded, "oldest-pending").inputs["period"] == 300
+
+
+def test_without_a_topic_alarms_are_still_there_and_tell_nobody() -> None:
+    recorded = stacks.recording("dev", alarmTopic=False)
+    assert recorded.of(stacks.TOPIC) == []
+    assert recorded.of(stacks.KEY) == []
+    assert len(recorded.of(stacks.ALARM)) == len(CONDITIONS)
+    assert {len(each.inputs.get("alarmActions", [])) for each in recorded.of(stacks.ALARM)} == {0}
+
+
+# The topic
+
+
+@every_stack
+def test_topic_is_encrypted_with_a_key_that_cloudwatch_may_use(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    key = recorded.one(stacks.KEY)
+    by_id = {each["Sid"]: each for each in stacks.document(key.inputs["policy"])["Statement"]}
+
+    assert recorded.one(stacks.TOPIC).inputs["kmsMasterKeyId"] == key.outputs["arn"]
+    assert key.inputs["enableKeyRotation"] is True
+    assert by_id.pop("AlarmsEncryptMessages") == {
+        "Sid": "AlarmsEncryptMessages",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+    }
+    assert by_id.pop("AccountAdministersKey")["Principal"] == {
+        "AWS": "arn:aws:iam::123456789012:root"
+    }
+    assert by_id == {}
+
+
+@every_stack
+def test_only_alarms_of_the_account_publish_to_the_topic_and_only_by_tls(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    topic = recorded.one(stacks.TOPIC).outputs["arn"]
+    policy = recorded.one(stacks.TOPIC_POLICY)
+
+    assert policy.inputs["arn"] == topic
+    assert stacks.document(policy.inputs["policy"])["Statement"] == [
+        {
+            "Sid": "AlarmsPublish",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic,
+            "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        },
+        {
+            "Sid": "DenyWithoutTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": topic,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    ]
+
+
+def test_addresses_are_subscribed_to_the_topic() -> None:
+    recorded = stacks.recording("dev", alarmEmails=["a@example.com", "b@example.com"])
+    topic = recorded.one(stacks.TOPIC).outputs["arn"]
+    subscribed = [each.inputs for each in recorded.of(stacks.SUBSCRIPTION)]
+
+    assert [each["endpoint"] for each in subscribed] == ["a@example.com", "b@example.com"]
+    assert {(each["topic"], each["protocol"]) for each in subscribed} == {(topic, "email")}

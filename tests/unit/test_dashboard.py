@@ -1,0 +1,182 @@
+"""The dashboard: every metric of the specification, each one that is really emitted."""
+
+from typing import Any
+
+import pytest
+
+from orders import contract
+from tests.recorder import REGION
+from tests.unit import stacks
+from tests.unit.metric_math import evaluate
+from tests.unit.test_alarms import Watched, assert_emitted
+
+every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+
+
+def widgets(stack: str = "dev", kind: str | None = None, **overrides: Any) -> list[dict[str, Any]]:
+    board = stacks.recording(stack, **overrides).one(stacks.DASHBOARD)
+    found = stacks.document(board.inputs["dashboardBody"])["widgets"]
+    return [each for each in found if kind in (None, each["type"])]
+
+
+def lines(widget: dict[str, Any]) -> list[tuple[Watched, dict[str, Any]]]:
+    """The metrics of a widget, with their options; expressions left out."""
+    found = []
+    for line in widget["properties"]["metrics"]:
+        if isinstance(line[0], dict):
+            continue
+        namespace, name, *dimensions, options = line
+        pairs = dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+        found.append((Watched(namespace, name, pairs, options["stat"]), options))
+    return found
+
+
+def shown(stack: str = "dev") -> list[Watched]:
+    return [metric for widget in widgets(stack, "metric") for metric, _ in lines(widget)]
+
+
+# SPEC, "Monitoring": what is shown, as (namespace, metric).
+SPECIFIED = {
+    ("AWS/Lambda", "Invocations"),
+    ("AWS/Lambda", "Duration"),
+    ("AWS/Lambda", "Errors"),
+    ("AWS/Lambda", "Throttles"),
+    ("ServerlessOrders", "ColdStart"),
+    ("AWS/ApiGateway", "Count"),
+    ("AWS/ApiGateway", "Latency"),
+    ("AWS/ApiGateway", "4xx"),
+    ("AWS/ApiGateway", "5xx"),
+    ("AWS/DynamoDB", "ConsumedReadCapacityUnits"),
+    ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"),
+    ("AWS/DynamoDB", "ThrottledRequests"),
+    ("AWS/SQS", "NumberOfMessagesSent"),
+    ("AWS/SQS", "NumberOfMessagesReceived"),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
+    ("ServerlessOrders", "OrderProcessingTime"),
+    ("ServerlessOrders", "QueueLag"),
+}
+
+
+@pytest.mark.parametrize("metric", sorted(SPECIFIED))
+def test_metric_of_the_specification_is_shown(metric: tuple[str, str]) -> None:
+    assert metric in {(each.namespace, each.name) for each in shown()}
+
+
+@every_stack
+def test_every_metric_shown_is_one_that_aws_or_our_functions_emit(stack: str) -> None:
+    for widget in widgets(stack, "metric"):
+        for metric, _ in lines(widget):
+            assert_emitted(metric, widget["properties"]["title"])
+
+
+def test_every_metric_of_our_own_is_shown() -> None:
+    own = {each.name for each in shown() if each.namespace == contract.METRIC_NAMESPACE}
+    assert own == {
+        contract.COLD_START,
+        contract.ORDERS_CREATED,
+        contract.ORDERS_REJECTED,
+        contract.ORDERS_CREATE_FAILED,
+        contract.ORDERS_CONFIRMED,
+        contract.ORDERS_FAILED,
+        contract.ORDER_PROCESSING_TIME,
+        contract.QUEUE_LAG,
+        contract.MESSAGES_REJECTED,
+        contract.ORDERS_REPUBLISHED,
+        contract.OLDEST_PENDING_AGE,
+    }
+
+
+@pytest.mark.parametrize("metric", ["Invocations", "Errors", "Throttles", "Duration"])
+def test_every_function_is_shown(metric: str) -> None:
+    names = {each.outputs["name"] for each in stacks.recording().of(stacks.FUNCTION)}
+    assert {e.dimensions["FunctionName"] for e in shown() if e.name == metric} == names
+
+
+def test_cold_starts_are_shown_by_the_names_under_which_powertools_counts_them() -> None:
+    recorded = stacks.recording()
+    names = {each.outputs["name"] for each in recorded.of(stacks.FUNCTION)}
+    cold = [each for each in shown() if each.name == contract.COLD_START]
+    assert {each.dimensions["function_name"] for each in cold} == names
+    assert {each.dimensions["service"] for each in cold} == {"serverless-orders-dev"}
+
+
+def test_dead_letters_are_shown() -> None:
+    assert (
+        Watched(
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            {"QueueName": "order-events-dlq"},
+            "Maximum",
+        )
+        in shown()
+    )
+
+
+@pytest.mark.parametrize("missing", ["item count and table size", "cache hits and misses"])
+def test_what_aws_has_no_metric_for_is_said_so(missing: str) -> None:
+    texts = [each["properties"]["markdown"] for each in widgets(kind="text")]
+    assert any(missing in text for text in texts)
+
+
+@every_stack
+def test_every_alarm_is_shown(stack: str) -> None:
+    (widget,) = widgets(stack, "alarm")
+    arns = {each.outputs["arn"] for each in stacks.recording(stack).of(stacks.ALARM)}
+    assert set(widget["properties"]["alarms"]) == arns
+
+
+def test_graphs_are_of_the_region_of_the_provider() -> None:
+    assert {each["properties"]["region"] for each in widgets(kind="metric")} == {REGION}
+
+
+def test_rates_show_the_threshold_of_their_alarm() -> None:
+    marked = {
+        each["properties"]["title"]: each["properties"]["annotations"]["horizontal"][0]["value"]
+        for each in widgets(alarmThresholds={"functionErrorPercent": 7}, kind="metric")
+        if "annotations" in each["properties"]
+    }
+    assert marked == {
+        "Order creation success rate (%)": 99,
+        "api: 5xx rate (%)": 1,
+        "api: latency (ms)": 3000,
+        "Functions: error rate (%)": 7,
+    }
+
+
+def test_expressions_use_the_ids_of_their_own_widget_and_can_be_evaluated() -> None:
+    seen = 0
+    for widget in widgets(kind="metric"):
+        options = [line[-1] for line in widget["properties"]["metrics"]]
+        ids = [each["id"] for each in options if "id" in each]
+        assert len(ids) == len(set(ids)), widget["properties"]["title"]
+        hidden = {each["id"]: 1.0 for each in options if each.get("visible") is False}
+        for each in options:
+            if "expression" in each:
+                seen += 1
+                assert evaluate(each["expression"], hidden, 60) is not None
+    # The creation rate, the API's 5xx rate and one error rate a function.
+    assert seen == 2 + len(stacks.FUNCTIONS)
+
+
+@every_stack
+def test_widgets_lie_within_the_grid_and_apart(stack: str) -> None:
+    taken: set[tuple[int, int]] = set()
+    for widget in widgets(stack):
+        cells = {
+            (x, y)
+            for x in range(widget["x"], widget["x"] + widget["width"])
+            for y in range(widget["y"], widget["y"] + widget["height"])
+        }
+        assert not cells & taken
+        assert widget["x"] + widget["width"] <= 24
+        taken |= cells
+
+
+def test_dashboard_is_named_after_the_service_and_linked() -> None:
+    recorded = stacks.recording("prod")
+    assert recorded.one(stacks.DASHBOARD).inputs["dashboardName"] == "serverless-orders-prod"
+    assert recorded.outputs["dashboardUrl"] == (
+        f"https://console.aws.amazon.com/cloudwatch/home?region={REGION}"
+        "#dashboards/dashboard/serverless-orders-prod"
+    )

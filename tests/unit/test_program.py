@@ -1,0 +1,187 @@
+"""The program as a whole: what it exports, to whom resources belong, what protects them."""
+
+import ast
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from local.program import ROOT
+from tests.recorder import COMPONENT_PREFIX, Recording, Registration
+from tests.unit import stacks
+
+every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+
+COMPONENTS = {
+    "OrderSystem": {"orders"},
+    "Table": {"orders"},
+    "Queue": {"orders-events"},
+    "PythonFunction": {f"orders-{each}" for each in stacks.FUNCTIONS},
+    "HttpApi": {"orders-api"},
+    "Observability": {"orders-observability"},
+}
+
+
+@every_stack
+def test_outputs_are_those_that_callers_and_operators_need(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    names = {each.name: each.outputs["name"] for each in recorded.of(stacks.FUNCTION)}
+
+    assert recorded.outputs == {
+        "apiUrl": recorded.one(stacks.API).outputs["apiEndpoint"],
+        "ordersTableName": "Orders",
+        "orderEventsQueueUrl": recorded.one(stacks.QUEUE, "orders-events").outputs["url"],
+        "orderEventsDlqUrl": recorded.one(stacks.QUEUE, "orders-events-dlq").outputs["url"],
+        "dashboardUrl": recorded.outputs["dashboardUrl"],
+        "createOrderFunctionName": names["orders-create-order"],
+        "getOrderFunctionName": names["orders-get-order"],
+        "processOrderFunctionName": names["orders-process-order"],
+        "republishPendingFunctionName": names["orders-republish-pending"],
+    }
+
+
+@every_stack
+def test_nothing_is_registered_outside_a_component_but_the_provider(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    outside = [
+        each
+        for each in recorded.registrations
+        if not any(COMPONENT_PREFIX in ancestor for ancestor in ancestors(recorded, each))
+    ]
+    assert {(each.type, each.name) for each in outside} == {
+        (stacks.PROVIDER, "aws"),
+        (f"{COMPONENT_PREFIX}OrderSystem", "orders"),
+    }
+
+
+def ancestors(recorded: Recording, each: Registration) -> list[str]:
+    """The types of a resource's parents, the nearest first."""
+    types = []
+    while "pulumi:pulumi:Stack::" not in each.parent:
+        each = recorded.by_urn(each.parent)
+        types.append(each.type)
+    return types
+
+
+@every_stack
+def test_components_are_composed_as_designed(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    found: dict[str, set[str]] = {}
+    for each in recorded.registrations:
+        if not each.custom:
+            found.setdefault(each.type.removeprefix(COMPONENT_PREFIX), set()).add(each.name)
+    assert found == COMPONENTS
+
+
+@every_stack
+def test_every_resource_and_call_goes_to_the_programs_own_provider(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    provider = recorded.one(stacks.PROVIDER)
+    reference = f"{provider.urn}::{provider.id}"
+    for each in recorded.registrations:
+        if each.custom and each is not provider:
+            assert each.provider == reference, each
+    assert recorded.invocations
+    for call in recorded.invocations:
+        assert call.provider == reference, call.token
+
+
+def provider_inputs(stack: str = "dev", **overrides: Any) -> dict[str, Any]:
+    return stacks.recording(stack, **overrides).one(stacks.PROVIDER).inputs
+
+
+def test_provider_has_the_region_and_the_accounts_of_the_configuration() -> None:
+    assert provider_inputs()["region"] == "us-east-1"
+    assert "allowedAccountIds" not in provider_inputs()
+    configured = provider_inputs(region="eu-central-1", allowedAccountIds=["123456789012"])
+    assert configured["region"] == "eu-central-1"
+    assert json.loads(configured["allowedAccountIds"]) == ["123456789012"]
+
+
+@every_stack
+def test_every_resource_is_tagged_by_the_provider(stack: str) -> None:
+    assert json.loads(provider_inputs(stack)["defaultTags"]) == {
+        "tags": {
+            "project": "serverless-orders",
+            "stack": stack,
+            "managed-by": "pulumi",
+            "environment": stack,
+        }
+    }
+
+
+def test_tags_can_be_added() -> None:
+    tags = json.loads(provider_inputs(tags={"owner": "shop"})["defaultTags"])["tags"]
+    assert tags["owner"] == "shop"
+    assert tags["stack"] == "dev"
+
+
+# Production protection
+
+
+def protected(recorded: Recording) -> set[str]:
+    return {each.name for each in recorded.registrations if each.protect}
+
+
+def test_production_protects_table_and_queues_from_pulumi_and_the_table_from_everybody() -> None:
+    recorded = stacks.recording("prod")
+    table = recorded.one(stacks.TABLE)
+
+    assert protected(recorded) == {"orders", "orders-events", "orders-events-dlq"}
+    assert {each.type for each in recorded.registrations if each.protect} == {
+        stacks.TABLE,
+        stacks.QUEUE,
+    }
+    assert table.inputs["deletionProtectionEnabled"] is True
+    assert table.inputs["pointInTimeRecovery"] == {"enabled": True}
+
+
+@pytest.mark.parametrize("stack", ["dev", "local"])
+def test_development_can_be_thrown_away(stack: str) -> None:
+    recorded = stacks.recording(stack)
+    table = recorded.one(stacks.TABLE)
+
+    assert protected(recorded) == set()
+    assert table.inputs["deletionProtectionEnabled"] is False
+    assert table.inputs["pointInTimeRecovery"] == {"enabled": False}
+
+
+@pytest.mark.parametrize(
+    ("key", "read"),
+    [
+        ("pointInTimeRecovery", lambda table: table.inputs["pointInTimeRecovery"]["enabled"]),
+        ("deletionProtection", lambda table: table.inputs["deletionProtectionEnabled"]),
+        ("protect", lambda table: table.protect),
+    ],
+)
+def test_each_protection_can_be_switched_on_alone(key: str, read: Any) -> None:
+    recorded = stacks.recording("dev", **{key: True})
+    assert read(recorded.one(stacks.TABLE)) is True
+    assert bool(protected(recorded)) == (key == "protect")
+
+
+# Preview
+
+
+@every_stack
+def test_a_preview_registers_the_same_resources_though_nothing_is_known_yet(stack: str) -> None:
+    planned = stacks.recording(stack, preview=True)
+    made = stacks.recording(stack)
+
+    assert {each.urn for each in planned.registrations} == {each.urn for each in made.registrations}
+    # Otherwise nothing was unknown and this has shown nothing.
+    role = stacks.function(planned, "create-order").inputs["role"]
+    assert isinstance(role, pulumi.output.Unknown)
+
+
+# What the sources may not do
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "components").glob("*.py")), ids=lambda p: p.name)
+def test_component_neither_reads_configuration_nor_makes_a_provider(path: Any) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        name = getattr(node, "attr", None) or getattr(node, "id", None)
+        assert name not in {"Config", "Provider", "get_stack", "get_project", "export"}, (
+            f"{path.name}:{getattr(node, 'lineno', '?')} uses {name}"
+        )
