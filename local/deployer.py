@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
 from local.errors import DeployError
 from local.inputs import Inputs

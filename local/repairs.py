@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core import iam_actions
+from ministack.core import iam_actions  # type: ignore[import-untyped]
 
 # IAM has no actions of the batch operations' names: a permission for SendMessage covers
 # SendMessageBatch (SQS developer guide, "Amazon SQS API permissions").

@@ -24,15 +24,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import ministack.app
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+import ministack.app  # type: ignore[import-untyped]
+from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
+from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
+from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from ministack.core.iam_actions import extract_resource_arn
-from ministack.core.lambda_runtime import Worker
-from ministack.core.router import detect_service, extract_region
+from ministack.core.iam_actions import extract_resource_arn  # type: ignore[import-untyped]
+from ministack.core.lambda_runtime import Worker  # type: ignore[import-untyped]
+from ministack.core.router import detect_service, extract_region  # type: ignore[import-untyped]
 
 from local import repairs
 from local.edge import Edge, Invocation, Receive, Scope, Send
@@ -255,7 +255,7 @@ class BatchReporter(logging.Handler):
         self._server = server
 
     def emit(self, record: logging.LogRecord) -> None:
-        args = record.args if isinstance(record.args, tuple) else ()
+        args: tuple[Any, ...] = record.args if isinstance(record.args, tuple) else ()
         if record.msg in (_BATCH, _BATCH_CLEAN):
             function, succeeded, queue, *rest = args
             failures = rest[0] if rest else 0
@@ -298,7 +298,7 @@ def main() -> None:
     os.dup2(2, 1)  # only events go to the parent
     Path(settings["folder"]).joinpath("pid").write_text(str(os.getpid()))
     repairs.apply()
-    Worker._drain_stderr_bounded = functools.partialmethod(  # type: ignore[method-assign]
+    Worker._drain_stderr_bounded = functools.partialmethod(
         Worker._drain_stderr_bounded, idle_confirm=LOG_IDLE_SECONDS
     )
 
