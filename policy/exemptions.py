@@ -13,7 +13,7 @@ INITIAL_CONFIG: dict[str, EnforcementLevel | dict[str, Any]] = {
         "enforcementLevel": EnforcementLevel.MANDATORY,
         # Anonymous by the specification: customers order without an account. Throttling per
         # route stands in for authorisation.
-        "exempt": [
+        "exemptRoutes": [
             "serverless-orders:POST /orders",
             "serverless-orders:GET /orders/{id}",
         ],

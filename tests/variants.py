@@ -78,8 +78,12 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@functools.cache
 def recording(variant: str, preview: bool = False) -> Recording:
     """What the program registers for a variant; made once, and not to be changed."""
+    return _recording(variant, preview)
+
+
+@functools.cache
+def _recording(variant: str, preview: bool) -> Recording:
     stack, overrides = VARIANTS[variant]
     return deploy_stack(stack, overrides, preview=preview)

@@ -109,14 +109,16 @@ def _unauthorised(resource: Resource) -> str | None:
     [HTTP_ROUTE, REST_METHOD, FUNCTION_URL],
     "Every route is authorised, or listed as open.",
     "Set an authorizer (authorizationType JWT, AWS_IAM or CUSTOM), or list the route in this "
-    "rule's `exempt`.",
+    "rule's `exemptRoutes`.",
     settings={
-        "exempt": Setting("array", [], "Open routes (patterns), as `<project>:<METHOD> <path>`")
+        "exemptRoutes": Setting(
+            "array", [], "Open routes (patterns), as `<project>:<METHOD> <path>`"
+        )
     },
 )
 def route_authorised(route: Resource, settings: Settings) -> Findings:
     open_route = _unauthorised(route)
     if open_route is None:
         return
-    if not matches(f"{project_of(route.urn)}:{open_route}", settings["exempt"]):
+    if not matches(f"{project_of(route.urn)}:{open_route}", settings["exemptRoutes"]):
         yield f"lets everyone call {open_route}"

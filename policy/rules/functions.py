@@ -211,12 +211,14 @@ def _kind_of_secret(value: str) -> str | None:
     [FUNCTION],
     "A function's environment holds no secret.",
     "Keep it in Secrets Manager or as an SSM SecureString, and give the function its ARN.",
-    settings={"exempt": Setting("array", [], "Names (patterns) of variables that are no secrets")},
+    settings={
+        "exemptVariables": Setting("array", [], "Names (patterns) of variables that are no secrets")
+    },
 )
 def no_secrets_in_environment(function: Resource, settings: Settings) -> Findings:
     variables = (function.props.get("environment") or {}).get("variables") or {}
     for name in variables:
-        if matches(name, settings["exempt"]):
+        if matches(name, settings["exemptVariables"]):
             continue
         # The value itself must never reach a message.
         if _SECRET_NAME.search(name) and not _REFERENCE_NAME.search(name):

@@ -27,14 +27,15 @@ from .types import FUNCTION, HTTP_API, LOG_GROUP, METRIC_ALARM, QUEUE, REST_API
 
 
 def _least_days(resource: Resource, settings: Settings) -> int:
-    key = "productionDays" if in_production(resource, settings) else "days"
+    key = "productionMinimum" if in_production(resource, settings) else "minimum"
     return int(settings[key])
 
 
 def _retain(group: Resource, settings: Settings) -> Mapping[str, Any] | None:
     if is_set(group.props, "retentionInDays"):
         return None
-    set_input(group, _least_days(group, settings), "retentionInDays")
+    days = max(settings["remedy"], _least_days(group, settings))
+    set_input(group, days, "retentionInDays")
     return group.props
 
 
@@ -46,9 +47,11 @@ def _retain(group: Resource, settings: Settings) -> Mapping[str, Any] | None:
     "60, 90, 120, 150, 180, 365, ...).",
     REMEDIATE,
     {
-        "days": Setting("integer", 7, "The least retention, in days; set where there is none"),
-        "productionDays": Setting("integer", 90, "The same for production stacks"),
+        "minimum": Setting("integer", 7, "The least retention, in days"),
+        "productionMinimum": Setting("integer", 90, "The same for production stacks"),
         "productionStacks": PRODUCTION_STACKS,
+        # Long, because a shorter one would delete what a group has kept so far.
+        "remedy": Setting("integer", 365, "The retention that is set where there is none"),
     },
     _retain,
 )

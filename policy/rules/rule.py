@@ -59,8 +59,12 @@ class Setting(NamedTuple):
 PRODUCTION_STACKS = Setting(
     "array",
     ["prod", "production", "prod-*"],
-    "Names (patterns) of the stacks that are production, beside each stack whose "
-    "configuration sets `production` to true",
+    "Names (patterns) of production stacks",
+)
+
+# Every rule has this one beside its own settings.
+EXEMPT_RESOURCES = Setting(
+    "array", [], "Resources (patterns of `<project>:<name>`) that the rule leaves alone"
 )
 
 
@@ -78,12 +82,11 @@ def resource_rule(
     `remediate` returns the resource's mended inputs, or None where nothing is to be done. It
     has to change the inputs in place: a copy would lose which of them are secret.
     """
-    declared = dict(settings or {})
+    declared = {**(settings or {}), "exemptResources": EXEMPT_RESOURCES}
 
     def declare(check: Callable[[Resource, Settings], Findings]) -> ResourceValidationPolicy:
         def validate(args: Resource, report: ReportViolation) -> None:
-            _require_type(args, types)
-            for finding in check(args, _effective(declared, args.get_config())):
+            for finding in check(args, _applicable(args, types, declared)):
                 report(_message(args, finding, mend), None)
 
         return ResourceValidationPolicy(
@@ -103,8 +106,7 @@ def _remediation(
     remediate: Remediation, types: Sequence[str], declared: Mapping[str, Setting]
 ) -> ResourceRemediation:
     def mended(args: Resource) -> Any:
-        _require_type(args, types)
-        return remediate(args, _effective(declared, args.get_config()))
+        return remediate(args, _applicable(args, types, declared))
 
     return mended
 
@@ -154,7 +156,7 @@ def stack_rule(
     StackValidationPolicy,
 ]:
     """Declare a rule about the relations of a resource to the rest of its stack."""
-    declared = dict(settings or {})
+    declared = {**(settings or {}), "exemptResources": EXEMPT_RESOURCES}
 
     def declare(
         check: Callable[[StackResource, Stack, Settings], Findings],
@@ -167,6 +169,8 @@ def stack_rule(
             effective = _effective(declared, args.get_config())
             undecided: UnknownValueError | None = None
             for subject in subjects:
+                if _is_exempt(subject, effective):
+                    continue
                 try:
                     for finding in check(subject, stack, effective):
                         report(_message(subject, finding, mend), subject.urn)
@@ -272,15 +276,22 @@ def _effective(declared: Mapping[str, Setting], configured: Settings) -> Setting
     return effective
 
 
-def _schema(declared: Mapping[str, Setting]) -> PolicyConfigSchema | None:
-    if not declared:
-        return None
+def _schema(declared: Mapping[str, Setting]) -> PolicyConfigSchema:
     return PolicyConfigSchema({name: setting.schema() for name, setting in declared.items()})
 
 
-def _require_type(args: ResourceValidationArgs, types: Sequence[str]) -> None:
+def _applicable(args: Resource, types: Sequence[str], declared: Mapping[str, Setting]) -> Settings:
+    """The settings to check a resource with; ends the rule where it does not apply."""
     if args.resource_type not in types:
         args.not_applicable(f"applies to {_or(types)}")
+    settings = _effective(declared, args.get_config())
+    if _is_exempt(args, settings):
+        args.not_applicable("exempt by the rule's exemptResources")
+    return settings
+
+
+def _is_exempt(resource: Resource | StackResource, settings: Settings) -> bool:
+    return matches(f"{project_of(resource.urn)}:{resource.name}", settings["exemptResources"])
 
 
 def _message(resource: Resource | StackResource, finding: str, mend: str) -> str:

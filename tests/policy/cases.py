@@ -624,7 +624,7 @@ CASES: dict[str, Cases] = {
             ),
             C(
                 [function("good", environment={"variables": {"TOKENS_PER_SECOND": "5"}})],
-                settings={"exempt": ["TOKENS_*"]},
+                settings={"exemptVariables": ["TOKENS_*"]},
             ),
         ],
     ),
@@ -847,7 +847,7 @@ CASES: dict[str, Cases] = {
             V(
                 "GET /orders",
                 [R(t.HTTP_ROUTE, "bad", {"routeKey": "GET /orders", "authorizationType": "NONE"})],
-                settings={"exempt": ["other:GET /orders", "shop:POST /orders"]},
+                settings={"exemptRoutes": ["other:GET /orders", "shop:POST /orders"]},
             ),
             V(
                 "function URL",
@@ -862,7 +862,7 @@ CASES: dict[str, Cases] = {
             C([R(t.HTTP_ROUTE, "good", {"routeKey": "GET /o", "authorizationType": "JWT"})]),
             C(
                 [R(t.HTTP_ROUTE, "good", {"routeKey": "GET /orders/{id}"})],
-                settings={"exempt": ["shop:GET /orders/{id}"]},
+                settings={"exemptRoutes": ["shop:GET /orders/{id}"]},
             ),
             C([R(t.FUNCTION_URL, "good", {"authorizationType": "AWS_IAM"})]),
             C(

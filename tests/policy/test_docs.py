@@ -19,6 +19,7 @@ def rules_table() -> list[str]:
         settings = "; ".join(
             f"`{name}`: {setting['description']} ({_default(setting['default'])})"
             for name, setting in schema.items()
+            if name != "exemptResources"
         )
         level = policy.enforcement_level.value
         rows.append(f"| `{policy.name}` | {level} | {policy.description} | {settings} |")
@@ -34,3 +35,11 @@ def test_rules_table_in_the_document_is_the_pack() -> None:
     expected = [row for row in rules_table() if not row.startswith("|--")]
     documented = documented[documented.index(expected[0]) :][: len(expected)]
     assert documented == expected, "docs/policy.md should hold:\n" + "\n".join(rules_table())
+
+
+def test_pack_needs_what_the_repository_installs() -> None:
+    def pins(path: str) -> set[str]:
+        lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+        return {line.split("#")[0].strip() for line in lines if "==" in line}
+
+    assert pins("policy/requirements.txt") <= pins("requirements.txt")

@@ -130,7 +130,7 @@ def test_missing_retention_is_added_and_then_conforms(analyzer: Analyzer) -> Non
     group = registered(types.LOG_GROUP, {"name": "api", "tags": {"project": "p", "stack": "s"}})
     remedies = mended(analyzer, group)
     assert set(remedies) == {"log-group-retention"}
-    assert remedies["log-group-retention"]["retentionInDays"] == 7
+    assert remedies["log-group-retention"]["retentionInDays"] == 365
     assert remedies["log-group-retention"]["name"] == "api"
     again = registered(types.LOG_GROUP, remedies["log-group-retention"])
     assert policies_of(analyzer, again) == {}

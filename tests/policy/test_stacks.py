@@ -88,10 +88,8 @@ def test_rules_in_process_say_the_same(packs: Packs, stack: str) -> None:
         configured = INITIAL_CONFIG.get(rule)
         settings = dict(configured) if isinstance(configured, dict) else {}
         settings.pop("enforcementLevel", None)
-        if "exempt" in settings:
-            settings["exempt"] = [
-                entry.replace("serverless-orders:", "shop:", 1) for entry in settings["exempt"]
-            ]
+        routes = settings.get("exemptRoutes", [])
+        settings["exemptRoutes"] = [route.replace("serverless-orders", "shop") for route in routes]
         for finding in check(rule, given, stack, settings).findings:
             said.add((rule, finding.resource.rpartition(" ")[2]))
     assert said == {(d.policy, d.resource) for d in packs(stack).run(recorded)}
@@ -136,7 +134,7 @@ def test_exempt_routes_are_routes_that_there_are() -> None:
     }
     configured = INITIAL_CONFIG["api-route-authorised"]
     assert isinstance(configured, dict)
-    assert set(configured["exempt"]) == routes
+    assert set(configured["exemptRoutes"]) == routes
 
 
 def test_every_setting_of_the_program_is_in_a_variant() -> None:
