@@ -40,13 +40,14 @@ class _Provider:
 class Deployer(pulumi.runtime.Mocks):
     """Creates resources as `local.program.run` registers them.
 
-    `client(service, region)` gives a boto3 client, `package(code)` the zip of a function.
+    `client(service, region)` gives a boto3 client, `code(archive, region)` the place of a
+    function's code as Lambda's API names it.
     `resources` lists what was created, `without_effect` what is accepted but does nothing
     locally, with the reason. Anything it cannot create raises `DeployError`.
     """
 
     client: Callable[[str, str], Any]
-    package: Callable[[Any], bytes]
+    code: Callable[[Any, str], dict[str, str]]
     edge_url: str
     batch_concurrency: int
     resources: list[Resource] = field(default_factory=list)
@@ -154,7 +155,7 @@ class Deployer(pulumi.runtime.Mocks):
             edge_url=self.edge_url,
             default_tags=provider.default_tags,
             clients=lambda service: self.client(service, provider.region),
-            package=self.package,
+            code=lambda archive: self.code(archive, provider.region),
             batch_concurrency=self.batch_concurrency,
         )
         try:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from functions.orders import contract
@@ -24,6 +25,10 @@ EXAMPLE_ORDER = {
     "customerName": "Ada Lovelace",
     "items": [{"sku": "ENGINE-1", "qty": 2, "price": 19.99}],
 }
+
+
+FIRST_ORDER_SECONDS = 30
+"""How long the order that the first screen places may take to be CONFIRMED."""
 
 
 class Screen:
@@ -113,16 +118,22 @@ class Screen:
     def first_order(self, system: System) -> None:
         """Place one order and show it move from PENDING to CONFIRMED."""
         api = Api(system.url)
-        started = time.monotonic()
         created = api.create(EXAMPLE_ORDER)
         if created.status != 201:
             self.line(f"  The first order was refused, see above: {created.status} {created.body}")
             return
         order_id = created.body["id"]
         self.line(f"  order {order_id}  {created.body['status']}")
-        order = api.wait_for(order_id, contract.CONFIRMED, seconds=30)
-        took = (time.monotonic() - started) * 1000
-        self.line(f"  order {order_id}  {order.body.get('status')}  after {took:.0f} ms\n")
+        deadline = time.monotonic() + FIRST_ORDER_SECONDS
+        while not system.events("batch") and time.monotonic() < deadline:
+            system.wait(0.005)
+        order = api.wait_for(order_id, contract.CONFIRMED, FIRST_ORDER_SECONDS).body
+        took = _seconds(order["updatedAt"]) - _seconds(order["createdAt"])
+        self.line(f"  order {order_id}  {order['status']}  after {took * 1000:.0f} ms\n")
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
 
 
 class _Notes(logging.Handler):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import importlib
 import json
 import logging
 import os
@@ -46,6 +47,12 @@ ACCESS_LOG_SECONDS = 0.25
 LOG_IDLE_SECONDS = 0.001
 
 HEALTH = "/_ministack/health"
+
+SERVICES = (
+    *("sts", "iam", "dynamodb", "sqs", "s3", "cloudwatch_logs", "lambda_svc", "apigateway"),
+    *("sns", "kms", "cloudwatch", "scheduler"),
+)
+"""Modules of the emulator that are loaded ahead, while nobody asks anything of it yet."""
 
 _BATCH = "ESM: Lambda %s processed %d SQS messages from %s (%d partial failures)"
 _BATCH_CLEAN = "ESM: Lambda %s processed %d SQS messages from %s"
@@ -96,8 +103,8 @@ class Server:
         self._start(serve(_asgi(edge), _config(self._settings["edgeSocket"])))
         if command["api"].get("accessLogGroup"):
             self._start(self._write_access_log(command["api"]["accessLogGroup"]))
-        gc.collect()
         gc.freeze()  # what is loaded by now stays: no collection need look at it again
+        gc.enable()
         self.emit("serving")
 
     def _start(self, coroutine: Any) -> None:
@@ -291,8 +298,14 @@ def _between(text: str, start: str, end: str) -> str:
     return text.partition(start)[2].partition(end)[0]
 
 
+def _load_services() -> None:
+    for service in SERVICES:
+        importlib.import_module(f"ministack.services.{service}")
+
+
 def main() -> None:
     """Run the child process with the settings given as JSON in the first argument."""
+    gc.disable()
     settings = json.loads(sys.argv[1])
     events = os.dup(1)
     os.dup2(2, 1)  # only events go to the parent
@@ -301,6 +314,8 @@ def main() -> None:
     Worker._drain_stderr_bounded = functools.partialmethod(
         Worker._drain_stderr_bounded, idle_confirm=LOG_IDLE_SECONDS
     )
+
+    threading.Thread(target=_load_services, daemon=True).start()
 
     async def serve_all() -> None:
         server = Server(settings, events)

@@ -7,6 +7,7 @@ with system(overrides={"maxReceiveCount": 2}) as local:
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import threading
 from collections import deque
@@ -153,6 +154,7 @@ def system(
     Raises `LocalRunError` for what cannot be run; nothing is left behind in any case.
     """
     config = program.stack_config(stack, overrides)
+    collecting = gc.isenabled()
     edge_socket = listen(port)
     url = f"http://{HOST}:{edge_socket.getsockname()[1]}"
     created: list[System] = []
@@ -171,11 +173,13 @@ def system(
     )
     try:
         emulator.start()
+        gc.disable()  # what the program makes stays, and collecting is a third of the start
         edge_socket.close()
         interpreter = worker_interpreter()
+        clients = _Clients(emulator)
         deployer = Deployer(
-            client=_Clients(emulator),
-            package=_Packages(),
+            client=clients,
+            code=_Code(clients),
             edge_url=url,
             batch_concurrency=concurrency or BATCH_CONCURRENCY,
         )
@@ -199,8 +203,12 @@ def system(
                     "config": config,
                 },
             )
+        if collecting:
+            gc.enable()
         yield running
     finally:
+        if collecting:
+            gc.enable()
         emulator.stop()
         edge_socket.close()
         if publish_state:
@@ -245,16 +253,23 @@ class _Clients:
         return self._emulator.client(service, region)
 
 
-class _Packages:
-    """Packages each registered archive once, though several functions share it."""
+class _Code:
+    """Puts each registered archive into S3 once, though several functions share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clients: _Clients) -> None:
+        self._clients = clients
         self._lock = threading.Lock()
-        self._made: dict[str, bytes] = {}
+        self._put: dict[tuple[str, str], dict[str, str]] = {}
 
-    def __call__(self, code: Any) -> bytes:
-        key = str(getattr(code, "path", id(code)))
+    def __call__(self, archive: Any, region: str) -> dict[str, str]:
+        key = (region, str(getattr(archive, "path", id(archive))))
         with self._lock:
-            if key not in self._made:
-                self._made[key] = package(code)
-            return self._made[key]
+            if key not in self._put:
+                # A bucket of its own each time: Lambda reads code in its own region only.
+                bucket = f"local-function-code-{len(self._put)}"
+                storage = self._clients("s3", region)
+                elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+                storage.create_bucket(Bucket=bucket, **({} if region == "us-east-1" else elsewhere))
+                storage.put_object(Bucket=bucket, Key="function.zip", Body=package(archive))
+                self._put[key] = {"S3Bucket": bucket, "S3Key": "function.zip"}
+            return self._put[key]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from typing import Any
 
 from local.errors import DeployError
@@ -54,6 +56,9 @@ def function(creation: Creation) -> tuple[str, dict[str, Any]]:
         )
     creation.no_effect("memorySize", "memory is not limited locally")
     creation.no_effect("architectures", "functions run on this machine's processor")
+    if not sys.version.startswith(runtime.removeprefix("python") + "."):
+        here = f"functions run on this machine's Python {platform.python_version()}"
+        creation.without_effect[f"{creation.type}.runtime"] = here
     creation.no_effect("vpcConfig", "functions are not placed in a VPC locally")
     creation.no_effect("kmsKeyArn", "environment variables are not encrypted locally")
     creation.no_effect("skipDestroy", "nothing is deleted locally")
@@ -61,7 +66,7 @@ def function(creation: Creation) -> tuple[str, dict[str, Any]]:
     client.create_function(
         FunctionName=name,
         Role=inputs["role"],
-        Code={"ZipFile": creation.package(inputs["code"])},
+        Code=creation.code(inputs["code"]),
         Tags=creation.tags(),
         **_configuration(inputs),
         **creation.given(

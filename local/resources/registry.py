@@ -15,8 +15,9 @@ from local.inputs import Inputs
 class Creation:
     """One resource being created.
 
-    `clients` makes a boto3 client of the emulator for a service name. A creator reads every
-    input it is given from `inputs`; what it leaves unread stops the run.
+    `clients` makes a boto3 client of the emulator for a service name, `code` says where Lambda
+    finds a registered archive. A creator reads every input it is given from `inputs`; what it
+    leaves unread stops the run.
     """
 
     type: str
@@ -27,7 +28,7 @@ class Creation:
     edge_url: str
     default_tags: Mapping[str, str]
     clients: Callable[[str], Any]
-    package: Callable[[Any], bytes]
+    code: Callable[[Any], dict[str, str]]
     batch_concurrency: int
     without_effect: dict[str, str] = field(default_factory=dict)
 
