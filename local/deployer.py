@@ -128,6 +128,13 @@ class Deployer(pulumi.runtime.Mocks):
         identity = f"{name}-{uuid.uuid4()}"
         with self._lock:
             self._providers[identity] = _Provider(str(inputs.get("region", "us-east-1")), tags)
+        allowed = json.loads(inputs.get("allowedAccountIds") or "[]")
+        if allowed and self.account not in allowed:
+            self.error = DeployError(
+                f"{_PROVIDER} {name}: allowedAccountIds {allowed} leaves out {self.account}, "
+                f"the account of every local run"
+            )
+            raise self.error
         return identity, dict(inputs)
 
     def _create(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:

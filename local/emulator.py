@@ -153,6 +153,8 @@ class Emulator:
             "GATEWAY_PORT": str(port),
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
+            # AWS's own; the edge and the event sources bound what really runs at once.
+            "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
             "DOCKER_HOST": f"unix://{temporary}/no-docker",  # not to touch the user's containers
             "AWS_ACCESS_KEY_ID": self._access_key,
             "AWS_SECRET_ACCESS_KEY": self._secret_key,

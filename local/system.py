@@ -72,7 +72,7 @@ class System:
 
     def of_type(self, kind: str) -> list[Resource]:
         """The resources whose type ends in `kind`, as `Function` or `sqs/queue:Queue`."""
-        return [r for r in self.resources if r.type.endswith((f":{kind}", f":{kind.lstrip(':')}"))]
+        return [r for r in self.resources if r.type.endswith(f":{kind}")]
 
     def client(self, service: str) -> Any:
         """The administrator's boto3 client of an AWS service on the emulator."""
