@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chaos.faults import MIXES
-from chaos.run import Options, Result, run
+from chaos.run import Options, Result, arena
 from local.errors import LocalRunError
 
 SHOWN = 20
@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         flush=True,
     )
     try:
-        result = run(options, say)
+        with arena() as stage:
+            result = stage.run(options, say)
     except LocalRunError as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 2

@@ -41,6 +41,11 @@ class Outcome:
         return self.statuses[-1]
 
 
+def customer(seed: int, index: object) -> str:
+    """The name of a run's client; `index` "" gives what the names of the run begin with."""
+    return f"Customer {seed}/{index}"
+
+
 def place_orders(
     url: str,
     number: int,
@@ -74,9 +79,9 @@ def place_orders(
 
 def _client(door: "_Door", index: int, seed: int, keyed: bool) -> Outcome:
     rng = random.Random(f"{seed}/{index}")  # noqa: S311 - repeatable, not secret
-    customer = f"Customer {seed}/{index}"
+    name = customer(seed, index)
     request = {
-        "customerName": customer,
+        "customerName": name,
         "items": [
             {"sku": f"SKU-{rng.randrange(1000)}", "qty": rng.randint(1, 9), "price": price / 100}
             for price in rng.sample(range(10000), rng.randint(1, 4))
@@ -98,7 +103,7 @@ def _client(door: "_Door", index: int, seed: int, keyed: bool) -> Outcome:
         if (status and status < 500) or not keyed or len(statuses) == ATTEMPTS:
             named = body.get("id") or body.get("orderId")
             return Outcome(
-                customer,
+                name,
                 request,
                 keyed,
                 sent,

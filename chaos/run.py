@@ -1,24 +1,23 @@
 """One chaos run: a local system behind the fault proxy, clients, the repair, the audit."""
 
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer  # type: ignore[import-untyped]
+from boto3.dynamodb.types import TypeDeserializer
 
 from chaos.audit import Report, audit
-from chaos.calls import Call
-from chaos.faults import Fault, Mix, Plan
-from chaos.load import place_orders
+from chaos.faults import MIXES, Fault, Mix, Plan
+from chaos.load import customer, place_orders
 from chaos.proxy import FaultProxy
 from chaos.workers import WorkerKiller
 from functions.orders import contract
 from local.system import System, system
+from operations.dead_letters import read_event
 
 CONFIGURATION = {"pendingThresholdSeconds": 10}
 """The stack's configuration in a run: the repair's threshold is shorter than in production."""
@@ -36,13 +35,16 @@ SETTLE_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class Options:
-    """What to run. `rate`, when given, replaces the probability (0–1) of each fault."""
+    """One run: its faults, how many orders, and how long until all of them are settled.
+
+    `concurrency` clients are at work at once; the repair runs every `repair_seconds`; after the
+    last client's answer the system has `settle_seconds`.
+    """
 
     mix: Mix
     orders: int = 2000
     seed: int = 1
     concurrency: int = 32
-    configuration: Mapping[str, Any] = field(default_factory=lambda: dict(CONFIGURATION))
     repair_seconds: float = REPAIR_SECONDS
     settle_seconds: float = SETTLE_SECONDS
 
@@ -57,41 +59,64 @@ class Result:
     seconds: float
 
 
-def run(options: Options, say: Callable[[str], None] = lambda _line: None) -> Result:
-    """Run once and hold the outcome against the invariants; `say` gets the progress.
+class Arena:
+    """A local system whose functions reach AWS through the fault proxy."""
 
-    Raises `local.errors.LocalRunError` when the local system cannot run.
-    """
-    started = time.monotonic()
-    plan = Plan(options.mix, options.seed)
-    with FaultProxy(plan) as proxy:
+    def __init__(self, local: System, proxy: FaultProxy) -> None:
+        self.local = local
+        self.proxy = proxy
+        self.killer = WorkerKiller(local.pid)
+        proxy.kill = self.killer.kill_caller
 
-        def through_proxy(endpoint: str) -> str:
-            proxy.connect(endpoint)
-            return proxy.url
+    def run(self, options: Options, say: Callable[[str], None] = lambda _line: None) -> Result:
+        """Place the orders, wait until all are settled, and hold them against the invariants.
 
-        with system(
-            overrides=options.configuration,
-            functions_endpoint=through_proxy,
-            concurrency=CONCURRENCY,
-        ) as local:
-            killer = WorkerKiller(local.pid)
-            proxy.kill = killer.kill_caller
-            with _repair(local, options.repair_seconds):
-                if options.mix.outage:
-                    proxy.refuse_sends(options.mix.outage)
+        `say` gets the progress. Runs in one arena need seeds of their own: the customers'
+        names tell their orders apart.
+        """
+        started, killed = time.monotonic(), self.killer.killed
+        self.proxy.journal.clear()
+        self.proxy.plan = Plan(options.mix, options.seed)
+        try:
+            with _repair(self.local, options.repair_seconds):
+                self.proxy.refuse_sends(options.mix.outage)
                 outcomes = place_orders(
-                    local.url,
+                    self.local.url,
                     options.orders,
                     options.seed,
                     options.concurrency,
                     retries=not options.mix.outage,
                     done=_progress(say, options.orders),
                 )
-                _settle(local, proxy, options.settle_seconds, say)
-            report = audit(outcomes, stored(local), dead_orders(local), proxy.journal)
-    struck = Counter(entry.fault for entry in proxy.journal if entry.fault is not None)
-    return Result(report, struck, killer.killed, time.monotonic() - started)
+                _settle(self.local, self.proxy, options.settle_seconds, say)
+        finally:
+            self.proxy.plan = Plan(MIXES["calm"], options.seed)
+        ours = customer(options.seed, "")
+        orders = [item for item in stored(self.local) if item["customerName"].startswith(ours)]
+        report = audit(outcomes, orders, dead_orders(self.local), self.proxy.journal)
+        struck = Counter(entry.fault for entry in self.proxy.journal if entry.fault is not None)
+        taken = time.monotonic() - started
+        return Result(report, struck, self.killer.killed - killed, taken)
+
+
+@contextmanager
+def arena(configuration: Mapping[str, Any] | None = None) -> Iterator[Arena]:
+    """A running arena; `configuration` is laid over CONFIGURATION.
+
+    Raises `local.errors.LocalRunError` when the local system cannot run.
+    """
+    with FaultProxy(Plan(MIXES["calm"], 0)) as proxy:
+
+        def through_proxy(endpoint: str) -> str:
+            proxy.connect(endpoint)
+            return proxy.url
+
+        with system(
+            overrides={**CONFIGURATION, **(configuration or {})},
+            functions_endpoint=through_proxy,
+            concurrency=CONCURRENCY,
+        ) as local:
+            yield Arena(local, proxy)
 
 
 def stored(local: System) -> list[dict[str, Any]]:
@@ -116,12 +141,8 @@ def dead_orders(local: System) -> list[str]:
         ).get("Messages", [])
         if not messages:
             return orders
-        orders += [order for message in messages for order in _orders_of(message["Body"])]
-
-
-def _orders_of(body: str) -> tuple[str, ...]:
-    sent = json.dumps({"MessageBody": body}).encode()
-    return Call.read(b"POST", b"/", [(b"x-amz-target", b"AmazonSQS.SendMessage")], sent).orders
+        named = (read_event(message["Body"])[0] for message in messages)
+        orders += [order for order in named if order]
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,119 @@
+"""The running system under faults on the wire: nothing lost, stuck or doubled."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from chaos import __main__ as command
+from chaos.faults import MIXES, Fault, Mix
+from chaos.load import customer
+from chaos.run import Arena, Options, Result, arena, stored
+from functions.orders import contract
+
+SHORT = {
+    "pendingThresholdSeconds": 1,
+    # A message of a worker that died is delivered again after this.
+    "visibilityTimeoutSeconds": 5,
+    "timeoutSeconds": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Arena]:
+    with arena(SHORT) as running:
+        yield running
+
+
+def survive(
+    stage: Arena, mix: Mix, orders: int, seed: int, say: Callable[[str], None] = print
+) -> Result:
+    options = Options(mix, orders, seed, concurrency=16, repair_seconds=1, settle_seconds=60)
+    result = stage.run(options, say)
+    report = result.report
+    assert report.holds, [*report.lost, *report.stuck, *report.doubled, *report.unexpected]
+    return result
+
+
+def test_every_kind_of_fault_at_once(stage: Arena) -> None:
+    result = survive(stage, MIXES["everything"], orders=30, seed=101)
+    assert len(result.struck) > 5, "hardly a fault struck"
+    assert result.report.accepted > 15
+
+
+def test_events_delivered_twice_change_an_order_once(stage: Arena) -> None:
+    result = survive(stage, Mix("twice", "", {Fault.DUPLICATED: 1.0}), orders=30, seed=102)
+    assert result.report.confirmed == 30
+    sends = [entry for entry in stage.proxy.journal if entry.operation == "SendMessage"]
+    assert len(sends) == 60, "no event was sent twice"
+
+
+def test_orders_refused_by_a_queue_that_is_down_are_confirmed_by_the_repair(stage: Arena) -> None:
+    result = survive(stage, Mix("down", "", outage=4), orders=20, seed=103)
+    assert result.report.refused > 0, "the queue was never down"
+    assert result.report.confirmed == 20, "an order answered 503 was not completed"
+
+
+def test_workers_killed_during_load_lose_nothing(stage: Arena) -> None:
+    kills = []
+
+    def kill_now_and_then(progress: str) -> None:
+        if "have their answer" in progress and len(kills) < 3:
+            kills.append(stage.killer.kill_all())
+
+    result = survive(stage, MIXES["calm"], orders=60, seed=104, say=kill_now_and_then)
+    assert len(kills) == 3
+    assert result.killed == sum(kills) > 0, "no worker was killed"
+
+
+def test_the_orders_of_a_run_are_really_in_the_table(stage: Arena) -> None:
+    survive(stage, MIXES["calm"], orders=5, seed=105)
+    names = {item["customerName"] for item in stored(stage.local)}
+    assert {customer(105, index) for index in range(5)} <= names
+
+
+def test_the_command_fails_when_an_invariant_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stage: Arena
+) -> None:
+    good = survive(stage, MIXES["calm"], orders=3, seed=106)
+
+    class Staged:
+        def __enter__(self) -> "Staged":
+            return self
+
+        def __exit__(self, *details: object) -> None:
+            """Nothing to end."""
+
+        def run(self, options: Options, say: object) -> Result:
+            assert (options.orders, options.seed, options.mix.name) == (3, 9, "refusals")
+            return good
+
+    monkeypatch.setattr(command, "arena", Staged)
+    monkeypatch.setenv("MIX", "refusals")
+    monkeypatch.setenv("SEED", "9")
+    assert command.main(["--orders", "3"]) == 0
+    assert "Every invariant holds." in capsys.readouterr().out
+    good.report.lost.append("o-1: gone")
+    assert command.main(["--orders", "3"]) == 1
+    assert "lost: o-1: gone" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--mix", "storm"], "no mix 'storm'; there are everything, calm"),
+        (["--orders", "0"], "expected a number of 1 or more"),
+        (["--orders", "many"], "invalid"),
+        (["--rate", "2"], "rate of THROTTLED is 2.0"),
+    ],
+)
+def test_a_wrong_option_is_named(
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main(arguments)
+    assert named in capsys.readouterr().err
+
+
+def test_statuses_of_the_audit_are_those_of_the_contract() -> None:
+    ends = {target for _, target in contract.TRANSITIONS}
+    assert ends == {contract.CONFIRMED, contract.FAILED}
