@@ -21,11 +21,15 @@ class Step:
 
 @dataclass
 class Outcome:
-    """Steps in the order they were taken, the stack's outputs, and what went wrong."""
+    """Steps in the order they were taken, the stack's outputs, and what went wrong.
+
+    `policies` are those that a policy pack found broken, each with its enforcement level.
+    """
 
     steps: list[Step] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    policies: list[str] = field(default_factory=list)
 
     @property
     def changes(self) -> list[Step]:

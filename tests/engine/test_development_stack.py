@@ -1,0 +1,151 @@
+"""The stack `dev`, from its first deployment to its end. The tests build on one another."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.cloud import Cloud
+from tests.engine.conftest import Engine
+from tests.engine.outcome import Outcome, Step
+
+FUNCTIONS = [
+    f"orders-{name}" for name in ("create-order", "get-order", "process-order", "republish-pending")
+]
+OUTPUTS = {
+    "apiUrl",
+    "createOrderFunctionName",
+    "dashboardUrl",
+    "getOrderFunctionName",
+    "orderEventsDlqUrl",
+    "orderEventsQueueUrl",
+    "ordersTableName",
+    "processOrderFunctionName",
+    "republishPendingFunctionName",
+}
+
+
+@pytest.fixture(scope="module")
+def planned(engine: Engine) -> Outcome:
+    return engine.preview("dev")
+
+
+@pytest.fixture(scope="module")
+def deployed(engine: Engine, planned: Outcome) -> Outcome:
+    return engine.up("dev")
+
+
+def _summary(outcome: Outcome) -> list[tuple[str, str, str]]:
+    return [(step.operation, step.type, step.name) for step in outcome.changes]
+
+
+def test_first_preview_creates_nothing(planned: Outcome, cloud: Cloud, engine: Engine) -> None:
+    assert planned.message == ""
+    assert {step.operation for step in planned.steps} == {"create"}
+    assert list(cloud) == []
+
+
+def test_first_up_creates_what_the_preview_said(
+    deployed: Outcome, planned: Outcome, cloud: Cloud
+) -> None:
+    assert deployed.message == ""
+    assert _summary(deployed) == _summary(planned)
+    made = [step for step in deployed.steps if step.type.startswith("aws:")]
+    assert len(list(cloud)) == len(made) > 50
+
+
+def test_stack_exports_every_output_with_a_value(deployed: Outcome) -> None:
+    assert set(deployed.outputs) == OUTPUTS
+    assert deployed.outputs["ordersTableName"] == "Orders"
+    assert deployed.outputs["orderEventsQueueUrl"].endswith("/order-events")
+    assert all(deployed.outputs.values())
+
+
+def test_second_up_changes_nothing(deployed: Outcome, engine: Engine) -> None:
+    again = engine.up("dev")
+    assert again.message == ""
+    assert again.changes == []
+    assert again.outputs == deployed.outputs
+
+
+def test_a_setting_of_one_resource_changes_that_input_alone(
+    deployed: Outcome, engine: Engine
+) -> None:
+    outcome = engine.preview("dev", {"messageRetentionDays": 7})
+    assert outcome.message == ""
+    changed = frozenset({"messageRetentionSeconds"})
+    assert outcome.changes == [
+        Step("update", "aws:sqs/queue:Queue", "orders-events", changed),
+        Step("update", "aws:sqs/queue:Queue", "orders-events-dlq", changed),
+    ]
+
+
+def test_new_memory_means_new_versions_for_the_callers(deployed: Outcome, engine: Engine) -> None:
+    outcome = engine.preview("dev", {"memorySize": 512})
+    assert outcome.message == ""
+    assert outcome.changes == [
+        *(
+            Step("update", "aws:lambda/alias:Alias", name, frozenset({"functionVersion"}))
+            for name in FUNCTIONS
+        ),
+        *(
+            Step("update", "aws:lambda/function:Function", name, frozenset({"memorySize"}))
+            for name in FUNCTIONS
+        ),
+    ]
+
+
+def test_another_physical_name_replaces_table_and_queues(deployed: Outcome, engine: Engine) -> None:
+    outcome = engine.preview("dev", {"nameSuffix": "-b"})
+    assert outcome.message == ""
+    replaced = {(s.type, s.name) for s in outcome.changes if s.operation == "replace"}
+    assert replaced >= {
+        ("aws:dynamodb/table:Table", "orders"),
+        ("aws:sqs/queue:Queue", "orders-events"),
+        ("aws:sqs/queue:Queue", "orders-events-dlq"),
+    }
+    assert not {s for s in outcome.changes if s.operation in ("create", "delete")}
+
+
+def test_refresh_finds_what_somebody_changed_and_up_puts_it_back(
+    deployed: Outcome, engine: Engine, cloud: Cloud
+) -> None:
+    assert engine.refresh("dev").changes == []
+
+    queue = next(record for record in cloud if record["inputs"].get("name") == "order-events")
+    for values in (queue["inputs"], queue["outputs"]):
+        values["visibilityTimeoutSeconds"] = 5
+    cloud.put(queue)
+
+    found = engine.refresh("dev")
+    assert _summary(found) == [("update", "aws:sqs/queue:Queue", "orders-events")]
+    mended = engine.up("dev")
+    changed = frozenset({"visibilityTimeoutSeconds"})
+    assert mended.changes == [Step("update", "aws:sqs/queue:Queue", "orders-events", changed)]
+
+
+def test_refresh_finds_what_somebody_deleted_and_up_makes_it_again(
+    deployed: Outcome, engine: Engine, cloud: Cloud
+) -> None:
+    alarm = next(r for r in cloud if r["type"] == "aws:cloudwatch/metricAlarm:MetricAlarm")
+    cloud.remove(alarm["type"], alarm["id"])
+    name = alarm["urn"].rpartition("::")[2]
+
+    assert _summary(engine.refresh("dev")) == [("delete", alarm["type"], name)]
+    outcome = engine.up("dev")
+    assert ("create", alarm["type"], name) in _summary(outcome)
+    assert engine.up("dev").changes == []
+
+
+def test_a_wrong_setting_ends_the_deployment_before_anything_changes(
+    deployed: Outcome, engine: Engine
+) -> None:
+    outcome = engine.up("dev", {"memorySize": 1})
+    assert "serverless-orders:memorySize" in outcome.message
+    assert outcome.changes == []
+
+
+def test_destroy_leaves_nothing(deployed: Outcome, engine: Engine, cloud: Cloud) -> None:
+    outcome = engine.destroy("dev")
+    assert outcome.message == ""
+    assert list(cloud) == []
+    assert engine.resources("dev") == []
