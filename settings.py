@@ -1,5 +1,6 @@
 """The stack's configuration, read once, checked and frozen."""
 
+import difflib
 import json
 import re
 import reprlib
@@ -218,7 +219,7 @@ class Settings:
     @classmethod
     def load(cls, config: pulumi.Config, stack: str) -> "Settings":
         """The settings of a stack; raises SettingsError with a line for each wrong key."""
-        values, problems = {}, []
+        values, problems = {}, list(_unknown_keys(config.name, cls))
         for each in fields(cls):
             text = config.get(_camel(each.name))
             if text is None:
@@ -226,14 +227,14 @@ class Settings:
             try:
                 values[each.name] = each.metadata["read"](text)
             except ValueError as error:
-                problems.append((each.name, f"expected {error}, not {_SHORT.repr(text)}"))
+                problem = f"expected {error}, not {_SHORT.repr(text)}"
+                problems.append((_camel(each.name), problem))
         settings = cls(**values)
         if not problems:
-            problems = [*settings._contradictions(), *settings._unsafe(stack)]
+            found = [*settings._contradictions(), *settings._unsafe(stack)]
+            problems = [(_camel(name), text) for name, text in found]
         if problems:
-            raise SettingsError(
-                "\n".join(f"{config.name}:{_camel(name)}: {text}" for name, text in problems)
-            )
+            raise SettingsError("\n".join(f"{config.name}:{key}: {text}" for key, text in problems))
         return settings
 
     def order_system(self) -> OrderSystemArgs:
@@ -312,6 +313,17 @@ class Settings:
                 f"expected at least {PRODUCTION_LOG_RETENTION_DAYS}, "
                 f"not {self.log_retention_days}, {because}",
             )
+
+
+def _unknown_keys(namespace: str, settings: type[Settings]) -> Iterator[tuple[str, str]]:
+    """Keys of a stack that nothing reads: Pulumi lets them pass, and they would have no effect."""
+    known = [_camel(each.name) for each in fields(settings)]
+    for full in pulumi.runtime.get_config_env():
+        found, _, key = full.partition(":")
+        if found == namespace and key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {close[0]}?" if close else "Pulumi.yaml has the list"
+            yield key, f"expected no such key; {hint}"
 
 
 def _plain(value: Any) -> Any:

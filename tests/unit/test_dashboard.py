@@ -58,7 +58,7 @@ SPECIFIED = {
 }
 
 
-@pytest.mark.parametrize("metric", sorted(SPECIFIED))
+@pytest.mark.parametrize("metric", sorted(SPECIFIED), ids=" ".join)
 def test_metric_of_the_specification_is_shown(metric: tuple[str, str]) -> None:
     assert metric in {(each.namespace, each.name) for each in shown()}
 

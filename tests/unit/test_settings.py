@@ -1,5 +1,6 @@
 """The configuration: its defaults, and what a wrong value is answered with."""
 
+import json
 from typing import Any
 
 import pulumi
@@ -200,6 +201,19 @@ def test_a_long_wrong_value_is_not_repeated_in_full() -> None:
     with pytest.raises(SettingsError) as raised:
         load(region="x" * 5000)
     assert len(str(raised.value)) < 300
+
+
+def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The way in which the Pulumi CLI hands the configuration over.
+    given = {"serverless-orders:memorySze": "512", "aws:region": "x", "other:memorySze": "1"}
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(given))
+    with pytest.raises(SettingsError) as raised:
+        load()
+    assert str(raised.value) == (
+        "serverless-orders:memorySze: expected no such key; did you mean memorySize?"
+    )
 
 
 CONTRADICTIONS = [
