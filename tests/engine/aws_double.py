@@ -138,7 +138,9 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
         with _loading:
             tagged = "tags" in input_types(request.type)
         if tagged:
-            inputs["tagsAll"] = {**self._default_tags, **(inputs.get("tags") or {})}
+            tags = inputs.get("tags") or {}
+            known = tags != wire.UNKNOWN
+            inputs["tagsAll"] = {**self._default_tags, **tags} if known else wire.UNKNOWN
         return provider_pb2.CheckResponse(inputs=wire.to_struct(inputs), failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: Any) -> provider_pb2.DiffResponse:

@@ -7,6 +7,7 @@ beside this checkout's own environment and bundle, and providers are taken from 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -53,7 +54,7 @@ class PulumiCli:
 
     def up(self, stack: str, settings: Mapping[str, Any] | None = None) -> Outcome:
         with self._configured(stack, settings) as chosen:
-            return _run(lambda **options: chosen.up(**options), "resource_pre_event")
+            return run(lambda **options: chosen.up(**options), "resource_pre_event")
 
     def preview(
         self,
@@ -63,7 +64,7 @@ class PulumiCli:
     ) -> Outcome:
         packs = [str(self.work / policy_pack)] if policy_pack else None
         with self._configured(stack, settings) as chosen:
-            return _run(
+            return run(
                 lambda **options: chosen.preview(policy_packs=packs, **options),
                 "resource_pre_event",
             )
@@ -71,11 +72,11 @@ class PulumiCli:
     def refresh(self, stack: str) -> Outcome:
         # What a refresh found is known only after the resource was read.
         with self._configured(stack, None) as chosen:
-            return _run(lambda **options: chosen.refresh(**options), "res_outputs_event")
+            return run(lambda **options: chosen.refresh(**options), "res_outputs_event")
 
     def destroy(self, stack: str) -> Outcome:
         with self._configured(stack, None) as chosen:
-            return _run(lambda **options: chosen.destroy(**options), "resource_pre_event")
+            return run(lambda **options: chosen.destroy(**options), "resource_pre_event")
 
     def resources(self, stack: str) -> list[str]:
         """URNs of what the stack holds."""
@@ -129,11 +130,9 @@ def _environment(folder: Path, cloud: Path) -> dict[str, str]:
     )
     plugin.chmod(0o755)
     (folder / "state").mkdir()
-    pulumi = shutil.which("pulumi")
-    assert pulumi is not None
     nowhere = "http://127.0.0.1:9"
     return {
-        "PATH": f"{binaries}:{Path(pulumi).parent}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{binaries}:{os.environ['PATH']}",
         "HOME": str(folder),
         "PULUMI_HOME": str(folder / "home"),
         "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
@@ -153,13 +152,14 @@ def _copy_program(work: Path) -> None:
         for path in ROOT.glob(pattern):
             shutil.copy(path, work)
     for name in _FOLDERS:
-        shutil.copytree(ROOT / name, work / name, ignore=_LEFT_BEHIND)
+        shutil.copytree(ROOT / name, work / name, symlinks=True, ignore=_LEFT_BEHIND)
     (work / ".venv").symlink_to(sys.prefix)
     (work / "components" / "venv").symlink_to(sys.prefix)
     (work / ".build").symlink_to(ROOT / ".build")
 
 
-def _run(operation: Any, told_by: str) -> Outcome:
+def run(operation: Any, told_by: str) -> Outcome:
+    """What the CLI tells of an operation by its events of one kind."""
     outcome = Outcome()
     events: list[EngineEvent] = []
     try:
