@@ -11,7 +11,7 @@ from chaos.run import Arena, Options, Result, arena, stored
 from functions.orders import contract
 
 SHORT = {
-    "pendingThresholdSeconds": 1,
+    "pendingThresholdSeconds": 4,
     # A message of a worker that died is delivered again after this.
     "visibilityTimeoutSeconds": 5,
     "timeoutSeconds": 5,
@@ -27,7 +27,7 @@ def stage() -> Iterator[Arena]:
 def survive(
     stage: Arena, mix: Mix, orders: int, seed: int, say: Callable[[str], None] = print
 ) -> Result:
-    options = Options(mix, orders, seed, concurrency=16, repair_seconds=1, settle_seconds=60)
+    options = Options(mix, orders, seed, concurrency=16, repair_seconds=4, settle_seconds=60)
     result = stage.run(options, say)
     report = result.report
     assert report.holds, [*report.lost, *report.stuck, *report.doubled, *report.unexpected]
@@ -35,9 +35,10 @@ def survive(
 
 
 def test_every_kind_of_fault_at_once(stage: Arena) -> None:
-    result = survive(stage, MIXES["everything"], orders=30, seed=101)
+    # Lower rates than in make chaos, since each strike costs this test seconds.
+    result = survive(stage, MIXES["everything"].scaled(0.03), orders=24, seed=101)
     assert len(result.struck) > 5, "hardly a fault struck"
-    assert result.report.accepted > 15
+    assert result.report.accepted > 12
 
 
 def test_events_delivered_twice_change_an_order_once(stage: Arena) -> None:
