@@ -148,6 +148,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
             self.outcome.outputs = state.outputs
         return empty_pb2.Empty()
 
+    def SignalAndWaitForShutdown(self, request: Any, context: Any) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
     def Invoke(
         self, request: resource_pb2.ResourceInvokeRequest, context: Any
     ) -> provider_pb2.InvokeResponse:
