@@ -21,7 +21,7 @@ HIDDEN_SECONDS = 120
 """How long a message read stays hidden should this program die before it gives it back."""
 _BATCH = 10  # ReceiveMessage and ChangeMessageVisibilityBatch take at most 10
 _KEYS = 100  # BatchGetItem takes at most 100
-_POLL_SECONDS = 2.0
+POLL_SECONDS = 2.0
 
 
 class DeadLetterError(Exception):
@@ -235,7 +235,7 @@ class DeadLetterQueue:
         while True:
             task = self._latest_task(arn)
             if task.get("StartedTimestamp") == earlier:
-                time.sleep(_POLL_SECONDS)  # the new task is not listed yet
+                time.sleep(POLL_SECONDS)  # the new task is not listed yet
                 continue
             moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
             progress(moved, max(moved, int(task.get("ApproximateNumberOfMessagesToMove", 0))))
@@ -247,7 +247,7 @@ class DeadLetterQueue:
                     f"SQS ended the move as {task['Status']} after about {moved} messages ({why}); "
                     "the others are still in the dead-letter queue"
                 )
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def _latest_task(self, arn: str) -> dict[str, Any]:
         tasks = self._sqs.list_message_move_tasks(SourceArn=arn, MaxResults=1).get("Results", [])
@@ -255,7 +255,7 @@ class DeadLetterQueue:
 
 
 def read_event(body: str) -> tuple[str | None, str]:
-    """(order id or None, what is wrong with the message or "") of a message body."""
+    """(order id or None, why the processor rejects the body or "") of a message."""
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):
@@ -263,18 +263,21 @@ def read_event(body: str) -> tuple[str | None, str]:
     if not isinstance(event, dict):
         return None, "unreadable: the body is no JSON object"
     detail = event.get("detail")
-    order = _uuid(detail.get("id")) if isinstance(detail, dict) else None
+    detail = detail if isinstance(detail, dict) else {}
+    order = _order_id(detail.get("id"))
     if event.get("type") != contract.ORDER_CREATED:
         return order, f"not an {contract.ORDER_CREATED} event"
     if order is None:
         return None, "unreadable: the event has no order id"
+    if not detail.keys() >= set(contract.ORDER_CREATED_DETAIL):
+        return order, "unreadable: the event is incomplete"
     return order, ""
 
 
-def _uuid(value: Any) -> str | None:
+def _order_id(value: Any) -> str | None:
     # Whatever else stands there may be anything, and would be printed to a terminal.
     try:
-        return str(uuid.UUID(value)) if isinstance(value, str) else None
+        return value if isinstance(value, str) and str(uuid.UUID(value)) == value else None
     except ValueError:
         return None
 

@@ -10,6 +10,8 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 
+from local import state
+from local.errors import LocalRunError
 from operations.dead_letters import DeadLetterQueue
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +50,17 @@ def of_urls(dlq_url: str, queue_url: str, table: str) -> DeadLetterQueue:
 
 
 def _local() -> DeadLetterQueue:
-    raise NotImplementedError
+    try:
+        run = state.read(LOCAL)
+    except LocalRunError as error:
+        raise StackError(str(error)) from error
+    session = boto3.Session(region_name=run["region"], **run["credentials"])
+    return DeadLetterQueue(
+        session.client("sqs", endpoint_url=run["endpoint"]),
+        session.client("dynamodb", endpoint_url=run["endpoint"]),
+        **_needed(run["outputs"], f"the local run of stack {LOCAL}"),
+        moves=False,
+    )
 
 
 def _pulumi_outputs(name: str) -> Mapping[str, Any]:

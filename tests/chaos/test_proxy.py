@@ -4,10 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import botocore.session
@@ -18,45 +16,10 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from chaos.faults import Fault, Mix, Plan
 from chaos.proxy import FaultProxy
 from chaos.workers import WorkerKiller
+from tests.upstream import Upstream
 
 ORDER = {"id": {"S": "o-1"}, "customerName": {"S": "Ann"}}
 EVENT = json.dumps({"type": "OrderCreated", "detail": {"id": "o-1", "customerName": "Ann"}})
-
-
-class Upstream(ThreadingHTTPServer):
-    """Answers every AWS JSON call with what `answer` holds, and keeps what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, str], bytes]] = []
-        self.answer: tuple[int, dict[str, Any]] = (200, {})
-        super().__init__(("127.0.0.1", 0), _Handler)
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    @property
-    def operations(self) -> list[str]:
-        return [headers["x-amz-target"].partition(".")[2] for _, headers, _ in self.asked]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Upstream
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.asked.append((self.path, headers, body))
-        status, answer = self.server.answer
-        text = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/x-amz-json-1.0")
-        self.send_header("content-length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
 
 
 @pytest.fixture
