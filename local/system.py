@@ -66,6 +66,11 @@ class System:
         return self._emulator.endpoint
 
     @property
+    def credentials(self) -> dict[str, str]:
+        """The administrator's credentials on the emulator, as boto3 takes them."""
+        return self._emulator.credentials
+
+    @property
     def pid(self) -> int:
         """The emulator's process id."""
         return self._emulator.pid
