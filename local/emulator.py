@@ -22,6 +22,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 
+from local import state
 from local.errors import EmulatorError, LocalRunError
 from local.package import BUILD
 from local.program import ROOT
@@ -277,6 +278,7 @@ def _sweep() -> None:
         owner = folder.name.split("-")[1]
         if owner.isdigit() and not _alive(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
+    state.forget_dead()
 
 
 def _alive(pid: int) -> bool:

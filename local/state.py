@@ -42,6 +42,15 @@ def read(stack: str) -> dict[str, Any]:
     return content
 
 
+def forget_dead() -> None:
+    """Remove the files of runs that were killed."""
+    for file in (BUILD / "local").glob("*.json"):
+        try:
+            read(file.stem)
+        except LocalRunError:
+            file.unlink(missing_ok=True)
+
+
 def remove(stack: str) -> None:
     """Forget the run of this process; another run's file is left alone."""
     with contextlib.suppress(OSError, ValueError):

@@ -160,6 +160,10 @@ def test_killed_run_takes_the_emulator_with_it(start: Callable[..., Run]) -> Non
     assert until(lambda: _gone(group)), "the emulator or a worker is left"
     assert until(lambda: not folder.exists()), "the temporary folder is left"
     assert _refused(url)
+    with pytest.raises(LocalRunError):
+        state.read("local")
+    state.forget_dead()
+    assert not state.path("local").exists(), "the credentials of a killed run are left"
 
 
 def _local(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
