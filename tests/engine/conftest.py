@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from pulumi.runtime.proto import provider_pb2_grpc
 
 from components import bundle
-from tests.engine import aws_double, pulumi_cli
+from tests.engine import provider, pulumi_cli
 from tests.engine.cloud import Cloud
 from tests.engine.outcome import Outcome
-from tests.engine.plugin import plugin
+from tests.engine.provider import Provider
 from tests.engine.pulumi_cli import PulumiCli
-from tests.engine.stand_in import ROOT, StandIn
+from tests.engine.stand_in import StandIn
 
 
 class Engine(Protocol):
@@ -39,11 +36,9 @@ def cloud(cloud_folder: Path) -> Cloud:
 
 
 @pytest.fixture(scope="module")
-def double(cloud_folder: Path) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
-    environment = {**os.environ, aws_double.CLOUD_VARIABLE: str(cloud_folder)}
-    command = [sys.executable, "-m", aws_double.__name__, "no-engine"]
-    with plugin(command, ROOT, environment) as client:
-        yield client
+def double(cloud_folder: Path) -> Iterator[Provider]:
+    with provider.double(cloud_folder) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent import futures
-from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -20,7 +19,6 @@ from pulumi.runtime.proto import (
     engine_pb2,
     engine_pb2_grpc,
     provider_pb2,
-    provider_pb2_grpc,
     resource_pb2,
     resource_pb2_grpc,
 )
@@ -29,6 +27,7 @@ from tests.engine import wire
 from tests.engine.differences import top_level
 from tests.engine.outcome import Outcome, Step
 from tests.engine.plugin import UNLIMITED
+from tests.engine.provider import Provider, RefusedError, State
 from tests.inputs.aws_types import PROVIDER
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -43,39 +42,12 @@ _FEATURES = [
 ]
 
 
-@dataclass
-class State:
-    """One resource of a stack; `provider` is the reference (URN::id) of its provider."""
-
-    urn: str
-    type: str
-    name: str
-    custom: bool
-    parent: str
-    provider: str
-    protect: bool
-    dependencies: list[str]
-    inputs: dict[str, Any]
-    registered: dict[str, Any] = field(default_factory=dict)  # the inputs with their secrets
-    id: str = ""
-    outputs: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def managed(self) -> bool:
-        """Whether the provider created it."""
-        return self.custom and self.type != PROVIDER
-
-
-class RefusedError(Exception):
-    """The provider or the monitor does not take a registration."""
-
-
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineServicer):
     """`old` is the state before, by URN; `states` the state after, in order of registration."""
 
     def __init__(
         self,
-        provider: provider_pb2_grpc.ResourceProviderStub,
+        provider: Provider,
         project: str,
         stack: str,
         old: dict[str, State],
@@ -162,7 +134,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
             )
         arguments = wire.to_struct(wire.plain(wire.to_dict(request.args)))
         try:
-            response: provider_pb2.InvokeResponse = self._provider.Invoke(
+            response: provider_pb2.InvokeResponse = self._provider.client.Invoke(
                 provider_pb2.InvokeRequest(tok=request.tok, args=arguments)
             )
         except grpc.RpcError as error:
@@ -193,12 +165,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
             self._deploy(state)
 
     def _configure(self, state: State) -> None:
-        arguments = wire.to_struct(state.inputs)
-        checked = self._provider.CheckConfig(
-            provider_pb2.CheckRequest(urn=state.urn, type=state.type, news=arguments)
-        )
-        _refuse(checked)
-        self._provider.Configure(provider_pb2.ConfigureRequest(args=arguments))
+        self._provider.configure(state)
         old = self._old.get(state.urn)
         state.id = old.id if old else f"{state.name}-id"
         state.outputs = state.inputs
@@ -207,21 +174,12 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
     def _deploy(self, state: State) -> None:
         old = self._old.get(state.urn)
         asked = state.inputs
-        state.inputs = self._check(state, asked, old.inputs if old else {})
+        state.inputs = self._provider.check(state, asked, old.inputs if old else {})
         if old is None:
-            self._create(state)
+            self._provider.create(state, self._preview)
             self._step("create", state)
             return
-        diff = self._provider.Diff(
-            provider_pb2.DiffRequest(
-                id=old.id,
-                urn=state.urn,
-                type=state.type,
-                old_inputs=wire.to_struct(old.inputs),
-                olds=wire.to_struct(old.outputs),
-                news=wire.to_struct(state.inputs),
-            )
-        )
+        diff = self._provider.diff(old, state.inputs)
         changed = frozenset(top_level(path) for path in diff.detailedDiff) | frozenset(diff.diffs)
         if not changed:
             state.id, state.outputs = old.id, old.outputs
@@ -230,79 +188,22 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
             self._replace(state, old, asked, diff.deleteBeforeReplace)
             self._step("replace", state, changed)
         else:
-            self._update(state, old)
+            self._provider.update(state, old, self._preview)
             self._step("update", state, changed)
-
-    def _check(self, state: State, news: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
-        checked = self._provider.Check(
-            provider_pb2.CheckRequest(
-                urn=state.urn,
-                name=state.name,
-                type=state.type,
-                olds=wire.to_struct(olds),
-                news=wire.to_struct(news),
-            )
-        )
-        _refuse(checked)
-        return wire.to_dict(checked.inputs)
-
-    def _create(self, state: State) -> None:
-        created = self._provider.Create(
-            provider_pb2.CreateRequest(
-                urn=state.urn,
-                name=state.name,
-                type=state.type,
-                properties=wire.to_struct(state.inputs),
-                preview=self._preview,
-            )
-        )
-        state.id, state.outputs = created.id, wire.to_dict(created.properties)
-
-    def _update(self, state: State, old: State) -> None:
-        updated = self._provider.Update(
-            provider_pb2.UpdateRequest(
-                id=old.id,
-                urn=state.urn,
-                name=state.name,
-                type=state.type,
-                old_inputs=wire.to_struct(old.inputs),
-                olds=wire.to_struct(old.outputs),
-                news=wire.to_struct(state.inputs),
-                preview=self._preview,
-            )
-        )
-        state.id, state.outputs = old.id, wire.to_dict(updated.properties)
 
     def _replace(self, state: State, old: State, asked: dict[str, Any], delete_first: bool) -> None:
         if old.protect:
             raise RefusedError("it is protected, and the change would replace it")
-        state.inputs = self._check(state, asked, {})  # a new name beside the old resource
+        # Without the old inputs: a made-up name has to be another one beside the old resource.
+        state.inputs = self._provider.check(state, asked, {})
         if delete_first and not self._preview:
-            self.delete(old)
-        self._create(state)
+            self._provider.delete(old)
+        self._provider.create(state, self._preview)
         if not delete_first and not self._preview:
-            self.delete(old)
-
-    def delete(self, state: State) -> None:
-        """Have the provider delete a resource."""
-        self._provider.Delete(
-            provider_pb2.DeleteRequest(
-                id=state.id,
-                urn=state.urn,
-                name=state.name,
-                type=state.type,
-                properties=wire.to_struct(state.outputs),
-                old_inputs=wire.to_struct(state.inputs),
-            )
-        )
+            self._provider.delete(old)
 
     def _step(self, operation: str, state: State, changed: frozenset[str] = frozenset()) -> None:
         self.outcome.steps.append(Step(operation, state.type, state.name, changed))
-
-
-def _refuse(checked: provider_pb2.CheckResponse) -> None:
-    if checked.failures:
-        raise RefusedError("; ".join(f"{f.property}: {f.reason}" for f in checked.failures))
 
 
 @contextlib.contextmanager

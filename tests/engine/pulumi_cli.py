@@ -21,8 +21,7 @@ from pulumi.automation.events import EngineEvent, StepEventMetadata
 from tests.engine import aws_double
 from tests.engine.differences import INTERNAL, differences, top_level
 from tests.engine.outcome import Outcome, Step
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.engine.provider import ROOT
 
 HOW_TO = (
     "no `pulumi` on PATH: install the Pulumi CLI (https://www.pulumi.com/docs/install/), "

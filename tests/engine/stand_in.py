@@ -11,25 +11,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local.program import stack_config
 from tests.engine import program, wire
 from tests.engine.differences import differences, top_level
-from tests.engine.monitor import Monitor, State, serving
+from tests.engine.monitor import Monitor, serving
 from tests.engine.outcome import Outcome, Step
+from tests.engine.provider import ROOT, Provider, State
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "serverless-orders"
 
 
 class StandIn:
     """Deploys the repository's program; each stack's state lasts as long as the object."""
 
-    def __init__(self, provider: provider_pb2_grpc.ResourceProviderStub) -> None:
+    def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._states: dict[str, dict[str, State]] = {}
 
@@ -45,15 +42,7 @@ class StandIn:
         for state in list(states.values()):
             if not state.managed:
                 continue
-            read = self._provider.Read(
-                provider_pb2.ReadRequest(
-                    id=state.id,
-                    urn=state.urn,
-                    type=state.type,
-                    inputs=wire.to_struct(state.inputs),
-                    properties=wire.to_struct(state.outputs),
-                )
-            )
+            read = self._provider.read(state)
             if not read.id:
                 del states[state.urn]
                 outcome.steps.append(Step("delete", state.type, state.name))
@@ -114,15 +103,6 @@ class StandIn:
         for urn in reversed(urns):
             state = states[urn]
             if state.managed:
-                self._provider.Delete(
-                    provider_pb2.DeleteRequest(
-                        id=state.id,
-                        urn=state.urn,
-                        name=state.name,
-                        type=state.type,
-                        properties=wire.to_struct(state.outputs),
-                        old_inputs=wire.to_struct(state.inputs),
-                    )
-                )
+                self._provider.delete(state)
             del states[urn]
             outcome.steps.append(Step("delete", state.type, state.name))

@@ -11,13 +11,19 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from tests.engine import wire
 from tests.engine.aws_resources import ACCOUNT, RESOURCE_TYPES
 from tests.engine.cloud import Cloud
+from tests.engine.provider import Provider
 from tests.inputs.aws_types import input_types
 
 QUEUE = "aws:sqs/queue:Queue"
 TABLE = "aws:dynamodb/table:Table"
 
-Double = provider_pb2_grpc.ResourceProviderStub
+Double = provider_pb2_grpc.ResourceProviderStub  # the protocol itself
 Kind = provider_pb2.PropertyDiff
+
+
+@pytest.fixture(scope="module", name="double")
+def _double(double: Provider) -> Double:
+    return double.client
 
 
 @pytest.fixture(autouse=True)

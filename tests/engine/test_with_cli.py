@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.engine.cloud import Cloud
-from tests.engine.pulumi_cli import ROOT, PulumiCli
+from tests.engine.provider import ROOT
+from tests.engine.pulumi_cli import PulumiCli
 from tests.package.golden import GOLDEN
 
 PACKAGE = "serverless-orders"

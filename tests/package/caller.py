@@ -18,7 +18,8 @@ from pulumi.runtime.proto import (
 
 from tests.engine import wire
 from tests.engine.cloud import Cloud
-from tests.engine.monitor import STACK_TYPE, Monitor, State, serving
+from tests.engine.monitor import STACK_TYPE, Monitor, serving
+from tests.engine.provider import Provider, State
 from tests.inputs.aws_types import PROVIDER
 
 PACKAGE = "serverless-orders"
@@ -51,7 +52,7 @@ class Caller:
     def __init__(
         self,
         host: provider_pb2_grpc.ResourceProviderStub,
-        aws: provider_pb2_grpc.ResourceProviderStub,
+        aws: Provider,
         cloud: Cloud,
     ) -> None:
         self._host, self._aws, self._cloud = host, aws, cloud

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from tests.engine import aws_double
+from tests.engine import provider
 from tests.engine.cloud import Cloud
 from tests.engine.monitor import Monitor, serving
 from tests.engine.plugin import plugin
+from tests.engine.provider import ROOT, Provider
 from tests.package.caller import Caller
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -25,16 +24,14 @@ def cloud_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def aws(cloud_folder: Path) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
-    environment = {**os.environ, aws_double.CLOUD_VARIABLE: str(cloud_folder)}
-    command = [sys.executable, "-m", aws_double.__name__, "no-engine"]
-    with plugin(command, ROOT, environment) as client:
-        yield client
+def aws(cloud_folder: Path) -> Iterator[Provider]:
+    with provider.double(cloud_folder) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
 def host(
-    aws: provider_pb2_grpc.ResourceProviderStub, tmp_path_factory: pytest.TempPathFactory
+    aws: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
     """Started from elsewhere, by the folder alone, as for a program that lies elsewhere."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
@@ -47,7 +44,7 @@ def host(
 @pytest.fixture
 def caller(
     host: provider_pb2_grpc.ResourceProviderStub,
-    aws: provider_pb2_grpc.ResourceProviderStub,
+    aws: Provider,
     cloud_folder: Path,
 ) -> Iterator[Caller]:
     with Caller(host, aws, Cloud(cloud_folder)) as calling:

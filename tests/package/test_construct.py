@@ -16,7 +16,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from tests.engine import wire
-from tests.engine.monitor import State
+from tests.engine.provider import State
 from tests.package.caller import REGION, Caller, Constructed
 from tests.package.golden import GOLDEN
 
