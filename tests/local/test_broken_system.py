@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -87,14 +88,15 @@ def test_permission_that_aws_itself_needs_stops_the_run(
 def test_unknown_resource_type_stops_the_run_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = set((BUILD / "local").glob("run-*"))
+    mine = f"run-{os.getpid()}-*"
+    before = set((BUILD / "local").glob(mine))
     monkeypatch.delitem(CREATORS, "aws:cloudwatch/dashboard:Dashboard")
     with (
         pytest.raises(DeployError, match=r"aws:cloudwatch/dashboard:Dashboard .*local/resources"),
         system(),
     ):
         pass
-    assert set((BUILD / "local").glob("run-*")) == before
+    assert set((BUILD / "local").glob(mine)) == before
 
 
 def test_unknown_input_stops_the_run_and_is_named(changed: Callable[..., None]) -> None:

@@ -178,18 +178,17 @@ def _local(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_taken_port_is_named_before_anything_starts() -> None:
-    before = set((BUILD / "local").glob("run-*"))
+def test_taken_port_is_named_before_anything_starts(start: Callable[..., Run]) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ended = _local("run", PORT=str(port))
-    assert ended.returncode == 1
-    assert f"port {port} cannot be used" in ended.stderr
-    assert "PORT=" in ended.stderr
-    assert ended.stdout == ""
-    assert set((BUILD / "local").glob("run-*")) == before
+        run = start("--port", str(port))
+        assert run.process.wait(SECONDS) == 1
+    assert re.fullmatch(rf"local run: port {port} cannot be used .* PORT=.*\n", run.text()), (
+        run.text()
+    )
+    assert not list((BUILD / "local").glob(f"run-{run.process.pid}-*"))
 
 
 @pytest.mark.parametrize(
