@@ -114,7 +114,8 @@ class DeadLetterQueue:
                     QueueUrl=self._dlq_url,
                     MaxNumberOfMessages=_BATCH,
                     VisibilityTimeout=HIDDEN_SECONDS,
-                    WaitTimeSeconds=1,  # asks every server, so an empty answer means empty
+                    # On AWS a wait asks every server, so that an empty answer means empty.
+                    WaitTimeSeconds=1 if self._moves else 0,
                     MessageSystemAttributeNames=["All"],
                     MessageAttributeNames=["All"],
                 ).get("Messages", [])

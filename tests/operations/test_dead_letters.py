@@ -1,0 +1,309 @@
+"""`python -m operations dlq` on a running local system."""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos.faults import MIXES, Fault, Plan
+from chaos.proxy import FaultProxy
+from chaos.run import Arena, arena
+from functions.orders import contract
+from local import state
+from operations.__main__ import main
+
+NAME = "Grace Hopper"
+SKU = "NANO-1"
+CONFIGURATION = {"visibilityTimeoutSeconds": 5, "timeoutSeconds": 5}
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Arena]:
+    with arena(CONFIGURATION) as running:
+        yield running
+
+
+class Queue:
+    """The system's dead-letter queue, filled by hand."""
+
+    def __init__(self, stage: Arena) -> None:
+        self.local = stage.local
+        self.sqs = self.local.client("sqs")
+        self.url = self.local.outputs["orderEventsDlqUrl"]
+
+    def put(self, body: str, correlation: str = "request-1") -> str:
+        """A message as SQS moves it here; its id."""
+        attribute = {"DataType": "String", "StringValue": correlation}
+        return self.sqs.send_message(
+            QueueUrl=self.url,
+            MessageBody=body,
+            MessageAttributes={contract.CORRELATION_ID_ATTRIBUTE: attribute},
+        )["MessageId"]
+
+    def failed_order(self, status: str = contract.FAILED) -> tuple[str, str]:
+        """(order id, message id) of an order whose processing was given up."""
+        order = str(uuid.uuid4())
+        self.local.client("dynamodb").put_item(
+            TableName=self.local.outputs["ordersTableName"],
+            Item={
+                "id": {"S": order},
+                "customerName": {"S": NAME},
+                "items": {"L": []},
+                "status": {"S": status},
+                "createdAt": {"S": "2026-01-01T00:00:00.000Z"},
+                "updatedAt": {"S": "2026-01-01T00:00:00.000Z"},
+                "version": {"N": "2"},
+            },
+        )
+        return order, self.put(event(order))
+
+    def status(self, order: str) -> str:
+        item = self.local.client("dynamodb").get_item(
+            TableName=self.local.outputs["ordersTableName"], Key={"id": {"S": order}}
+        )["Item"]
+        return str(item["status"]["S"])
+
+    def depth(self) -> int:
+        """Messages that can be received now."""
+        answer = self.sqs.get_queue_attributes(
+            QueueUrl=self.url, AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
+@pytest.fixture
+def dlq(stage: Arena, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Queue]:
+    monkeypatch.setattr(state, "BUILD", tmp_path)
+    state.write(
+        "local",
+        {
+            "endpoint": stage.local.endpoint,
+            "credentials": stage.local.credentials,
+            "region": stage.local.region,
+            "outputs": stage.local.outputs,
+        },
+    )
+    queue = Queue(stage)
+    yield queue
+    queue.sqs.purge_queue(QueueUrl=queue.url)
+
+
+def event(order: str) -> str:
+    items = [{"sku": SKU, "qty": 1, "price": 0.1}]
+    detail = {"id": order, "customerName": NAME, "items": items}
+    return json.dumps({"type": contract.ORDER_CREATED, "detail": detail})
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main(["dlq", *arguments, "--stack", "local"])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def until(happened: Callable[[], Any], seconds: float = 20) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (result := happened()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return result
+
+
+def test_an_empty_queue_is_said_to_be_empty(dlq: Queue, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(capsys, "list") == (0, "The dead-letter queue is empty.\n", "")
+    code, out, _ = command(capsys, "list", "--json")
+    assert (code, json.loads(out)) == (0, [])
+
+
+def test_list_tells_each_message_its_order_and_why_it_is_there(
+    dlq: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unknown = str(uuid.uuid4())
+    expected = {}
+    for status, reason in (
+        (contract.FAILED, "failed: "),
+        (contract.CONFIRMED, "confirmed meanwhile: "),
+        (contract.PENDING, "undelivered: "),
+    ):
+        order, message = dlq.failed_order(status)
+        expected[message] = (order, reason)
+    expected[dlq.put("{")] = ("-", "unreadable: the body is no JSON")
+    expected[dlq.put(event(unknown))] = (unknown, "unknown order: ")
+    expected[dlq.put('{"type": "OrderCancelled"}')] = ("-", "not an OrderCreated event")
+    code, out, _ = command(capsys, "list")
+    head, *rows = out.splitlines()
+    assert code == 0
+    assert head.split() == ["MESSAGE", "ORDER", "AGE", "RECEIVES", "REASON"]
+    found = {}
+    for row in rows:
+        message, order, age, receives, reason = re.split(r"  +", row)
+        assert re.fullmatch(r"\d+ s", age)
+        assert receives.isdigit()
+        found[message] = (order, reason)
+    assert found.keys() == expected.keys()
+    for message, (order, reason) in expected.items():
+        assert found[message][0] == order
+        assert found[message][1].startswith(reason)
+
+
+def test_list_shows_more_than_one_batch_oldest_first(
+    dlq: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages = [dlq.put(event(str(uuid.uuid4()))) for _ in range(23)]
+    _, out, _ = command(capsys, "list", "--json")
+    assert [entry["messageId"] for entry in json.loads(out)] == messages
+
+
+def test_reading_hides_no_message_from_the_next_reader(
+    dlq: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, message = dlq.failed_order()
+    dlq.put("{")
+    assert command(capsys, "list")[0] == 0
+    assert dlq.depth() == 2
+    assert command(capsys, "show", message)[0] == 0
+    assert dlq.depth() == 2
+
+
+def test_no_customer_data_is_printed_unless_asked_for(
+    dlq: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order, message = dlq.failed_order()
+    odd = dlq.put(json.dumps({"type": NAME, NAME: SKU, "detail": {"id": NAME, SKU: NAME}}))
+    broken = dlq.put(f"{NAME} {SKU}")
+    printed = [command(capsys, "list"), command(capsys, "list", "--json")]
+    printed += [command(capsys, "show", it) for it in (message, odd, broken)]
+    for code, out, err in printed:
+        assert code == 0
+        assert NAME not in out + err
+        assert SKU not in out + err
+    shown = json.loads(printed[2][1])
+    assert (shown["orderId"], shown["correlationId"]) == (order, "request-1")
+    assert shown["body"]["type"] == contract.ORDER_CREATED
+    assert json.loads(printed[4][1])["body"].startswith(f"{len(NAME) + 1 + len(SKU)} characters")
+    _, out, _ = command(capsys, "show", message, "--reveal")
+    assert json.loads(json.loads(out)["body"])["detail"]["customerName"] == NAME
+
+
+@pytest.mark.parametrize("action", ["show", "redrive"])
+def test_a_message_that_is_not_there_is_named(
+    dlq: Queue, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    dlq.put("{")
+    code, out, err = command(capsys, action, "no-such-message")
+    assert (code, out) == (1, "")
+    assert "no message no-such-message" in err
+    assert dlq.depth() == 1
+
+
+def test_redriving_one_message_completes_its_order_and_touches_no_other(
+    dlq: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order, message = dlq.failed_order()
+    other, _ = dlq.failed_order()
+    code, out, _ = command(capsys, "redrive", message)
+    assert (code, out) == (0, f"{message} is back in the order queue.\n")
+    assert until(lambda: dlq.status(order) == contract.CONFIRMED)
+    assert dlq.status(other) == contract.FAILED
+    assert dlq.depth() == 1
+    function = dlq.local.outputs["processOrderFunctionName"]
+    lines = until(lambda: [line for line in dlq.local.logs(function) if order in line])
+    assert json.loads(lines[0])["correlation_id"] == "request-1"
+
+
+def test_redriving_all_completes_every_order_and_tells_the_progress(
+    dlq: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    orders = [dlq.failed_order()[0] for _ in range(12)]
+    code, out, err = command(capsys, "redrive", "--all")
+    assert (code, out) == (0, "12 messages are back in the order queue.\n")
+    assert "\r1 of about 12 moved" in err
+    assert "\r12 of about 12 moved" in err
+    assert until(lambda: {dlq.status(order) for order in orders} == {contract.CONFIRMED})
+    assert dlq.depth() == 0
+
+
+def test_a_message_that_fails_again_is_not_redriven_twice_in_one_run(
+    dlq: Queue, stage: Arena, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The order queue is the dead-letter queue itself: what is redriven is back at once.
+    monkeypatch.setitem(stage.local.outputs, "orderEventsQueueUrl", dlq.url)
+    state.write("local", {**state.read("local"), "outputs": stage.local.outputs})
+    messages = {dlq.put("{"), dlq.put("}")}
+    code, out, _ = command(capsys, "redrive", "--all")
+    assert (code, out) == (0, "2 messages are back in the order queue.\n")
+    _, out, _ = command(capsys, "list", "--json")
+    again = json.loads(out)
+    assert len(again) == 2
+    assert not messages & {entry["messageId"] for entry in again}
+    assert all(entry["redrivenAt"] for entry in again)
+
+
+class Breaks(Plan):
+    """Disturbs every call of one operation."""
+
+    def __init__(self, operation: str, fault: Fault) -> None:
+        self.operation, self.fault = operation, fault
+
+    def draw(self, operation: str, subject: str) -> Fault | None:
+        return self.fault if operation == self.operation else None
+
+
+@pytest.fixture
+def wire(dlq: Queue, stage: Arena, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """The tool's own way to the emulator."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with FaultProxy(Plan(MIXES["calm"], 0)) as proxy:
+        proxy.connect(stage.local.endpoint)
+        state.write("local", {**state.read("local"), "endpoint": proxy.url})
+        yield proxy
+
+
+@pytest.mark.parametrize("which", ["one", "all"])
+def test_nothing_is_deleted_when_its_copy_was_not_accepted(
+    dlq: Queue, wire: FaultProxy, capsys: pytest.CaptureFixture[str], which: str
+) -> None:
+    _, message = dlq.failed_order()
+    wire.plan = Breaks("SendMessage", Fault.ERROR)
+    code, _, err = command(capsys, "redrive", message if which == "one" else "--all")
+    assert code == 1
+    assert "not moved, still in the dead-letter queue" in err
+    assert "DeleteMessage" not in {entry.operation for entry in wire.journal}
+    assert dlq.depth() == 1
+
+
+def test_the_copy_is_made_before_the_message_is_deleted(
+    dlq: Queue, wire: FaultProxy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, message = dlq.failed_order()
+    assert command(capsys, "redrive", message)[0] == 0
+    done = [entry.operation for entry in wire.journal if entry.done]
+    assert done.index("SendMessage") < done.index("DeleteMessage")
+
+
+def test_a_message_that_cannot_be_deleted_is_said_to_be_copied(
+    dlq: Queue, wire: FaultProxy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order, message = dlq.failed_order()
+    wire.plan = Breaks("DeleteMessage", Fault.ERROR)
+    code, _, err = command(capsys, "redrive", message)
+    assert code == 1
+    assert "copied to the order queue but not deleted" in err
+    assert until(lambda: dlq.status(order) == contract.CONFIRMED)
+    assert dlq.depth() == 1
+    wire.plan = Plan(MIXES["calm"], 0)
+    assert command(capsys, "redrive", message)[0] == 0, "a second redrive was not harmless"
+    assert dlq.depth() == 0
+
+
+def test_an_aws_that_does_not_answer_is_an_error_without_a_trace(
+    dlq: Queue, wire: FaultProxy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wire.plan = Breaks("ReceiveMessage", Fault.RESET)
+    code, out, err = command(capsys, "list")
+    assert (code, out) == (1, "")
+    assert err.startswith("operations: AWS refused: ")
