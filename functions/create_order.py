@@ -11,7 +11,17 @@ from orders import bootstrap
 import re
 from typing import TYPE_CHECKING, Any
 
-from orders import api, aws, contract, environment, json_text, order, schema, telemetry
+from orders import (
+    api,
+    aws,
+    contract,
+    environment,
+    json_text,
+    order,
+    order_request,
+    schema,
+    telemetry,
+)
 from orders.events import Events, message
 from orders.problems import Problem
 from orders.store import Item, Store
@@ -89,7 +99,7 @@ def _order(request: api.Request) -> order.Order:
         value = json_text.parse(text)
     except json_text.UnreadableError as error:
         raise Problem("unreadable-body", f"The body is not valid JSON: {error}.") from None
-    errors = order.validate(value)
+    errors = order_request.validate(value)
     if errors:
         count = f"{len(errors)} or more" if len(errors) == MAX_ERRORS else str(len(errors))
         raise Problem(
@@ -98,7 +108,7 @@ def _order(request: api.Request) -> order.Order:
             errors=errors,
             log={"errors": len(errors)},
         )
-    return order.canonical(value)
+    return order_request.canonical(value)
 
 
 def _store_new(item: Item) -> Item:

@@ -8,7 +8,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from functions.orders import contract, order, problems, schema
+from functions.orders import contract, order_request, problems, schema
 
 Json = dict[str, Any]
 
@@ -220,7 +220,7 @@ def _problem(kind: str) -> Json:
         wrong = _example(schema.ORDER_REQUEST)
         wrong["items"][0]["qty"] = Decimal(0)
         wrong["items"][0]["price"] = Decimal(str(wrong["items"][0]["price"]))
-        errors = order.validate(wrong)
+        errors = order_request.validate(wrong)
     stored = _SAMPLE_ID if kind == "unavailable" else None
     detail = problems.KINDS[kind][1] + "."
     return problems.Problem(kind, detail, errors=errors, order_id=stored).document(REQUEST_ID)

@@ -1,9 +1,15 @@
 """AWS clients as the functions need them, and what an AWS failure means for an answer."""
 
+import os
 import re
 from typing import Any, NamedTuple
 
+from botocore import handlers  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.credentials import (  # type: ignore[import-untyped]
+    CredentialResolver,
+    EnvProvider,
+)
 from botocore.exceptions import (  # type: ignore[import-untyped]
     BotoCoreError,
     ClientError,
@@ -41,12 +47,28 @@ _THROTTLING = {
     "TooManyRequestsException",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-_DENIAL = re.compile(
+_DENIAL = (
     r"User: (?P<principal>\S+) is not authorized to perform: (?P<action>\S+)"
     r"(?: on resource: (?P<resource>\S+))?"
 )
 
-_session = Session()
+
+def _session_of(services: set[str]) -> Session:
+    """A session with botocore's own event handlers, save those of other services and those that
+    write documentation: registering all takes as long as making two clients."""
+    session = Session(include_builtin_handlers=False)
+    for event, handler, *_ in handlers.BUILTIN_HANDLERS:
+        parts = event.split(".")
+        if len(parts) == 1 or parts[1] in services:
+            session.register(event, handler)
+    if EnvProvider.ACCESS_KEY in os.environ:
+        # The variables come first in the default chain too; making the rest of it prepares
+        # HTTP clients, TLS included, that are then never used.
+        session.register_component("credential_provider", CredentialResolver([EnvProvider()]))
+    return session
+
+
+_session = _session_of(set(ATTEMPTS))
 
 
 def client(service: str) -> Client:
@@ -108,7 +130,7 @@ def failure(error: BaseException) -> Failure:
     }
     if code in _DENIED:
         message = str(answer.get("Message", ""))
-        match = _DENIAL.search(message)
+        match = re.search(_DENIAL, message)
         fields["denied"] = match.groupdict() if match else message
     return Failure(status >= 500 or code.rpartition(".")[2] in _THROTTLING, fields)
 

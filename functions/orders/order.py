@@ -7,29 +7,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from . import contract, json_text, schema, validation
+from . import contract, json_text
 
 Order = dict[str, Any]  # canonical: {"customerName": str, "items": [{"sku", "qty", "price"}]}
 
 # Ours alone, so that an id made from somebody's key never equals a UUIDv5 made elsewhere.
 _ID_NAMESPACE = uuid.UUID("6b2f7f0c-3c1e-4f6e-9d0b-5f1a2f0f7c51")
-
-validate = validation.compile_schema(schema.ORDER_REQUEST)
-
-
-def canonical(valid: dict[str, Any]) -> Order:
-    """The order of a validated request: name trimmed, numbers as int or float."""
-    return {
-        "customerName": valid["customerName"].strip(schema.WHITESPACE),
-        "items": [
-            {
-                "sku": item["sku"],
-                "qty": int(item["qty"]),
-                "price": json_text.number(item["price"]),
-            }
-            for item in valid["items"]
-        ],
-    }
 
 
 def fingerprint(order: Order) -> str:

@@ -1,8 +1,9 @@
 """Every error answer of the API: RFC 9457 problem documents, their kinds listed once."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import validation
+if TYPE_CHECKING:
+    from . import validation
 
 # kind -> (HTTP status, title). The document's `type` is PROBLEM_TYPE + kind.
 PROBLEM_TYPE = "urn:serverless-orders:problem:"
@@ -31,7 +32,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
         kind: str,
         detail: str,
         *,
-        errors: list[validation.Error] | None = None,
+        errors: "list[validation.Error] | None" = None,
         order_id: str | None = None,
         log: dict[str, Any] | None = None,
     ) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import botocore
 import botocore.validate
 import pytest
 import trustme
@@ -29,6 +30,7 @@ from components import bundle
 from tests.functions.support import ORDER, Functions, created, record
 
 RUNNING = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 OPERATIONS = {"dynamodb": "get_item", "sqs": "send_message"}
 REGIONS = [
     *Session().get_available_regions("dynamodb"),
@@ -159,10 +161,7 @@ def _everything(functions: Functions) -> None:
 def test_the_data_holds_the_operations_in_use_and_no_others(
     functions: Functions, variables: pytest.MonkeyPatch
 ) -> None:
-    variables.setenv(
-        "_X_AMZN_TRACE_ID",
-        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
-    )
+    variables.setenv("_X_AMZN_TRACE_ID", TRACE)
     _everything(functions)
     known = {name for operations in bundle.OPERATIONS.values() for name in operations}
     assert set(functions.aws.operations()) == known
@@ -172,10 +171,7 @@ def test_every_request_is_what_botocores_own_description_asks_for(
     functions: Functions, variables: pytest.MonkeyPatch
 ) -> None:
     """The clients do not check parameters (parameter_validation=False): this does."""
-    variables.setenv(
-        "_X_AMZN_TRACE_ID",
-        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
-    )
+    variables.setenv("_X_AMZN_TRACE_ID", TRACE)
     _everything(functions)
     models = {
         name: ServiceModel(Session().get_service_model(name)._service_description)
@@ -187,6 +183,58 @@ def test_every_request_is_what_botocores_own_description_asks_for(
         report = botocore.validate.ParamValidator().validate(request, shape)
         assert not report.has_errors(), report.generate_report()
         assert request.keys() <= shape.members.keys()
+
+
+def _wire(session: Session, service: str, operation: str, arguments: Any) -> dict[str, Any]:
+    """What one call looks like on the wire, without what differs from call to call."""
+    config = Config(retries={"mode": "adaptive", "total_max_attempts": 2}, user_agent="x")
+    client = session.create_client(service, region_name="us-east-1", config=config)
+    caught = []
+
+    def catch(request: Any, **_: Any) -> AWSResponse:
+        caught.append(request)
+        raw = SimpleNamespace(stream=lambda *args, **kwargs: iter([b"{}"]), read=lambda: b"{}")
+        return AWSResponse(request.url, 200, {}, raw)
+
+    client.meta.events.register("before-send", catch)
+    getattr(client, botocore.xform_name(operation))(**arguments)
+    headers = {
+        name: value.decode() if isinstance(value, bytes) else value
+        for name, value in caught[0].headers.items()
+        if name not in ("Authorization", "X-Amz-Date", "amz-sdk-invocation-id")
+    }
+    signed = caught[0].headers["Authorization"]
+    signed = signed.decode() if isinstance(signed, bytes) else signed
+    scope = [part for part in signed.split(", ") if not part.startswith("Signature")]
+    url, body = caught[0].url, caught[0].body
+    return {"url": url, "body": body, "headers": headers, "scope": scope}
+
+
+def test_every_request_is_the_one_that_a_session_with_all_of_botocores_handlers_makes(
+    functions: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    """The session leaves out what concerns other services, and providers of credentials that
+    come after the environment: neither may show."""
+    variables.setenv("_X_AMZN_TRACE_ID", TRACE)
+    _everything(functions)
+    ours = functions.module("orders.aws")._session
+    for operation, request in functions.aws.requests:
+        service = next(n for n, known in bundle.OPERATIONS.items() if operation in known)
+        made = _wire(ours, service, operation, request)
+        assert made == _wire(Session(), service, operation, request)
+        assert made["headers"]["X-Amzn-Trace-Id"].startswith("Root=1-5759e988")
+
+
+def test_without_credentials_in_the_environment_botocores_whole_chain_is_asked(
+    functions: Functions, variables: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    variables.delenv("AWS_ACCESS_KEY_ID")
+    variables.delenv("AWS_SECRET_ACCESS_KEY")
+    (tmp_path / "credentials").write_text(
+        "[default]\naws_access_key_id = AKIDFILE\naws_secret_access_key = s\n"
+    )
+    variables.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    assert functions.create(ORDER).status == 201
 
 
 # --- the certificates ---
