@@ -1,1 +1,6 @@
 """The OpenAPI document, made from the schema and the route table that the functions run on."""
+
+from pathlib import Path
+
+PATH = Path(__file__).resolve().parent.parent / "openapi.json"
+"""The committed document."""

@@ -138,6 +138,13 @@ def _create_order(name: str) -> Json:
                         "example": _example(schema.ORDER_CREATED_RESPONSE),
                     }
                 },
+                "links": {
+                    "order": {
+                        "operationId": "get_order",
+                        "parameters": {"id": "$response.body#/id"},
+                        "description": "The order that was placed.",
+                    }
+                },
             },
             **_errors(name),
         },

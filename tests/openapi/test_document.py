@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from functions.orders import contract, problems
-from openapi.__main__ import PATH
+from openapi import PATH
 from openapi.document import PROBLEMS, document, render
 
 DOCUMENT = document()

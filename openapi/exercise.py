@@ -1,0 +1,40 @@
+"""Requests generated from openapi.json against a running system, every answer checked.
+
+schemathesis does it; which checks do not apply, and why, is in schemathesis.toml.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local.system import system
+from openapi import PATH
+
+UNTHROTTLED = {
+    "throttleRate": 10_000,
+    "throttleBurst": 5_000,
+    "createThrottleRate": 10_000,
+    "createThrottleBurst": 5_000,
+}
+"""The stack's configuration for it: 429 would be a right answer, but says nothing more."""
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The URL of a local system for as long as the context lasts."""
+    with system(overrides=UNTHROTTLED) as running:
+        yield running.url
+
+
+def run(url: str, examples: int, seed: int, kept: bool = False) -> subprocess.CompletedProcess[str]:
+    """Up to `examples` generated requests an operation and phase; exit code 0 when all hold.
+
+    What schemathesis says goes to the screen, or with `kept` into the result's stdout.
+    """
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "run", str(PATH), "--url", url, "--no-color"),
+        *("--max-examples", str(examples), "--seed", str(seed)),
+        *("--generation-database", "none", "--continue-on-failure"),
+    ]
+    return subprocess.run(command, cwd=PATH.parent, stdout=subprocess.PIPE, text=True, check=False)

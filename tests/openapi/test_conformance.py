@@ -1,0 +1,22 @@
+"""Requests generated from the document against the running system: no 5xx, nothing undocumented.
+
+`python -m openapi test` sends several thousand.
+"""
+
+import re
+
+from openapi import exercise
+from openapi.__main__ import main
+
+
+def test_generated_requests_are_answered_as_documented() -> None:
+    with exercise.served() as url:
+        done = exercise.run(url, examples=15, seed=1, kept=True)
+    assert done.returncode == 0, done.stdout
+    [sent] = re.findall(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert sent[0] == sent[1]
+    assert int(sent[0]) > 200, "hardly a request was sent"
+
+
+def test_a_system_that_does_not_answer_fails_the_command() -> None:
+    assert main(["test", "--url", "http://127.0.0.1:9", "--examples", "1"]) != 0
