@@ -227,22 +227,6 @@ def test_redriving_all_completes_every_order_and_tells_the_progress(
     assert dlq.depth() == 0
 
 
-def test_a_message_that_fails_again_is_not_redriven_twice_in_one_run(
-    dlq: Queue, stage: Arena, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The order queue is the dead-letter queue itself: what is redriven is back at once.
-    monkeypatch.setitem(stage.local.outputs, "orderEventsQueueUrl", dlq.url)
-    state.write("local", {**state.read("local"), "outputs": stage.local.outputs})
-    messages = {dlq.put("{"), dlq.put("}")}
-    code, out, _ = command(capsys, "redrive", "--all")
-    assert (code, out) == (0, "2 messages are back in the order queue.\n")
-    _, out, _ = command(capsys, "list", "--json")
-    again = json.loads(out)
-    assert len(again) == 2
-    assert not messages & {entry["messageId"] for entry in again}
-    assert all(entry["redrivenAt"] for entry in again)
-
-
 class Breaks(Plan):
     """Disturbs every call of one operation."""
 
@@ -251,6 +235,17 @@ class Breaks(Plan):
 
     def draw(self, operation: str, subject: str) -> Fault | None:
         return self.fault if operation == self.operation else None
+
+
+class EndsAfter(Plan):
+    """Lets a number of calls through, and no more."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+
+    def draw(self, operation: str, subject: str) -> Fault | None:
+        self.left -= 1
+        return Fault.RESET if self.left < 0 else None
 
 
 @pytest.fixture
@@ -307,3 +302,21 @@ def test_an_aws_that_does_not_answer_is_an_error_without_a_trace(
     code, out, err = command(capsys, "list")
     assert (code, out) == (1, "")
     assert err.startswith("operations: AWS refused: ")
+
+
+def test_a_message_that_fails_again_is_not_redriven_twice_in_one_run(
+    dlq: Queue, wire: FaultProxy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The order queue is the dead-letter queue itself: what is redriven is back at once.
+    run = state.read("local")
+    outputs = {**run["outputs"], "orderEventsQueueUrl": dlq.url}
+    state.write("local", {**run, "outputs": outputs})
+    wire.plan = EndsAfter(100)  # a run that goes on for ever is an error, not a wait
+    messages = {dlq.put("{"), dlq.put("}")}
+    code, out, _ = command(capsys, "redrive", "--all")
+    assert (code, out) == (0, "2 messages are back in the order queue.\n")
+    _, out, _ = command(capsys, "list", "--json")
+    again = json.loads(out)
+    assert len(again) == 2
+    assert not messages & {entry["messageId"] for entry in again}
+    assert all(entry["redrivenAt"] for entry in again)
