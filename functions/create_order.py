@@ -50,6 +50,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 def create_order(request: api.Request, _context: Any) -> api.Response:
     """201 for a new order or a repeated request; raises Problem."""
     details = _order(request)
+    text = order.text(details)
     key = request.header("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise Problem(
@@ -61,7 +62,7 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
         "status": {"S": contract.PENDING},
         contract.CREATED_AT_ATTRIBUTE: {"S": order.now()},
         "version": {"N": "1"},
-        "fingerprint": {"S": order.fingerprint(details)},
+        "fingerprint": {"S": order.fingerprint(text)},
         "correlationId": {"S": request.id},
     }
     item["updatedAt"] = item[contract.CREATED_AT_ATTRIBUTE]
@@ -72,7 +73,7 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
     order_id = stored["id"]["S"]
     created_at = stored[contract.CREATED_AT_ATTRIBUTE]["S"]
     if stored["status"]["S"] == contract.PENDING:
-        _announce(order_id, details, created_at, request.id)
+        _announce(order_id, text, created_at, request.id)
     headers = {"location": f"/orders/{order_id}"}
     if replayed:
         headers["idempotency-replayed"] = "true"
@@ -151,9 +152,9 @@ def _put(item: Item) -> Item | None:
         ) from error
 
 
-def _announce(order_id: str, details: order.Order, created_at: str, correlation_id: str) -> None:
+def _announce(order_id: str, order_text: str, created_at: str, correlation_id: str) -> None:
     try:
-        _events.send(message(order_id, details, created_at, correlation_id))
+        _events.send(message(order_id, order_text, created_at, correlation_id))
     except aws.FAILURES as error:
         raise api.unavailable(
             error,

@@ -141,10 +141,18 @@ def _process(
 
 def _confirm(record: Record, order_id: str) -> Transition:
     causes = [contract.DELIVERY]
-    if _redriven(record):
+    if _marked_redriven(record):
         causes.append(contract.REDRIVE)
     sources = order.sources(contract.CONFIRMED, *causes)
-    return _store.change_status(order_id, contract.CONFIRMED, sources)
+    result = _store.change_status(order_id, contract.CONFIRMED, sources)
+    if (
+        not result.applied
+        and result.status == contract.FAILED
+        and _sent_after(record, result.since)
+    ):
+        sources = order.sources(contract.CONFIRMED, contract.REDRIVE)
+        result = _store.change_status(order_id, contract.CONFIRMED, sources)
+    return result
 
 
 def _give_up(
@@ -188,12 +196,24 @@ def _order_id(record: Record) -> str:
     return order_id
 
 
-def _redriven(record: Record) -> bool:
-    """Whether the message comes back from the dead-letter queue: SQS says so of messages that
-    it moved itself, our own redrive marks them."""
+def _marked_redriven(record: Record) -> bool:
+    """Whether the message says that it comes back from the dead-letter queue: our own redrive
+    marks it; SQS gives the attribute to messages of that queue."""
     return "DeadLetterQueueSourceArn" in (record.get("attributes") or {}) or bool(
         _attribute(record, contract.REDRIVEN_ATTRIBUTE)
     )
+
+
+def _sent_after(record: Record, moment: str | None) -> bool:
+    """Whether the message was sent after a moment (ISO-8601).
+
+    AWS promises no mark on messages that SQS itself moved back (StartMessageMoveTask), only a
+    new enqueue time; events of an order are not sent once it has failed. Taken for a late
+    duplicate, the redriven message would be deleted and the order left behind.
+    """
+    sent = _system_number(record, "SentTimestamp")
+    since = order.milliseconds(moment or "")
+    return sent is not None and since is not None and sent > since
 
 
 def _receive_count(record: Record) -> int:

@@ -157,7 +157,9 @@ def _event_of(item: Item) -> Message | None:
     """The order's event; None for an item that is no order of ours."""
     try:
         correlation_id = item.get("correlationId", {}).get("S", "")
-        return message(item["id"]["S"], order.from_item(item), _created_at(item), correlation_id)
+        return message(
+            item["id"]["S"], order.text(order.from_item(item)), _created_at(item), correlation_id
+        )
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
 

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from . import aws, telemetry
 from .problems import RETRY_AFTER, Problem
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 Event = dict[str, Any]
 Answer = dict[str, Any]
 
@@ -135,5 +137,5 @@ def _answer(status: int, body: dict[str, Any], kind: str, headers: dict[str, str
     return {
         "statusCode": status,
         "headers": {"content-type": kind, "cache-control": "no-store", **headers},
-        "body": json.dumps(body, separators=(",", ":")),
+        "body": _encode(body),
     }

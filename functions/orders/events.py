@@ -28,7 +28,7 @@ class Message(NamedTuple):
         )
 
 
-def message(order_id: str, details: order.Order, created_at: str, correlation_id: str) -> Message:
+def message(order_id: str, order_text: str, created_at: str, correlation_id: str) -> Message:
     """The OrderCreated event of an order, with what the processor's logs and metrics need."""
     values = {
         contract.CORRELATION_ID_ATTRIBUTE: correlation_id,
@@ -36,7 +36,7 @@ def message(order_id: str, details: order.Order, created_at: str, correlation_id
     }
     return Message(
         order_id,
-        order.event_body(order_id, details),
+        order.event_body(order_id, order_text),
         {
             name: {"DataType": "String", "StringValue": value}
             for name, value in values.items()

@@ -1,7 +1,7 @@
 """JSON text to values that a schema can be checked against, and numbers back to JSON.
 
-Every number becomes a Decimal, so nothing is rounded and no size of number is an error of the
-parser. What JSON leaves open is closed: NaN and Infinity are refused, a member name that
+A number becomes an int or a Decimal, so nothing is rounded and no size of number is an error of
+the parser. What JSON leaves open is closed: NaN and Infinity are refused, a member name that
 appears twice in one object is kept as a mark for the validator (`Duplicated`).
 """
 
@@ -23,20 +23,41 @@ class Duplicated(dict[str, Any]):
 def parse(text: str) -> Any:
     """The value of a JSON text; raises UnreadableError."""
     try:
-        return _DECODER.decode(text)
+        return _decode(text)
     except json.JSONDecodeError as error:
         raise UnreadableError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise UnreadableError("it is nested too deeply") from None
 
 
-def number(value: Decimal) -> int | float:
+def number(value: int | Decimal) -> int | float:
     """The int or float that JSON and DynamoDB write as this number.
 
     A float is exact here up to 15 significant digits; the schema allows 14.
     """
-    whole = int(value)
-    return whole if whole == value else float(value)
+    if isinstance(value, int):
+        return value
+    inexact = float(value)
+    whole = int(inexact)
+    return whole if whole == inexact else inexact
+
+
+def number_of(text: str) -> int | float:
+    """The number that DynamoDB has as this text."""
+    try:
+        return int(text)
+    except ValueError:
+        return number(Decimal(text))
+
+
+def _decode(text: str) -> Any:
+    try:
+        return _DECODER.decode(text)
+    except (json.JSONDecodeError, UnreadableError):
+        raise
+    except (InvalidOperation, ValueError):
+        # A number that Python refuses to read: more than 4,300 digits, or a vast exponent.
+        return _PATIENT_DECODER.decode(text)
 
 
 def _number(text: str) -> Decimal:
@@ -65,6 +86,7 @@ def _refuse(constant: str) -> NoReturn:
     raise UnreadableError(f"{constant} is not a JSON number")
 
 
-_DECODER = json.JSONDecoder(
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_members)
+_PATIENT_DECODER = json.JSONDecoder(
     parse_int=_number, parse_float=_number, parse_constant=_refuse, object_pairs_hook=_members
 )

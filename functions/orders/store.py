@@ -12,10 +12,12 @@ Item = dict[str, Any]  # in DynamoDB's wire form
 
 
 class Transition(NamedTuple):
-    """Whether a status was changed, and the status afterwards (None: there is no such order)."""
+    """Whether a status was changed, and the status afterwards (None: there is no such order);
+    of one that was not changed, also since when (`updatedAt`) it is as it is."""
 
     applied: bool
     status: str | None
+    since: str | None = None
 
 
 class Store:
@@ -86,8 +88,8 @@ class Store:
             status = stored.get("status", {}).get("S")
             # An attempt whose answer was lost has changed the item; the retry then meets its
             # own work.
-            own = status == target and stored.get("updatedAt", {}).get("S") == now
-            return Transition(own, status)
+            since = stored.get("updatedAt", {}).get("S")
+            return Transition(status == target and since == now, status, since)
         return Transition(True, target)
 
     def pending(

@@ -4,6 +4,8 @@ A log line's keys are given with the line and kept nowhere, so none can leak int
 message or invocation. Keys hold ids, counts, codes: never names, items or whole events.
 """
 
+import json
+import logging
 import os
 import traceback
 from typing import Any
@@ -13,8 +15,18 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from . import contract, environment
 
+# What the standard library would find out for each line and no line shows: the calling code,
+# the thread, the process. https://docs.python.org/3/howto/logging.html#optimization
+logging._srcfile = None
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
 logger = Logger(
-    service=environment.text(contract.SERVICE_NAME_VARIABLE), use_rfc3339=True, utc=True
+    service=environment.text(contract.SERVICE_NAME_VARIABLE),
+    location=None,
+    json_deserializer=str,  # our messages are text, not JSON to be parsed
+    json_serializer=json.JSONEncoder(separators=(",", ":"), default=str).encode,
+    use_rfc3339=True,
+    utc=True,
 )
 _metrics = Metrics(namespace=contract.METRIC_NAMESPACE, service=logger.service)
 

@@ -2,7 +2,7 @@
 
 Only the keywords that orders/schema.py uses are known; another one is an error when compiling,
 so that a rule can never be written down without being enforced. Values come from
-`json_text.parse`: numbers are Decimals, repeated member names are marked.
+`json_text.parse`: numbers are ints or Decimals, repeated member names are marked.
 
 Beyond JSON Schema, which cannot say it: a string has to be encodable as UTF-8, and a member
 name may appear once in an object.
@@ -10,6 +10,7 @@ name may appear once in an object.
 
 import contextlib
 import re
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -30,9 +31,10 @@ class Error(NamedTuple):
     detail: str
 
 
-Path = tuple[Any, ...]  # linked: (parent path, member name or index), () at the root
-Check = Callable[[Any, Path, list[Error]], None]
-Rule = Callable[[Any], bool]
+Path = tuple[Any, ...]  # linked: (path of the parent, member name or index)
+_NOWHERE: Path = ()  # the parent of the whole value
+
+Check = Callable[[Any, Path, Any, list[Error]], None]  # value, path of the parent, name, errors
 
 
 class _FullError(Exception):
@@ -46,7 +48,7 @@ def compile_schema(schema: dict[str, Any]) -> Callable[[Any], list[Error]]:
     def errors(value: Any) -> list[Error]:
         found: list[Error] = []
         with contextlib.suppress(_FullError):
-            check(value, (), found)
+            check(value, _NOWHERE, None, found)
         return found
 
     return errors
@@ -65,53 +67,51 @@ def _compile(schema: dict[str, Any]) -> Check:
 
 
 def _string(keywords: dict[str, Any], messages: dict[str, str]) -> Check:
-    rules: list[tuple[Rule, str]] = []
-    shortest, longest = keywords.pop("minLength", 0), keywords.pop("maxLength", None)
-    if shortest:
-        rules.append((lambda value: len(value) >= shortest, _count("character", shortest, longest)))
-    if longest is not None:
-        rules.append((lambda value: len(value) <= longest, _count("character", shortest, longest)))
-    if "pattern" in keywords:
-        search = re.compile(keywords["pattern"]).search
-        text = f"must match the pattern {keywords.pop('pattern')}"
-        rules.append((lambda value: search(value) is not None, messages.get("pattern", text)))
+    shortest, longest = keywords.pop("minLength", 0), keywords.pop("maxLength", sys.maxsize)
+    length = _count("character", shortest, longest)
+    pattern = keywords.pop("pattern", "")
+    search = re.compile(pattern).search if pattern else None
+    mismatch = messages.get("pattern", f"must match the pattern {pattern}")
 
-    def check(value: Any, path: Path, errors: list[Error]) -> None:
-        if not isinstance(value, str):
-            _add(errors, path, f"must be a string, not {_kind(value)}")
+    def check(value: Any, parent: Path, name: Any, errors: list[Error]) -> None:
+        if value.__class__ is not str:
+            _add(errors, parent, name, f"must be a string, not {_kind(value)}")
         elif not value.isascii() and not _encodable(value):
-            _add(errors, path, "must be text that UTF-8 can encode: it has a lone surrogate")
+            _add(
+                errors, parent, name, "must be text that UTF-8 can encode: it has a lone surrogate"
+            )
         else:
-            _apply(rules, value, path, errors)
+            if not shortest <= len(value) <= longest:
+                _add(errors, parent, name, length)
+            if search is not None and search(value) is None:
+                _add(errors, parent, name, mismatch)
 
     return check
 
 
 def _number(keywords: dict[str, Any], messages: dict[str, str], integer: bool = False) -> Check:
-    rules: list[tuple[Rule, str]] = []
-    if "minimum" in keywords:
-        least = Decimal(keywords.pop("minimum"))
-        rules.append((lambda value: value >= least, f"must be at least {least}"))
-    if "maximum" in keywords:
-        most = Decimal(keywords.pop("maximum"))
-        rules.append((lambda value: value <= most, f"must be at most {most}"))
-    if "multipleOf" in keywords:
-        multiple = keywords.pop("multipleOf")
-        step = Decimal(str(multiple)).normalize()
-        if step.as_tuple().digits != (1,):
-            raise ValueError(f"validation: multipleOf {multiple} is not a power of ten")
-        exponent = int(step.as_tuple().exponent)
-        text = messages.get("multipleOf", f"must be a multiple of {multiple}")
-        rules.append((lambda value: _is_multiple(value, exponent), text))
-    name = "an integer" if integer else "a number"
+    least, most = keywords.pop("minimum", None), keywords.pop("maximum", None)
+    multiple = keywords.pop("multipleOf", 1 if integer else None)
+    step = None if multiple is None else Decimal(str(multiple)).normalize()
+    if step is not None and step.as_tuple().digits != (1,):
+        raise ValueError(f"validation: multipleOf {multiple} is not a power of ten")
+    exponent = None if step is None else int(step.as_tuple().exponent)
+    noun = "an integer" if integer else "a number"
+    uneven = messages.get("multipleOf", f"must be a multiple of {multiple}")
+    if integer and multiple == 1:
+        uneven = "must be an integer, not a number with decimals"
 
-    def check(value: Any, path: Path, errors: list[Error]) -> None:
-        if not isinstance(value, Decimal):
-            _add(errors, path, f"must be {name}, not {_kind(value)}")
-        elif integer and not _is_multiple(value, 0):
-            _add(errors, path, "must be an integer, not a number with decimals")
-        else:
-            _apply(rules, value, path, errors)
+    def check(value: Any, parent: Path, name: Any, errors: list[Error]) -> None:
+        kind = value.__class__
+        if kind is not int and kind is not Decimal:
+            _add(errors, parent, name, f"must be {noun}, not {_kind(value)}")
+            return
+        if least is not None and value < least:
+            _add(errors, parent, name, f"must be at least {least}")
+        if most is not None and value > most:
+            _add(errors, parent, name, f"must be at most {most}")
+        if exponent is not None and not _is_multiple(value, exponent):
+            _add(errors, parent, name, uneven)
 
     return check
 
@@ -122,16 +122,18 @@ def _integer(keywords: dict[str, Any], messages: dict[str, str]) -> Check:
 
 def _array(keywords: dict[str, Any], _messages: dict[str, str]) -> Check:
     item = _compile(keywords.pop("items"))
-    fewest, most = keywords.pop("minItems", 0), keywords.pop("maxItems", None)
+    fewest, most = keywords.pop("minItems", 0), keywords.pop("maxItems", sys.maxsize)
 
-    def check(value: Any, path: Path, errors: list[Error]) -> None:
-        if not isinstance(value, list):
-            _add(errors, path, f"must be an array, not {_kind(value)}")
+    def check(value: Any, parent: Path, name: Any, errors: list[Error]) -> None:
+        if value.__class__ is not list:
+            _add(errors, parent, name, f"must be an array, not {_kind(value)}")
             return
-        if len(value) < fewest or (most is not None and len(value) > most):
-            _add(errors, path, _count("item", fewest, most))
-        for index, element in enumerate(value[:most]):
-            item(element, (path, index), errors)
+        if not fewest <= len(value) <= most:
+            _add(errors, parent, name, _count("item", fewest, most))
+            value = value[:most]
+        path = (parent, name)
+        for index, element in enumerate(value):
+            item(element, path, index, errors)
 
     return check
 
@@ -142,22 +144,29 @@ def _object(keywords: dict[str, Any], _messages: dict[str, str]) -> Check:
     members = {name: _compile(schema) for name, schema in keywords.pop("properties").items()}
     required = tuple(keywords.pop("required", ()))
 
-    def check(value: Any, path: Path, errors: list[Error]) -> None:
-        if not isinstance(value, dict):
-            _add(errors, path, f"must be an object, not {_kind(value)}")
-            return
-        for name in required:
-            if name not in value:
-                _add(errors, (path, name), "is required")
-        for name, member in value.items():
-            known = members.get(name)
+    def check(value: Any, parent: Path, name: Any, errors: list[Error]) -> None:
+        path = (parent, name)
+        if value.__class__ is dict and value.keys() == members.keys():
+            for key, known in members.items():
+                known(value[key], path, key, errors)
+        elif isinstance(value, dict):
+            odd(value, path, errors)
+        else:
+            _add(errors, parent, name, f"must be an object, not {_kind(value)}")
+
+    def odd(value: dict[str, Any], path: Path, errors: list[Error]) -> None:
+        for key in required:
+            if key not in value:
+                _add(errors, path, key, "is required")
+        for key, member in value.items():
+            known = members.get(key)
             if known is None:
-                _add(errors, (path, name), "is not a known field")
+                _add(errors, path, key, "is not a known field")
             else:
-                known(member, (path, name), errors)
+                known(member, path, key, errors)
         if isinstance(value, Duplicated):
-            for name in value.names:
-                _add(errors, (path, name), "appears more than once")
+            for key in value.names:
+                _add(errors, path, key, "appears more than once")
 
     return check
 
@@ -171,29 +180,23 @@ _MAKERS: dict[str, Callable[[dict[str, Any], dict[str, str]], Check]] = {
 }
 
 
-def _apply(rules: list[tuple[Rule, str]], value: Any, path: Path, errors: list[Error]) -> None:
-    for holds, detail in rules:
-        if not holds(value):
-            _add(errors, path, detail)
-
-
-def _add(errors: list[Error], path: Path, detail: str) -> None:
+def _add(errors: list[Error], parent: Path, name: Any, detail: str) -> None:
     if len(errors) == MAX_ERRORS:
         raise _FullError
-    errors.append(Error(_pointer(path), detail))
+    errors.append(Error(_pointer((parent, name)), detail))
 
 
 def _pointer(path: Path) -> str:
     tokens = []
-    while path:
+    while path[0] is not _NOWHERE:
         path, token = path
         escaped = str(token).replace("~", "~0").replace("/", "~1")
         tokens.append(quote(escaped, safe="!$&'()*+,;=:@~", errors="replace"))
     return "/".join(["#", *reversed(tokens)])
 
 
-def _count(noun: str, fewest: int, most: int | None) -> str:
-    if most is None:
+def _count(noun: str, fewest: int, most: int) -> str:
+    if most == sys.maxsize:
         return f"must have at least {fewest} {noun}{'' if fewest == 1 else 's'}"
     return f"must have {fewest} to {most} {noun}s"
 
@@ -203,7 +206,12 @@ def _kind(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "a boolean"
-    names: dict[type, str] = {str: "a string", Decimal: "a number", list: "an array"}
+    names: dict[type, str] = {
+        str: "a string",
+        int: "a number",
+        Decimal: "a number",
+        list: "an array",
+    }
     return names.get(type(value), "an object")
 
 
@@ -215,8 +223,10 @@ def _encodable(value: str) -> bool:
     return True
 
 
-def _is_multiple(value: Decimal, exponent: int) -> bool:
+def _is_multiple(value: int | Decimal, exponent: int) -> bool:
     """Whether the value is a multiple of 10**exponent, exactly, whatever its size."""
+    if isinstance(value, int):
+        return exponent <= 0 or value % 10**exponent == 0
     _, digits, last = value.as_tuple()
     own = int(last)
     return own >= exponent or not any(digits[own - exponent :])

@@ -1,6 +1,7 @@
 """The queue's consumer: status changes, partial batches, the last receive, redrives."""
 
 import copy
+import time
 from typing import Any
 
 import pytest
@@ -220,11 +221,13 @@ def test_a_failed_order_is_not_confirmed_by_a_late_duplicate(functions: Function
     assert status(functions, order_id) == "FAILED"
 
 
-@pytest.mark.parametrize("way", ["sqs", "ours"])
+@pytest.mark.parametrize("way", ["marked by sqs", "moved by sqs", "ours"])
 def test_a_redrive_confirms_a_failed_order(functions: Functions, way: str) -> None:
     order_id = fail(functions)
     message = record(created(order_id), **({"redriven": "true"} if way == "ours" else {}))
-    if way == "sqs":
+    if way == "moved by sqs":
+        message["attributes"]["SentTimestamp"] = str(int(time.time() * 1000) + 1000)
+    if way == "marked by sqs":
         queue = "arn:aws:sqs:us-east-1:123456789012:order-events"
         message["attributes"]["DeadLetterQueueSourceArn"] = queue
     assert functions.process(message) == []

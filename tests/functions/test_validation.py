@@ -16,16 +16,16 @@ ours = validation.compile_schema(schema.ORDER_REQUEST)
 
 
 def _number(_checker: Any, value: Any) -> bool:
-    return isinstance(value, Decimal)
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
 def _integer(_checker: Any, value: Any) -> bool:
-    return isinstance(value, Decimal) and value == value.to_integral_value()
+    return _number(_checker, value) and value == Decimal(value).to_integral_value()
 
 
 def _multiple_of(_validator: Any, step: Any, value: Any, _schema: Any) -> Any:
     # jsonschema divides Decimals by floats otherwise, which Python refuses.
-    if isinstance(value, Decimal) and value % Decimal(str(step)):
+    if _number(None, value) and value % Decimal(str(step)):
         yield jsonschema.ValidationError("not a multiple")
 
 

@@ -9,6 +9,7 @@ import itertools
 import json
 import random
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -91,10 +92,9 @@ class Message:
         """The Lambda event record of a delivery."""
         attributes = {
             "ApproximateReceiveCount": str(self.receives),
-            "SentTimestamp": "1767225600000",
+            # All AWS promises of a message that it moved back is that its time is a new one.
+            "SentTimestamp": str(int(time.time() * 1000)) if self.moved_by_sqs else "0",
         }
-        if self.moved_by_sqs:
-            attributes["DeadLetterQueueSourceArn"] = QUEUE_ARN
         return {
             "messageId": self.message_id,
             "receiptHandle": f"handle of {self.message_id}",
