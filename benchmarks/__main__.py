@@ -17,12 +17,15 @@ from benchmarks.subjects import FUNCTIONS, ROOT, Subject, build
 
 ROUNDS = 5
 EVENTS = 400
+# The schema takes orders of 1 to 100 items.
+ITEMS = (1, 10, 50, 100)
 
 
 def processes(
     subjects: dict[str, Subject], folder: Path, event_files: dict[str, Path]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """{function: {"init" | "first": {subject: cost of the whole process}}}."""
+    """{function: {"init" | "first": {subject: cost}}}, without what a process costs that only
+    starts the interpreter: Lambda's runtime has done that."""
     authority = folder / "authority.pem"
     costs: dict[str, dict[str, dict[str, float]]] = {}
     with aws_server.serving(authority) as endpoint:
@@ -36,6 +39,7 @@ def processes(
                 print(f"  {mode} {function} ...", file=sys.stderr)
                 costs[function][mode] = {
                     name: process_cost(mode, subject, function, event_files[function], endpoint)
+                    - process_cost("empty", subject, function, event_files[function])
                     for name, subject in trusting.items()
                 }
     return costs
@@ -65,20 +69,26 @@ def main() -> int:
         folder = Path(temporary)
         print("Building the three subjects ...", file=sys.stderr)
         subjects = build(folder)
-        files: dict[str, Path] = {}
-        for name, batch in [*((function, 1) for function in FUNCTIONS), ("batch_of_10", 10)]:
-            files[name] = folder / f"{name}.json"
-            function = "process_order" if batch > 1 else name
-            files[name].write_text(json.dumps(event(function, batch)))
+        contents = {name: event(name) for name in FUNCTIONS} | {
+            "batch_of_10": event("process_order", batch=10),
+            **{str(items): event("create_order", items=items) for items in ITEMS},
+        }
+        files = {name: folder / f"{name}.json" for name in contents}
+        for name, content in contents.items():
+            files[name].write_text(json.dumps(content))
         cold = processes(subjects, folder, files)
         http = {name: warm("warm", "cpu", subjects, name, files[name]) for name in FUNCTIONS}
+        sizes = {
+            items: warm("warm", "cpu", subjects, "create_order", files[str(items)])[0]
+            for items in ITEMS
+        }
         # What Lambda bills is wall clock, and most of it is waiting for DynamoDB.
         batch = {
             size: warm("billed", "wall", subjects, "process_order", files[name])[0]
             for size, name in ((1, "process_order"), (10, "batch_of_10"))
         }
         own = {name: warm("own", "wall", subjects, name, files[name]) for name in FUNCTIONS}
-    result = report.result(subjects, cold, http, batch, own)
+    result = report.result(subjects, cold, http, sizes, batch, own)
     result["registration_of_dev_seconds"] = registration.seconds()
     if not options.skip_local:
         print("  the local run ...", file=sys.stderr)

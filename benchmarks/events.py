@@ -4,10 +4,17 @@ import json
 from typing import Any
 
 ORDER_ID = "7f0c2a9e-7a3c-4a52-9f0a-6d2f4f5b9a11"
-ORDER = {
-    "customerName": "Ada Lovelace",
-    "items": [{"sku": f"SKU-{n:04}", "qty": n + 1, "price": 19.95} for n in range(10)],
-}
+
+
+def order(items: int) -> dict[str, Any]:
+    """The body of POST /orders with this many items."""
+    return {
+        "customerName": "Ada Lovelace",
+        "items": [{"sku": f"SKU-{n:04}", "qty": n + 1, "price": 19.95} for n in range(items)],
+    }
+
+
+ORDER = order(10)
 
 
 def _http(method: str, path: str, route: str, **rest: Any) -> dict[str, Any]:
@@ -60,10 +67,10 @@ def _record(number: int) -> dict[str, Any]:
     }
 
 
-def event(function: str, batch: int = 1) -> dict[str, Any]:
-    """The event for a function; `batch` messages where it takes messages."""
+def event(function: str, batch: int = 1, items: int = 10) -> dict[str, Any]:
+    """The event for a function: an order of `items`, or `batch` messages."""
     if function == "create_order":
-        return _http("POST", "/orders", "/orders", body=json.dumps(ORDER))
+        return _http("POST", "/orders", "/orders", body=json.dumps(order(items)))
     if function == "get_order":
         return _http("GET", f"/orders/{ORDER_ID}", "/orders/{id}", pathParameters={"id": ORDER_ID})
     return {"Records": [_record(number) for number in range(batch)]}

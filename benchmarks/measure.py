@@ -31,6 +31,7 @@ def environment(function: str, endpoint: str = "") -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "example",
         "AWS_SESSION_TOKEN": "example",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
         "AWS_LAMBDA_FUNCTION_NAME": function,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
@@ -63,7 +64,7 @@ def _command(mode: str, subject: Subject, function: str, event: Path, *rest: str
 def process_cost(
     mode: str, subject: Subject, function: str, event: Path, endpoint: str = ""
 ) -> float:
-    """One whole process from start to end, in UNIT."""
+    """One whole process, from its start to its end, in UNIT."""
     command = _command(mode, subject, function, event)
     if VALGRIND:
         command = [VALGRIND, "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]

@@ -3,6 +3,7 @@
 import json
 import os
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ sqs = boto3.client("sqs")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     body = json.loads(event["body"])
     order_id = str(uuid.uuid4())
+    created_at = datetime.now(UTC).isoformat()
     dynamodb.put_item(
         TableName=os.environ["ORDERS_TABLE_NAME"],
         Item={
@@ -32,6 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 ]
             },
             "status": {"S": "PENDING"},
+            "createdAt": {"S": created_at},
         },
         ConditionExpression="attribute_not_exists(id)",
     )
@@ -39,4 +42,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         QueueUrl=os.environ["ORDER_EVENTS_QUEUE_URL"],
         MessageBody=json.dumps({"type": "OrderCreated", "detail": {"id": order_id, **body}}),
     )
-    return {"statusCode": 201, "body": json.dumps({"id": order_id})}
+    answer = {"id": order_id, "status": "PENDING", "createdAt": created_at}
+    return {"statusCode": 201, "body": json.dumps(answer)}

@@ -3,6 +3,7 @@
 import json
 import os
 import uuid
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -38,8 +39,9 @@ class Order(BaseModel):
 def create_order() -> Response[str]:
     order = parse(event=app.current_event.json_body, model=Order)
     order_id = str(uuid.uuid4())
+    state = {"status": "PENDING", "createdAt": datetime.now(UTC).isoformat()}
     table.put_item(
-        Item={"id": order_id, "status": "PENDING", **order.model_dump()},
+        Item={"id": order_id, **state, **order.model_dump()},
         ConditionExpression="attribute_not_exists(id)",
     )
     sqs.send_message(
@@ -50,7 +52,7 @@ def create_order() -> Response[str]:
     )
     logger.info("order created", order_id=order_id)
     metrics.add_metric(name="OrdersCreated", unit=MetricUnit.Count, value=1)
-    return Response(201, "application/json", json.dumps({"id": order_id}))
+    return Response(201, "application/json", json.dumps({"id": order_id, **state}))
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
