@@ -1,16 +1,11 @@
 """AWS clients as the functions need them, and what an AWS failure means for an answer."""
 
 import json
-import os
 import re
 from typing import Any, NamedTuple
 
 from botocore import handlers  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
-from botocore.credentials import (  # type: ignore[import-untyped]
-    CredentialResolver,
-    EnvProvider,
-)
 from botocore.exceptions import (  # type: ignore[import-untyped]
     BotoCoreError,
     ClientError,
@@ -70,10 +65,6 @@ def _new_session() -> Session:
     session = Session(include_builtin_handlers=False)
     for event, handler in _HANDLERS:
         session.register(event, handler)
-    if EnvProvider.ACCESS_KEY in os.environ:
-        # The variables come first in the default chain too; making the rest of it prepares
-        # HTTP clients, TLS included, that are then never used.
-        session.register_component("credential_provider", CredentialResolver([EnvProvider()]))
     session.register("provide-client-params", _keep_parameters)
     session.register("before-call", _write_body)
     return session

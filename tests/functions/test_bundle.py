@@ -219,8 +219,8 @@ def _wire(session: Session, service: str, operation: str, arguments: Any) -> dic
 def test_every_request_is_the_one_that_a_session_with_all_of_botocores_handlers_makes(
     functions: Functions, variables: pytest.MonkeyPatch
 ) -> None:
-    """The session leaves out what concerns other services, and providers of credentials that
-    come after the environment: neither may show."""
+    """The session leaves out what concerns other services, and writes the JSON of a call
+    itself: neither may show."""
     variables.setenv("_X_AMZN_TRACE_ID", TRACE)
     _everything(functions)
     ours = functions.module("orders.aws")._session
