@@ -32,7 +32,7 @@ class Inputs(Mapping[str, Any]):
     def plain(self) -> dict[str, Any]:
         """All values as plain dicts and lists; counts as reading them."""
         self._read.update(self._values)
-        return {key: _plain(value) for key, value in self._values.items()}
+        return {key: plain(value) for key, value in self._values.items()}
 
     def unread(self) -> list[str]:
         """Paths of the inputs that were never read, as `stages[0].name`."""
@@ -59,9 +59,10 @@ def _wrap(value: Any) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value without Inputs in it, at any depth."""
     if isinstance(value, Inputs):
         return value.plain()
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.resources.registry import Creation, creates, document
+from local.resources.registry import Creation, creates, delivery, document
 
 
 @creates("aws:cloudwatch/eventBus:EventBus")
@@ -44,18 +44,7 @@ def event_target(creation: Creation) -> tuple[str, dict[str, Any]]:
         "Id": target_id,
         "Arn": inputs["arn"],
         **creation.given({"input": "Input", "inputPath": "InputPath", "roleArn": "RoleArn"}),
+        **delivery(inputs),
     }
-    if "deadLetterConfig" in inputs:
-        target["DeadLetterConfig"] = {"Arn": inputs["deadLetterConfig"]["arn"]}
-    if "retryPolicy" in inputs:
-        retry = inputs["retryPolicy"]
-        target["RetryPolicy"] = {
-            parameter: retry[key]
-            for key, parameter in (
-                ("maximumRetryAttempts", "MaximumRetryAttempts"),
-                ("maximumEventAgeInSeconds", "MaximumEventAgeInSeconds"),
-            )
-            if key in retry
-        }
     creation.clients("events").put_targets(Rule=rule, EventBusName=bus, Targets=[target])
     return f"{rule}-{target_id}", {"targetId": target_id}

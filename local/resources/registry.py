@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.inputs import Inputs
+from local.inputs import Inputs, plain
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Creation:
     def given(self, names: Mapping[str, str]) -> dict[str, Any]:
         """The inputs present among `names` (input -> API parameter), under the API's names."""
         return {
-            parameter: _plain(self.inputs[name])
+            parameter: plain(self.inputs[name])
             for name, parameter in names.items()
             if name in self.inputs
         }
@@ -62,7 +62,7 @@ class Creation:
         """Read the input `name` if given, and say openly that it does nothing locally."""
         if name in self.inputs:
             value = self.inputs[name]
-            _plain(value)
+            plain(value)
             if value not in (False, 0, "", []) and not (isinstance(value, Inputs) and not value):
                 self.without_effect[f"{self.type}.{name}"] = reason
 
@@ -105,12 +105,22 @@ def creates(resource_type: str) -> Callable[[Creator], Creator]:
 
 def document(value: Any) -> str:
     """A policy or other JSON document, given as text or as a structure, as text."""
-    return value if isinstance(value, str) else json.dumps(_plain(value))
+    return value if isinstance(value, str) else json.dumps(plain(value))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Inputs):
-        return value.plain()
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
+def delivery(target: Inputs) -> dict[str, Any]:
+    """What an EventBridge or Scheduler target says about retries and dead letters."""
+    request: dict[str, Any] = {}
+    if "retryPolicy" in target:
+        retry = target["retryPolicy"]
+        request["RetryPolicy"] = {
+            parameter: retry[key]
+            for key, parameter in (
+                ("maximumRetryAttempts", "MaximumRetryAttempts"),
+                ("maximumEventAgeInSeconds", "MaximumEventAgeInSeconds"),
+            )
+            if key in retry
+        }
+    if "deadLetterConfig" in target:
+        request["DeadLetterConfig"] = {"Arn": target["deadLetterConfig"]["arn"]}
+    return request

@@ -5,25 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from local.inputs import Inputs
-from local.resources.registry import Creation, creates
+from local.resources.registry import Creation, creates, delivery
 
 
 def _target(target: Inputs) -> dict[str, Any]:
-    request = {"Arn": target["arn"], "RoleArn": target["roleArn"]}
+    request = {"Arn": target["arn"], "RoleArn": target["roleArn"], **delivery(target)}
     if "input" in target:
         request["Input"] = target["input"]
-    if "retryPolicy" in target:
-        retry = target["retryPolicy"]
-        request["RetryPolicy"] = {
-            parameter: retry[key]
-            for key, parameter in (
-                ("maximumRetryAttempts", "MaximumRetryAttempts"),
-                ("maximumEventAgeInSeconds", "MaximumEventAgeInSeconds"),
-            )
-            if key in retry
-        }
-    if "deadLetterConfig" in target:
-        request["DeadLetterConfig"] = {"Arn": target["deadLetterConfig"]["arn"]}
     return request
 
 

@@ -189,27 +189,25 @@ def stack_rule(
 
 def is_set(properties: Mapping[str, Any], *path: str) -> bool:
     """Whether there is, or will be, a value at `path` that is neither empty nor false."""
-    value: Any = properties
-    for key in path:
-        if not isinstance(value, Mapping):
-            return False
-        try:
-            value = value.get(key)
-        except UnknownValueError:
-            return True
-    return bool(value)
+    try:
+        return bool(_at(properties, path))
+    except UnknownValueError:
+        return True
 
 
 def known(properties: Mapping[str, Any], *path: str) -> Any:
     """The value at `path`; None where there is none, or it is not known yet."""
-    value: Any = properties
+    try:
+        return _at(properties, path)
+    except UnknownValueError:
+        return None
+
+
+def _at(value: Any, path: Sequence[str]) -> Any:
     for key in path:
         if not isinstance(value, Mapping):
             return None
-        try:
-            value = value.get(key)
-        except UnknownValueError:
-            return None
+        value = value.get(key)
     return value
 
 
