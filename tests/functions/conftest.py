@@ -60,5 +60,7 @@ def aws(server: Server) -> FakeAws:
 @pytest.fixture
 def functions(
     variables: pytest.MonkeyPatch, aws: FakeAws, capsys: pytest.CaptureFixture[str]
-) -> Functions:
-    return Functions(aws, capsys)
+) -> Iterator[Functions]:
+    functions = Functions(aws, capsys)
+    yield functions
+    functions.end()

@@ -68,6 +68,12 @@ class Functions:
         telemetry.logger.registered_handler.stream = sys.stdout
         return module
 
+    def end(self) -> None:
+        """Let updates that outlived their invocation come to their end."""
+        processor = sys.modules.get("process_order")
+        if processor:
+            processor._threads.shutdown()
+
     def invoke(self, name: str, event: Any) -> Any:
         """What the function returns to Lambda, JSON like on the wire."""
         result = self.module(name).handler(json.loads(json.dumps(event)), self.context)
