@@ -171,14 +171,15 @@ def _sources(folder: Path) -> list[Path]:
 
 
 def _interpreter(runtime: str) -> str | None:
-    """The first interpreter of the runtime on PATH that starts: a version manager's stand-in is
-    there even when its version is not chosen."""
+    """The running interpreter if it is the runtime's, else the first one on PATH that starts: a
+    version manager's stand-in is there even when its version is not chosen."""
+    version = "cpython-" + runtime.removeprefix("python").replace(".", "")
+    if version == _version(sys.executable):
+        return sys.executable
     for folder in os.get_exec_path():
         path = shutil.which(runtime, path=folder)
         with contextlib.suppress(BundleError):
-            if path and _version(path) == "cpython-" + runtime.removeprefix("python").replace(
-                ".", ""
-            ):
+            if path and _version(path) == version:
                 return path
     return None
 
