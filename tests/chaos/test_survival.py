@@ -103,7 +103,7 @@ def test_the_command_fails_when_an_invariant_is_broken(
     [
         (["--mix", "storm"], "no mix 'storm'; there are everything, calm"),
         (["--orders", "0"], "expected a number of 1 or more"),
-        (["--orders", "many"], "invalid"),
+        (["--orders", "many"], "many: expected a number of 1 or more"),
         (["--rate", "2"], "rate of THROTTLED is 2.0"),
     ],
 )
