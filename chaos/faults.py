@@ -47,7 +47,7 @@ class Mix:
 
     `rates` gives for each fault the probability (0–1) that it strikes a call it applies to; at
     most one fault strikes a call. `delay` is how late a delayed answer comes, in seconds.
-    `outage` is for how many seconds SendMessage is refused from the first order on. Without
+    `outage` is for how many seconds SendMessage is refused from the first one on. Without
     `retries` no client asks again, so that what completes an order is the repair alone.
     """
 

@@ -37,7 +37,7 @@ def survive(
 
 def test_every_kind_of_fault_at_once(stage: Arena) -> None:
     # Lower rates than in make chaos, since each strike costs this test seconds.
-    mix = replace(MIXES["everything"].scaled(0.03), outage=1)
+    mix = replace(MIXES["everything"].scaled(0.03), outage=3)
     result = survive(stage, mix, orders=24, seed=101)
     assert len(result.struck) > 5, "hardly a fault struck"
     assert result.struck[Fault.OUTAGE] > 0, "the queue was never down"
