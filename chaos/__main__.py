@@ -76,7 +76,10 @@ def _options(arguments: list[str] | None) -> Options:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text}: expected a number of 1 or more")
     return number

@@ -17,13 +17,14 @@ class Report:
     """The figures of a run; each list holds what is wrong, one line a case.
 
     `orders` counts clients, `sent` their requests; `accepted` and `refused` are clients whose
-    last answer was 201, or 5xx or silence.
+    last answer was 201, or 5xx or silence; `absent` are those refused of whom nothing is stored.
     """
 
     orders: int
     sent: int
     accepted: int
     refused: int
+    absent: int
     confirmed: int
     failed_in_dlq: int
     stuck: list[str] = field(default_factory=list)
@@ -43,6 +44,7 @@ class Report:
             ("requests sent", self.sent),
             ("201", self.accepted),
             ("5xx", self.refused),
+            ("5xx, not stored", self.absent),
             (contract.CONFIRMED, self.confirmed),
             (f"{contract.FAILED} + in DLQ", self.failed_in_dlq),
             ("stuck", len(self.stuck)),
@@ -75,7 +77,10 @@ def audit(
         orders=len(outcomes),
         sent=sum(outcome.sent for outcome in outcomes),
         accepted=sum(outcome.status == 201 for outcome in outcomes),
-        refused=sum(outcome.status == 0 or outcome.status >= 500 for outcome in outcomes),
+        refused=sum(_refused(outcome) for outcome in outcomes),
+        absent=sum(
+            _refused(outcome) and outcome.customer not in by_customer for outcome in outcomes
+        ),
         confirmed=sum(item["status"] == contract.CONFIRMED for item in by_id.values()),
         failed_in_dlq=sum(
             item["status"] == contract.FAILED and order in dead for order, item in by_id.items()
@@ -90,6 +95,10 @@ def audit(
     for customer in by_customer.keys() - wanted:
         report.unexpected.append(f"an order nobody placed, for {customer}")
     return report
+
+
+def _refused(outcome: Outcome) -> bool:
+    return outcome.status == 0 or outcome.status >= 500
 
 
 def _check_outcome(

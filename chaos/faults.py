@@ -47,7 +47,8 @@ class Mix:
 
     `rates` gives for each fault the probability (0–1) that it strikes a call it applies to; at
     most one fault strikes a call. `delay` is how late a delayed answer comes, in seconds.
-    `outage` is for how many seconds SendMessage is refused from the first order on.
+    `outage` is for how many seconds SendMessage is refused from the first one on. Without
+    `retries` no client asks again, so that what completes an order is the repair alone.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Mix:
     rates: Mapping[Fault, float] = field(default_factory=dict)
     delay: float = 0.5
     outage: float = 0
+    retries: bool = True
 
     def __post_init__(self) -> None:
         for fault, rate in self.rates.items():
@@ -77,7 +79,7 @@ def _each(*faults: Fault) -> dict[Fault, float]:
 MIXES: Mapping[str, Mix] = {
     mix.name: mix
     for mix in (
-        Mix("everything", "every kind of fault at once", _each(*APPLIES)),
+        Mix("everything", "every kind of fault at once", _each(*APPLIES), outage=10),
         Mix("calm", "no faults at all"),
         Mix(
             "refusals",
@@ -91,7 +93,12 @@ MIXES: Mapping[str, Mix] = {
         ),
         Mix("duplicates", "messages delivered twice", {Fault.DUPLICATED: 0.5}),
         Mix("worker-death", "worker processes killed in mid-batch", _each(Fault.DEATH)),
-        Mix("queue-outage", "SendMessage refused for 30 s, no client retries", outage=30),
+        Mix(
+            "queue-outage",
+            "SendMessage refused for 30 s, no client retries",
+            outage=30,
+            retries=False,
+        ),
     )
 }
 

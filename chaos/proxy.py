@@ -82,6 +82,7 @@ class FaultProxy:
         self.port = 0
         self._customers: dict[str, str] = {}
         self._upstream: tuple[str, int] | None = None
+        self._outage = 0.0
         self._refused_until = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -101,8 +102,11 @@ class FaultProxy:
         self._upstream = (parts.hostname, parts.port)
 
     def refuse_sends(self, seconds: float) -> None:
-        """Take the queue down: every SendMessage is refused for `seconds` from now."""
-        self._refused_until = time.monotonic() + seconds
+        """Take the queue down: every SendMessage is refused for `seconds` from the next one on.
+
+        Counted from now, a slow cold start could outlast it, and nothing would be refused.
+        """
+        self._outage, self._refused_until = seconds, 0.0
 
     @property
     def refusing(self) -> bool:
@@ -149,8 +153,11 @@ class FaultProxy:
 
     def fault_for(self, call: Call) -> Fault | None:
         """What strikes this call."""
-        if call.operation in SENDS and self.refusing:
-            return Fault.OUTAGE
+        if call.operation in SENDS:
+            if self._outage:
+                self._refused_until, self._outage = time.monotonic() + self._outage, 0.0
+            if self.refusing:
+                return Fault.OUTAGE
         self._customers.update(call.customers)
         # Random ids differ from run to run; the customer that placed the order does not.
         subject = ",".join(self._customers.get(order, order) for order in call.orders)

@@ -85,7 +85,7 @@ class Arena:
                     options.orders,
                     options.seed,
                     options.concurrency,
-                    retries=not options.mix.outage,
+                    retries=options.mix.retries,
                     done=_progress(say, options.orders),
                 )
                 _settle(self.local, self.proxy, options.settle_seconds, say)

@@ -37,4 +37,5 @@ def run(url: str, examples: int, seed: int, kept: bool = False) -> subprocess.Co
         *("--max-examples", str(examples), "--seed", str(seed)),
         *("--generation-database", "none", "--continue-on-failure"),
     ]
-    return subprocess.run(command, cwd=PATH.parent, stdout=subprocess.PIPE, text=True, check=False)
+    screen = subprocess.PIPE if kept else None
+    return subprocess.run(command, cwd=PATH.parent, stdout=screen, text=True, check=False)

@@ -51,8 +51,10 @@ def test_a_failed_order_holds_only_with_its_message_in_the_dead_letter_queue() -
 @pytest.mark.parametrize("status", [500, 503, 0])
 def test_a_refused_order_may_be_absent_or_completed_but_not_stuck(status: int) -> None:
     refused = outcome(status, None)
-    assert audit([refused], [], [], []).holds
-    assert audit([refused], [item()], [], []).holds
+    for stored, absent in (([], 1), ([item()], 0)):
+        report = audit([refused], stored, [], [])
+        assert report.holds
+        assert report.absent == absent
     report = audit([refused], [item("PENDING")], [], [])
     assert wrong(report) == {"stuck": 1}
     assert report.refused == 1

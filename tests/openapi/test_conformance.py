@@ -5,6 +5,8 @@
 
 import re
 
+import pytest
+
 from openapi import exercise
 from openapi.__main__ import main
 
@@ -18,5 +20,8 @@ def test_generated_requests_are_answered_as_documented() -> None:
     assert int(sent[0]) > 200, "hardly a request was sent"
 
 
-def test_a_system_that_does_not_answer_fails_the_command() -> None:
+def test_a_system_that_does_not_answer_fails_the_command_and_is_told(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     assert main(["test", "--url", "http://127.0.0.1:9", "--examples", "1"]) != 0
+    assert "Network Error" in capfd.readouterr().out
