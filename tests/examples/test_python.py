@@ -15,14 +15,15 @@ import pytest
 
 import components
 from tests import recorder
+from tests.aws_names import ACCOUNT
 from tests.inputs.aws_types import PROVIDER, invoke_problems, problems
 from tests.policy.analyzer import running_pack
 from tests.policy.recorded import registered
 from tests.recorder import Recording
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-ARN = f"arn:aws:sqs:{recorder.REGION}:{recorder.ACCOUNT}:order-events-b"
-TABLE_ARN = f"arn:aws:dynamodb:{recorder.REGION}:{recorder.ACCOUNT}:table/Orders-b"
+ARN = f"arn:aws:sqs:{recorder.REGION}:{ACCOUNT}:order-events-b"
+TABLE_ARN = f"arn:aws:dynamodb:{recorder.REGION}:{ACCOUNT}:table/Orders-b"
 ANSWERS: dict[str, dict[str, Any]] = {
     "aws:sqs/getQueue:getQueue": {"arn": ARN, "name": "order-events-b"},
     "aws:dynamodb/getTable:getTable": {"arn": TABLE_ARN, "name": "Orders-b"},
