@@ -147,7 +147,7 @@ class PythonFunction(pulumi.ComponentResource):
             failures = tls_queue(
                 f"{name}-failures",
                 parent=self,
-                retention_seconds=SECONDS_PER_DAY * defaults.MESSAGE_RETENTION_DAYS,
+                retention_seconds=SECONDS_PER_DAY * defaults.DEAD_LETTER_RETENTION_DAYS,
             )
 
         statements = [

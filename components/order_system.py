@@ -67,7 +67,7 @@ class OrderSystemArgs(TypedDict):
     visibility_timeout_seconds: NotRequired[int]
     """How long a received event stays hidden; 30 by default."""
     message_retention_days: NotRequired[int]
-    """How long events are kept, 1 to 14; 14 by default."""
+    """How long events are kept, 1 to 14; 14 by default, as always for dead letters."""
     max_receive_count: NotRequired[int]
     """Receives after which an event goes to the dead-letter queue; 3 by default."""
     batch_size: NotRequired[int]

@@ -19,7 +19,7 @@ class QueueArgs(TypedDict):
     visibility_timeout_seconds: NotRequired[int]
     """How long a received message stays hidden; at least the consumer's timeout. 30 by default."""
     message_retention_days: NotRequired[int]
-    """How long both queues keep a message, 1 to 14; 14 by default."""
+    """How long the queue keeps a message, 1 to 14; 14 by default, as always for dead letters."""
     max_receive_count: NotRequired[int]
     """Receives after which a message goes to the dead-letter queue; 3 by default."""
     protect: NotRequired[bool]
@@ -47,7 +47,7 @@ class Queue(pulumi.ComponentResource):
     ) -> None:
         super().__init__("serverless-orders:index:Queue", name, {}, opts)
         queue_name = args.get("queue_name")
-        retention = SECONDS_PER_DAY * whole(
+        retention_days = whole(
             "message_retention_days",
             args.get("message_retention_days", defaults.MESSAGE_RETENTION_DAYS),
         )
@@ -56,14 +56,16 @@ class Queue(pulumi.ComponentResource):
             f"{name}-dlq",
             parent=self,
             queue_name=f"{queue_name}-dlq" if queue_name else None,
-            retention_seconds=retention,
+            # A dead letter keeps the time at which it was first sent, so what the queue's
+            # retention leaves of this one is all the time there is to look at it.
+            retention_seconds=SECONDS_PER_DAY * defaults.DEAD_LETTER_RETENTION_DAYS,
             protect=protect,
         )
         queue = tls_queue(
             name,
             parent=self,
             queue_name=queue_name,
-            retention_seconds=retention,
+            retention_seconds=SECONDS_PER_DAY * retention_days,
             protect=protect,
             visibility_timeout_seconds=whole(
                 "visibility_timeout_seconds",

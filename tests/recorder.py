@@ -19,10 +19,10 @@ import pulumi
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
 from local import program
+from tests import aws_names
+from tests.aws_names import ACCOUNT, PARTITION
 
-ACCOUNT = "123456789012"
 REGION = "eu-west-1"  # not the one of any default
-PARTITION = "aws"
 COMPONENT_PREFIX = "serverless-orders:index:"
 
 
@@ -223,7 +223,7 @@ def _made(type_: str, logical: str, inputs: Mapping[str, Any]) -> tuple[str, dic
 
 
 def _arn(service: str, resource: str, region: str = REGION) -> str:
-    return f"arn:{PARTITION}:{service}:{region}:{ACCOUNT}:{resource}"
+    return aws_names.arn(service, resource, region)
 
 
 def _table(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
@@ -231,7 +231,7 @@ def _table(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _queue(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
-    url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+    url = aws_names.queue_url(name, REGION)
     return url, {"name": name, "url": url, "arn": _arn("sqs", name)}
 
 
@@ -246,24 +246,19 @@ def _role(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
 def _function(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
     arn = _arn("lambda", f"function:{name}")
     outputs = {"name": name, "arn": arn, "version": "7", "qualifiedArn": f"{arn}:7"}
-    return name, {**outputs, "invokeArn": _invoke_arn(arn)}
+    return name, {**outputs, "invokeArn": aws_names.invoke_arn(arn, REGION)}
 
 
 def _alias(name: str, _unique: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     arn = _arn("lambda", f"function:{inputs['functionName']}:{name}")
-    return arn, {"name": name, "arn": arn, "invokeArn": _invoke_arn(arn)}
-
-
-def _invoke_arn(arn: str) -> str:
-    path = f"path/2015-03-31/functions/{arn}/invocations"
-    return f"arn:{PARTITION}:apigateway:{REGION}:lambda:{path}"
+    return arn, {"name": name, "arn": arn, "invokeArn": aws_names.invoke_arn(arn, REGION)}
 
 
 def _api(name: str, unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
     return unique, {
         "name": name,
-        "arn": f"arn:{PARTITION}:apigateway:{REGION}::/apis/{unique}",
-        "apiEndpoint": f"https://{unique}.execute-api.{REGION}.amazonaws.com",
+        "arn": aws_names.api_arn(unique, REGION),
+        "apiEndpoint": aws_names.api_endpoint(unique, REGION),
         "executionArn": _arn("execute-api", unique),
     }
 

@@ -186,8 +186,10 @@ def permission_names_source(permission: Resource, _: Settings) -> Findings:
     if source is None:
         return
     # A bucket's ARN has neither region nor account, and its names are global.
-    account = source.split(":")[4] if source.count(":") >= 5 else "*"
-    if "*" in account or (not account and not source.startswith("arn:aws:s3:::")):
+    parts = source.split(":", 5)
+    service, account, name = (parts[2], *parts[4:]) if len(parts) == 6 else ("", "*", "*")
+    of_bucket = service == "s3" and name.strip("*?")
+    if "*" in account or not (account or of_bucket):
         yield f"lets {principal} invoke the function for {source!r}, in whatever account"
 
 

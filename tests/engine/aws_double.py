@@ -26,8 +26,9 @@ import pulumi
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from tests.aws_names import ACCOUNT, PARTITION
 from tests.engine import wire
-from tests.engine.aws_resources import ACCOUNT, PARTITION, RESOURCE_TYPES, Made, ResourceType
+from tests.engine.aws_resources import RESOURCE_TYPES, Made, ResourceType
 from tests.engine.cloud import Cloud
 from tests.engine.differences import INTERNAL, differences, replacing, top_level
 from tests.inputs.aws_types import PROVIDER, input_types, invoke_problems, problems

@@ -1,7 +1,7 @@
 """The AWS resource types of the provider double: names, what replaces them, computed outputs.
 
 Names and replacing inputs are those that the AWS provider's documentation calls "Forces new
-resource"; ARN formats are from the service authorization reference.
+resource".
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ACCOUNT = "123456789012"
-PARTITION = "aws"
+from tests import aws_names
 
 Values = Mapping[str, Any]
 
@@ -30,8 +29,7 @@ class Made:
         return str(self.inputs["name"])
 
     def arn(self, service: str, resource: str, *, region: str | None = None) -> str:
-        region = self.region if region is None else region
-        return f"arn:{PARTITION}:{service}:{region}:{ACCOUNT}:{resource}"
+        return aws_names.arn(service, resource, self.region if region is None else region)
 
 
 def _no_outputs(made: Made) -> dict[str, Any]:
@@ -56,8 +54,10 @@ class ResourceType:
 
 
 def _queue(made: Made) -> dict[str, Any]:
-    url = f"https://sqs.{made.region}.amazonaws.com/{ACCOUNT}/{made.name}"
-    return {"arn": made.arn("sqs", made.name), "url": url}
+    return {
+        "arn": made.arn("sqs", made.name),
+        "url": aws_names.queue_url(made.name, made.region),
+    }
 
 
 def _function(made: Made) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _function(made: Made) -> dict[str, Any]:
     version = str(made.version) if made.inputs.get("publish") else "$LATEST"
     return {
         "arn": arn,
-        "invokeArn": _invoke_arn(made, arn),
+        "invokeArn": aws_names.invoke_arn(arn, made.region),
         "version": version,
         "qualifiedArn": f"{arn}:{version}",
     }
@@ -73,20 +73,14 @@ def _function(made: Made) -> dict[str, Any]:
 
 def _alias(made: Made) -> dict[str, Any]:
     arn = made.arn("lambda", f"function:{made.inputs['functionName']}:{made.name}")
-    return {"arn": arn, "invokeArn": _invoke_arn(made, arn)}
-
-
-def _invoke_arn(made: Made, arn: str) -> str:
-    path = f"path/2015-03-31/functions/{arn}/invocations"
-    return f"arn:{PARTITION}:apigateway:{made.region}:lambda:{path}"
+    return {"arn": arn, "invokeArn": aws_names.invoke_arn(arn, made.region)}
 
 
 def _api(made: Made) -> dict[str, Any]:
-    host = f"{made.unique}.execute-api.{made.region}.amazonaws.com"
     return {
-        "apiEndpoint": f"https://{host}",
+        "apiEndpoint": aws_names.api_endpoint(made.unique, made.region),
         "executionArn": made.arn("execute-api", made.unique),
-        "arn": f"arn:{PARTITION}:apigateway:{made.region}::/apis/{made.unique}",
+        "arn": aws_names.api_arn(made.unique, made.region),
     }
 
 

@@ -73,10 +73,7 @@ def test_a_setting_of_one_resource_changes_that_input_alone(
     outcome = engine.preview("dev", {"messageRetentionDays": 7})
     assert outcome.message == ""
     changed = frozenset({"messageRetentionSeconds"})
-    assert outcome.changes == [
-        Step("update", "aws:sqs/queue:Queue", "orders-events", changed),
-        Step("update", "aws:sqs/queue:Queue", "orders-events-dlq", changed),
-    ]
+    assert outcome.changes == [Step("update", "aws:sqs/queue:Queue", "orders-events", changed)]
 
 
 def test_new_memory_means_new_versions_for_the_callers(deployed: Outcome, engine: Engine) -> None:

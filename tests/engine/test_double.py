@@ -8,8 +8,9 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from tests.aws_names import ACCOUNT
 from tests.engine import wire
-from tests.engine.aws_resources import ACCOUNT, RESOURCE_TYPES
+from tests.engine.aws_resources import RESOURCE_TYPES
 from tests.engine.cloud import Cloud
 from tests.engine.provider import Provider
 from tests.inputs.aws_types import input_types

@@ -15,12 +15,15 @@ import pytest
 
 import components
 from tests import recorder
+from tests.aws_names import ACCOUNT
 from tests.inputs.aws_types import PROVIDER, invoke_problems, problems
+from tests.policy.analyzer import running_pack
+from tests.policy.recorded import registered
 from tests.recorder import Recording
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-ARN = f"arn:aws:sqs:{recorder.REGION}:{recorder.ACCOUNT}:order-events-b"
-TABLE_ARN = f"arn:aws:dynamodb:{recorder.REGION}:{recorder.ACCOUNT}:table/Orders-b"
+ARN = f"arn:aws:sqs:{recorder.REGION}:{ACCOUNT}:order-events-b"
+TABLE_ARN = f"arn:aws:dynamodb:{recorder.REGION}:{ACCOUNT}:table/Orders-b"
 ANSWERS: dict[str, dict[str, Any]] = {
     "aws:sqs/getQueue:getQueue": {"arn": ARN, "name": "order-events-b"},
     "aws:dynamodb/getTable:getTable": {"arn": TABLE_ARN, "name": "Orders-b"},
@@ -54,6 +57,15 @@ def test_example_asks_only_for_what_aws_has(example: str, preview: bool) -> None
 def _problems(registration: recorder.Registration) -> list[str]:
     known = registration.type == PROVIDER or registration.type.startswith("aws:")
     return problems(registration.type, registration.inputs) if known else []
+
+
+@pytest.mark.parametrize("example", ["queue-with-dlq-and-alarms", "new-consumer"])
+def test_example_passes_the_policy_pack_as_any_other_project(example: str) -> None:
+    with running_pack(project=example) as pack:
+        # It adds the tags that it asks for, and a remedy is not kept here.
+        pack.configure({"required-tags": {"enforcementLevel": "disabled"}})
+        found = pack.run(registered(_deploy(example, {})))
+    assert [f"{d.policy}: {d.message}" for d in found if d.level != "ADVISORY"] == []
 
 
 def test_queue_with_dlq_and_alarms() -> None:

@@ -579,11 +579,16 @@ CASES: dict[str, Cases] = {
                 "in whatever account",
                 [permission("bad", sourceArn="arn:aws:execute-api:*:*:*")],
             ),
+            V(
+                "in whatever account",
+                [permission("bad", principal="s3.amazonaws.com", sourceArn="arn:aws:s3:::*")],
+            ),
         ],
         [
             C([permission("good")]),
             C([permission("good", principal=ACCOUNT, sourceArn=None)]),
             C([permission("good", principal="s3.amazonaws.com", sourceArn="arn:aws:s3:::uploads")]),
+            C([permission("good", principal="s3.amazonaws.com", sourceArn="arn:aws-cn:s3:::a")]),
         ],
     ),
     "function-no-secrets-in-environment": Cases(

@@ -13,13 +13,13 @@ from tests.variants import recording
 
 def resources(variant: str) -> list[Registered]:
     """Every resource of a variant once it has been created."""
-    return _registered(recording(variant))
+    return registered(recording(variant))
 
 
 def preview_of(variant: str) -> list[Registered]:
     """The same in the first preview: what comes from a resource is not known yet."""
     planned = {each.urn: each for each in recording(variant, preview=True).registrations}
-    found = _registered(recording(variant))
+    found = registered(recording(variant))
     for resource in found:
         plan = planned[resource.urn]
         resource.inputs = _unknown_where_absent(resource.inputs, plan.inputs)
@@ -27,7 +27,8 @@ def preview_of(variant: str) -> list[Registered]:
     return found
 
 
-def _registered(recorded: Recording) -> list[Registered]:
+def registered(recorded: Recording) -> list[Registered]:
+    """Every resource of a recording, as the engine tells the pack of it."""
     return [
         Registered(
             type=each.type,

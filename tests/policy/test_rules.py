@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
 import pulumi_aws
 import pytest
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
@@ -10,7 +15,7 @@ from policy.rules import POLICIES, tags, types
 from policy.rules.functions import RUNTIMES
 from tests.inputs.aws_types import input_types, resource_tokens
 from tests.policy.cases import CASES, Conforming, Violation
-from tests.policy.stack import RULES, R, check
+from tests.policy.stack import RULES, UNKNOWN, R, check
 
 VIOLATING = [
     pytest.param(rule, case, id=f"{rule}-{number}")
@@ -61,6 +66,57 @@ def test_conforming_resources_are_passed(rule: str, case: Conforming) -> None:
     outcome = check(rule, case.resources, case.stack, case.settings)
     good = [finding for finding in outcome.findings if finding.resource == "good"]
     assert (good, outcome.undecided) == ([], [])
+
+
+# Outputs that other resources are given.
+IDENTITIES = {"arn", "id", "name", "stageName", "url"}
+
+
+def unknown_one_by_one(resources: list[R]) -> Iterator[tuple[str, list[R]]]:
+    """A case once for each value that a first preview may not know, as the engine gives it.
+
+    What is made of the value is unknown too, and what is unknown comes from another resource:
+    the one whose value it is, or any of the case.
+    """
+    for subject in resources:
+        others = [each for each in resources if each is not subject]
+        for path, value in subject.props.items():
+            changed = replace(
+                subject,
+                props={**subject.props, path: UNKNOWN},
+                computed_from={path: [each.name for each in others]},
+            )
+            made = (
+                [made_of(value, subject.name, other) for other in others]
+                if path in IDENTITIES
+                else others
+            )
+            yield f"{subject.name}.{path}", [changed, *made]
+
+
+def made_of(value: str, source: str, resource: R) -> R:
+    """The resource where `value`, which is the source's, is not known."""
+    props = {path: without(value, held) for path, held in resource.props.items()}
+    computed = {path: [source] for path in props if props[path] != resource.props[path]}
+    return replace(resource, props=props, computed_from=computed)
+
+
+def without(value: str, held: Any) -> Any:
+    if isinstance(held, dict):
+        return {key: without(value, item) for key, item in held.items()}
+    if isinstance(held, list):
+        return [without(value, item) for item in held]
+    whole = rf"(?<![\w-]){re.escape(value)}(?![\w-])"
+    return UNKNOWN if isinstance(held, str) and re.search(whole, held) else held
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_unknown_value_is_no_violation(rule: str) -> None:
+    for case in CASES[rule].conforming:
+        known = check(rule, case.resources, case.stack, case.settings).findings
+        for path, resources in unknown_one_by_one(case.resources):
+            found = check(rule, resources, case.stack, case.settings).findings
+            assert [each for each in found if each not in known] == [], path
 
 
 @pytest.mark.parametrize("rule", RULES)

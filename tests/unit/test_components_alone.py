@@ -26,6 +26,12 @@ def test_queue_needs_no_inputs_and_has_the_defaults_of_the_system() -> None:
     assert not any(each.protect for each in recorded.registrations)
 
 
+def test_dead_letters_outlive_a_queue_that_keeps_messages_for_less() -> None:
+    recorded = deploy(lambda: Queue("jobs", {"message_retention_days": 2}))
+    assert recorded.one(stacks.QUEUE, "jobs").inputs["messageRetentionSeconds"] == 2 * 86_400
+    assert recorded.one(stacks.QUEUE, "jobs-dlq").inputs["messageRetentionSeconds"] == 14 * 86_400
+
+
 def test_queue_shows_what_consumers_need() -> None:
     found: dict[str, Any] = {}
 

@@ -6,7 +6,8 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from tests.recorder import ACCOUNT, deploy
+from tests.aws_names import ACCOUNT
+from tests.recorder import deploy
 
 
 def test_inputs_options_and_outputs_are_recorded() -> None:

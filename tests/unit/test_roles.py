@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.recorder import ACCOUNT, Recording
+from tests.aws_names import ACCOUNT
+from tests.recorder import Recording
 from tests.unit import stacks
 
 TABLE = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/Orders"

@@ -7,7 +7,8 @@ import pulumi
 import pytest
 
 from orders import contract
-from tests.recorder import ACCOUNT, Recording
+from tests.aws_names import ACCOUNT
+from tests.recorder import Recording
 from tests.unit import stacks
 
 DAY = 86_400
