@@ -14,7 +14,7 @@ demo: setup  ## show the system at work, then end
 	@exec $(BIN)/python -m local demo
 
 test: setup  ## all tests, with branch coverage of functions/ and components/
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: setup  ## lint, format and types
 	@$(BIN)/ruff check .
