@@ -86,7 +86,7 @@ def _names(
         name = str(value or "").split(":function:")[-1].split(":")[0]
         return bool(name) and name == function.props.get("name")
     except UnknownValueError:
-        return stack.computed_from(source, path[0], function) or any(
+        return stack.computed_from(source, path[0], function, "name") or any(
             _names(stack, alias, ("functionName",), function)
             for alias in stack.of(ALIAS)
             if stack.computed_from(source, path[0], alias)

@@ -90,7 +90,7 @@ def _logs_into(stack: Stack, function: StackResource, group: StackResource) -> b
     try:
         return bool(function.props["loggingConfig"]["logGroup"] == group.props.get("name"))
     except UnknownValueError:
-        return stack.computed_from(function, "loggingConfig", group)
+        return stack.computed_from(function, "loggingConfig", group, "name")
 
 
 @stack_rule(
@@ -131,7 +131,7 @@ def _alarmed(
                 value = (metric.get("dimensions") or {}).get(dimension)
                 same = value is not None and value == target.props.get(identity)
             except UnknownValueError:
-                same = stack.computed_from(alarm, source, target)
+                same = stack.computed_from(alarm, source, target, identity)
             if same:
                 found.add(str(metric.get("metricName")))
     return found

@@ -137,11 +137,18 @@ class Stack:
                     return True
             except UnknownValueError:
                 unknown = True
-        return unknown and self.computed_from(source, path, target)
+        return unknown and self.computed_from(source, path, target, *identities)
 
-    def computed_from(self, source: StackResource, path: str, target: StackResource) -> bool:
-        """Whether the engine recorded that the property `path` depends on `target`."""
-        return any(found.urn == target.urn for found in source.property_dependencies.get(path, ()))
+    def computed_from(
+        self, source: StackResource, path: str, target: StackResource, *identities: str
+    ) -> bool:
+        """Whether the engine recorded that the property `path` depends on `target`, or on a
+        resource that one of the target's `identities` depends on too, such as the random suffix
+        of a name that is given to both."""
+        origins = {target.urn}
+        for identity in identities:
+            origins.update(found.urn for found in target.property_dependencies.get(identity, ()))
+        return any(found.urn in origins for found in source.property_dependencies.get(path, ()))
 
 
 def stack_rule(

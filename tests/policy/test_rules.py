@@ -119,6 +119,41 @@ def test_unknown_value_is_no_violation(rule: str) -> None:
             assert [each for each in found if each not in known] == [], path
 
 
+@pytest.mark.parametrize(
+    ("rule", "target", "other"),
+    [
+        (
+            "function-owns-log-group",
+            R(types.FUNCTION, "worker", {"loggingConfig": {"logGroup": UNKNOWN}}),
+            R(types.LOG_GROUP, "logs", {"name": UNKNOWN}, computed_from={"name": ["suffix"]}),
+        ),
+        (
+            "queue-has-alarms",
+            R(types.QUEUE, "work", {"name": UNKNOWN}, computed_from={"name": ["suffix"]}),
+            R(
+                types.METRIC_ALARM,
+                "age",
+                {
+                    "namespace": "AWS/SQS",
+                    "metricName": "ApproximateAgeOfOldestMessage",
+                    "dimensions": {"QueueName": UNKNOWN},
+                },
+            ),
+        ),
+    ],
+)
+def test_names_made_of_the_same_unknown_are_taken_for_the_same(
+    rule: str, target: R, other: R
+) -> None:
+    suffix, elsewhere = R("random:index:Id", "suffix"), R("random:index:Id", "elsewhere")
+    reader = target if target.type == types.FUNCTION else other
+    path = next(iter({"loggingConfig", "dimensions"} & reader.props.keys()))
+    for source, findings in ((suffix, 0), (elsewhere, 1)):
+        linked = replace(reader, computed_from={path: [source.name]})
+        rest = other if reader is target else target
+        assert len(check(rule, [linked, rest, suffix, elsewhere]).findings) == findings
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_rule_says_that_it_does_not_apply_to_other_resources(rule: str) -> None:
     outcome = check(rule, [R("aws:ec2/vpc:Vpc", "vpc")])
