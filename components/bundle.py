@@ -39,7 +39,7 @@ FUNCTIONS = _INSTALLED if _INSTALLED.is_dir() else _HERE.parent / "functions"
 
 # What the functions call, by botocore's service name.
 OPERATIONS = {
-    "dynamodb": ("GetItem", "PutItem", "Query", "UpdateItem"),
+    "dynamodb": ("PutItem", "GetItem", "UpdateItem", "Query"),
     "sqs": ("SendMessage", "SendMessageBatch"),
 }
 

@@ -7,7 +7,7 @@ import pulumi
 from . import defaults
 from ._contract import contract
 from ._values import whole
-from .bundle import bundle
+from .bundle import OPERATIONS, bundle
 from .function import (
     PythonFunction,
     PythonFunctionArgs,
@@ -341,7 +341,7 @@ class OrderSystem(pulumi.ComponentResource):
                 {
                     "label": "orders-table",
                     "name": self._table.name,
-                    "operations": ["PutItem", "GetItem", "UpdateItem", "Query"],
+                    "operations": list(OPERATIONS["dynamodb"]),
                     "indexes": [contract.PENDING_INDEX],
                 }
             ],

@@ -16,6 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
 from functions.orders import contract
+from functions.orders.order import now
 
 HIDDEN_SECONDS = 120
 """How long a message read stays hidden should this program die before it gives it back."""
@@ -95,7 +96,7 @@ class DeadLetterQueue:
         """Copy one message to the order queue, then delete it here."""
         with self._hidden() as messages:
             message = self._find(messages, message_id)
-            self._move(message, _now())
+            self._move(message, now())
 
     def redrive_all(self, progress: Callable[[int, int], None]) -> Redriven:
         """Move every message back; `progress` gets (moved so far, about how many in all)."""
@@ -206,7 +207,7 @@ class DeadLetterQueue:
             ) from error
 
     def _copy_all(self, progress: Callable[[int, int], None]) -> Redriven:
-        run = _now()
+        run = now()
         expected = self._depth()
         moved, failed = 0, {}
         with self._hidden() as messages:
@@ -292,7 +293,3 @@ def _reason(order: dict[str, Any] | None) -> str:
         contract.CONFIRMED: "confirmed meanwhile: another delivery of the event was processed",
         contract.PENDING: "undelivered: the processor never finished; the repair sends it again",
     }.get(status, f"the order's status is {status!r}")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -31,11 +31,10 @@ from .types import (
     SCHEDULE,
 )
 
-# SQS's own values where a queue does not set its own, and the longest retention it has:
+# SQS's own values where a queue does not set its own:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 DEFAULT_VISIBILITY_SECONDS = 30
 DEFAULT_RETENTION_SECONDS = 345_600
-LONGEST_RETENTION_SECONDS = 1_209_600
 
 # Where other resources name the queue that receives what they could not deliver.
 FAILURE_DESTINATIONS = {

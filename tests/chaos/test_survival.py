@@ -41,7 +41,8 @@ def test_every_kind_of_fault_at_once(stage: Arena) -> None:
     result = survive(stage, mix, orders=24, seed=101)
     assert len(result.struck) > 5, "hardly a fault struck"
     assert result.struck[Fault.OUTAGE] > 0, "the queue was never down"
-    assert result.report.accepted > 0
+    # Every second client has a key and asks again until it has its 201.
+    assert result.report.accepted >= 12
 
 
 def test_events_delivered_twice_change_an_order_once(stage: Arena) -> None:

@@ -3,6 +3,7 @@
 import re
 import uuid
 
+import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -63,6 +64,8 @@ def test_the_event_is_what_is_specified(functions: Functions) -> None:
     assert functions.aws.bodies() == [
         {"type": "OrderCreated", "detail": {"id": answer.body["id"], **ORDER}}
     ]
+    event_schema = functions.module("orders.schema").ORDER_CREATED_EVENT
+    jsonschema.Draft202012Validator(event_schema).validate(functions.aws.bodies()[0])
 
 
 def test_the_correlation_id_and_the_time_travel_beside_the_event(functions: Functions) -> None:
