@@ -8,7 +8,6 @@ with system(overrides={"maxReceiveCount": 2}) as local:
 from __future__ import annotations
 
 import gc
-import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -112,17 +111,6 @@ class System:
     def events(self, kind: str) -> list[dict[str, Any]]:
         """What the run reported of `kind`: request, batch, batchFailed, asynchronous, denied."""
         return [event for event in list(self._events) if event["event"] == kind]
-
-    def workers(self) -> list[int]:
-        """The process ids of the functions' execution environments."""
-        listing = subprocess.run(
-            ["ps", "-A", "-o", "pid=,pgid="],  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        pairs = [line.split() for line in listing.splitlines()]
-        return [int(p) for p, g in pairs if int(g) == self.pid and int(p) != self.pid]
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait; raises `EmulatorError` as soon as the emulator has ended by itself."""

@@ -7,6 +7,7 @@ import subprocess
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 from conftest import ORDER, item, log_lines, queue_count, until
 
 from functions.orders import contract
@@ -130,12 +131,9 @@ def test_no_customer_data_in_any_function_log(running: System, api: Api) -> None
 def test_functions_run_on_the_bundle_alone(running: System, api: Api) -> None:
     # A Python with any installed package would hide what the bundle lacks.
     api.create(ORDER)
-    pids = ",".join(map(str, running.workers()))
-    listing = subprocess.run(
-        ["ps", "-o", "command=", "-p", pids], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    assert listing
-    assert {line.split()[0] for line in listing} == {str(worker_interpreter())}
+    commands = [worker.cmdline() for worker in psutil.Process(running.pid).children(recursive=True)]
+    assert commands
+    assert {command[0] for command in commands} == {str(worker_interpreter())}
     probe = "import importlib.metadata as m; print([d.name for d in m.distributions()])"
     found = subprocess.run(
         [worker_interpreter(), "-c", probe], capture_output=True, text=True, check=True, cwd="/"
