@@ -25,13 +25,13 @@ format: setup
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 openapi: setup  ## write openapi.json from the schema and the route table
-	@$(BIN)/python -m openapi
+	@$(BIN)/python -m tools.openapi
 
 chaos: setup  ## 2,000 orders under injected faults (ORDERS=, SEED=, MIX=)
-	@exec $(BIN)/python -m chaos
+	@exec $(BIN)/python -m tools.chaos
 
 bench: setup  ## cold start, warm cost and the local run, against bare boto3
-	@exec $(BIN)/python -m benchmarks
+	@exec $(BIN)/python -m tools.benchmarks
 
 engine: setup  ## the real Pulumi engine against a provider double; needs a pulumi binary
 	@$(BIN)/python -m pytest tests/engine -rs --no-cov

@@ -4,7 +4,7 @@ from .function import PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs
 from .observability import Observability, ObservabilityArgs
 from .order_system import OrderSystem, OrderSystemArgs
-from .queue import Queue, QueueArgs
+from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
 
 __all__ = [

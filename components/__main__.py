@@ -11,8 +11,7 @@ _FOLDER = Path(__file__).resolve().parent
 
 def main() -> None:
     """Serve the components until the engine ends the process."""
-    # Python searches this folder first, where queue.py stands before the standard library's.
-    sys.path[:] = [str(_FOLDER.parent), *(p for p in sys.path if Path(p).resolve() != _FOLDER)]
+    sys.path.insert(0, str(_FOLDER.parent))
     package = import_module(_FOLDER.name)
     version = import_module(f"{package.__name__}._version").VERSION
     component = import_module("pulumi").ComponentResource

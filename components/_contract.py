@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # as the functions themselves know it, or it would be two modules
-    from orders import contract
+if TYPE_CHECKING:
+    from functions import contract
 else:
     try:
-        from .functions.orders import contract
+        from .functions import contract
     except ImportError:  # in the repository; with pip the functions are inside this package
-        from functions.orders import contract
+        from functions import contract
 
 __all__ = ["contract"]

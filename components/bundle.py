@@ -5,7 +5,7 @@
 In the folder, beside functions/ and the dependencies of functions/requirements.txt:
 - `botocore-data`: botocore's service descriptions reduced to the operations that the functions
   call, and its endpoints to those services (every region and partition). botocore reads them
-  through AWS_DATA_PATH, a public setting (functions/orders/bootstrap.py sets it).
+  through AWS_DATA_PATH, a public setting (functions/toolkit/bootstrap.py sets it).
 - `amazon-roots.pem`: Amazon's root certificates, taken from botocore's own list by their
   published fingerprints, for AWS_CA_BUNDLE. The whole list stays in botocore/cacert.pem.
 - bytecode that is valid whatever the files' times say: Pulumi's archiver gives every file the
@@ -99,7 +99,9 @@ def build(runtime: str, warn: Warn) -> Path:
     versions = sorted(by_version)
     interpreters = [by_version[version] for version in versions]
     requirements = FUNCTIONS / "requirements.txt"
-    sources = {path.relative_to(FUNCTIONS).as_posix(): path for path in _sources(FUNCTIONS)}
+    sources = {
+        f"functions/{path.relative_to(FUNCTIONS).as_posix()}": path for path in _sources(FUNCTIONS)
+    }
 
     def dependencies(folder: Path) -> None:
         _install(requirements, folder)

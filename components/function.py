@@ -8,7 +8,7 @@ import pulumi_aws as aws
 from . import defaults, iam
 from ._values import whole
 from .iam import Statement
-from .queue import SECONDS_PER_DAY, tls_queue
+from .queues import SECONDS_PER_DAY, tls_queue
 
 ALIAS = "live"
 

@@ -18,7 +18,7 @@ from .http_api import HttpApi, HttpApiArgs, HttpApiRoute
 from .iam import Statement
 from .monitored import MonitoredFunction
 from .observability import Observability, ObservabilityArgs
-from .queue import Queue, QueueArgs
+from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
 from .thresholds import AlarmThresholds
 
@@ -278,7 +278,7 @@ class OrderSystem(pulumi.ComponentResource):
     ) -> PythonFunction:
         args: PythonFunctionArgs = {
             "code": self._code,
-            "handler": f"{function}.handler",
+            "handler": f"functions.{function}.handler",
             "environment": {**environment, contract.SERVICE_NAME_VARIABLE: self._service},
             "statements": statements,
         }

@@ -5,27 +5,19 @@ also the check for a repeated request: one put and one send, whatever happens.
 """
 
 # isort: off
-from orders import bootstrap
+from .toolkit import bootstrap
 
 # isort: on
 import re
 from typing import TYPE_CHECKING, Any
 
-from orders import (
-    api,
-    aws,
-    contract,
-    environment,
-    json_text,
-    order,
-    order_request,
-    schema,
-    telemetry,
-)
-from orders.events import Events, message
-from orders.problems import Problem
-from orders.store import Item, Store
-from orders.validation import MAX_ERRORS
+from . import contract
+from .orders import order, order_request, schema
+from .orders.events import Events, message
+from .orders.store import Item, Store
+from .toolkit import api, aws, environment, json_text, telemetry
+from .toolkit.problems import Problem
+from .toolkit.validation import MAX_ERRORS
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -1,15 +1,17 @@
 """GET /orders/{id}: one order as it stands."""
 
 # isort: off
-from orders import bootstrap
+from .toolkit import bootstrap
 
 # isort: on
 import re
 from typing import TYPE_CHECKING, Any
 
-from orders import api, aws, contract, environment, order
-from orders.problems import Problem
-from orders.store import Store
+from . import contract
+from .orders import order
+from .orders.store import Store
+from .toolkit import api, aws, environment
+from .toolkit.problems import Problem
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

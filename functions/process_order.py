@@ -6,7 +6,7 @@ whatever happens to its neighbours.
 """
 
 # isort: off
-from orders import bootstrap
+from .toolkit import bootstrap
 
 # isort: on
 import json
@@ -15,9 +15,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orders import aws, contract, environment, order, telemetry
-from orders.deadline import Deadline
-from orders.store import Store, Transition
+from . import contract
+from .orders import order
+from .orders.store import Store, Transition
+from .toolkit import aws, environment, telemetry
+from .toolkit.deadline import Deadline
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

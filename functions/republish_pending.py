@@ -11,7 +11,7 @@ is kept in the process, which runs this often are made in; a new process begins 
 """
 
 # isort: off
-from orders import bootstrap
+from .toolkit import bootstrap
 
 # isort: on
 import random
@@ -20,10 +20,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from orders import aws, contract, environment, order, telemetry
-from orders.deadline import Deadline
-from orders.events import BATCH_BYTES, BATCH_MESSAGES, Events, Message, message
-from orders.store import Item, Store
+from . import contract
+from .orders import order
+from .orders.events import BATCH_BYTES, BATCH_MESSAGES, Events, Message, message
+from .orders.store import Item, Store
+from .toolkit import aws, environment, telemetry
+from .toolkit.deadline import Deadline
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from functions.orders import contract
+from functions import contract
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
-from functions.orders import contract
+from functions import contract
 from local.client import Api
 from local.screen import EXAMPLE_ORDER, Screen
 from local.system import System

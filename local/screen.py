@@ -16,7 +16,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from functions.orders import contract
+from functions import contract
 from local import program
 from local.client import Api
 from local.system import System

@@ -13,7 +13,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
     NoCredentialsError,
 )
 
-from functions.orders import contract
+from functions import contract
 from operations import stacks
 from operations.dead_letters import DeadLetter, DeadLetterError, DeadLetterQueue
 

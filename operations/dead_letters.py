@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
-from functions.orders import contract
+from functions import contract
 from functions.orders.order import now
 
 HIDDEN_SECONDS = 120

@@ -1,0 +1,1 @@
+"""The domain: orders, their states, their events, their store."""

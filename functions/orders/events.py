@@ -5,7 +5,9 @@ Raises what botocore raises (`aws.FAILURES`).
 
 from typing import Any, NamedTuple
 
-from . import aws, contract, order, tracing
+from .. import contract
+from ..toolkit import aws, tracing
+from . import order
 
 # SQS takes 10 messages and 256 KiB (the limit that holds everywhere) in one batch.
 BATCH_MESSAGES = 10

@@ -6,7 +6,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from . import contract, json_text
+from .. import contract
+from ..toolkit import json_text
 
 Order = dict[str, Any]  # canonical: {"customerName": str, "items": [{"sku", "qty", "price"}]}
 

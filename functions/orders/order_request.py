@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from . import json_text, schema, validation
+from ..toolkit import json_text, validation
+from . import schema
 from .order import Order
 
 validate = validation.compile_schema(schema.ORDER_REQUEST)

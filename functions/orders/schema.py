@@ -7,7 +7,7 @@ whose value says nothing to a person. Lengths count Unicode code points.
 
 from typing import Any
 
-from .contract import CONFIRMED, FAILED, ORDER_CREATED, ORDER_CREATED_DETAIL, PENDING
+from ..contract import CONFIRMED, FAILED, ORDER_CREATED, ORDER_CREATED_DETAIL, PENDING
 
 # Whitespace that is trimmed around customerName (first and last code point of each run): what
 # Python's str.strip() or ECMAScript's trim() removes. Spelt out, because their `\s` differ.

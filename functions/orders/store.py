@@ -6,7 +6,9 @@ Raises what botocore raises (`aws.FAILURES`), except where a condition's refusal
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from . import aws, contract, order, tracing
+from .. import contract
+from ..toolkit import aws, tracing
+from . import order
 
 Item = dict[str, Any]  # in DynamoDB's wire form
 

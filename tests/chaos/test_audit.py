@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from chaos.audit import Report, audit
-from chaos.load import Outcome
-from chaos.proxy import Entry
+from tools.chaos.audit import Report, audit
+from tools.chaos.load import Outcome
+from tools.chaos.proxy import Entry
 
 ITEMS = [{"sku": "TEA", "qty": 1, "price": 0.1}]
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from chaos.faults import ALL, APPLIES, MIXES, READS, Fault, Mix, Plan
+from tools.chaos.faults import ALL, APPLIES, MIXES, READS, Fault, Mix, Plan
 
 CALLS = [(operation, f"order {n}") for n in range(200) for operation in sorted(ALL)]
 

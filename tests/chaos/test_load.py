@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chaos.load import ATTEMPTS, place_orders
+from tools.chaos.load import ATTEMPTS, place_orders
 
 CREATED = (201, {"id": "o-1", "status": "PENDING"})
 UNAVAILABLE = (503, {"orderId": "o-1"})

@@ -13,10 +13,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from chaos.faults import Fault, Mix, Plan
-from chaos.proxy import FaultProxy
-from chaos.workers import WorkerKiller
 from tests.upstream import Upstream
+from tools.chaos.faults import Fault, Mix, Plan
+from tools.chaos.proxy import FaultProxy
+from tools.chaos.workers import WorkerKiller
 
 ORDER = {"id": {"S": "o-1"}, "customerName": {"S": "Ann"}}
 EVENT = json.dumps({"type": "OrderCreated", "detail": {"id": "o-1", "customerName": "Ann"}})

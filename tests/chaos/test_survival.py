@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from chaos import __main__ as command
-from chaos.faults import MIXES, Fault, Mix
-from chaos.load import customer
-from chaos.run import Arena, Options, Result, arena, stored
-from functions.orders import contract
+from functions import contract
+from tools.chaos import __main__ as command
+from tools.chaos.faults import MIXES, Fault, Mix
+from tools.chaos.load import customer
+from tools.chaos.run import Arena, Options, Result, arena, stored
 
 SHORT = {
     "pendingThresholdSeconds": 4,

@@ -62,15 +62,15 @@ class Functions:
         self._output: list[dict[str, Any]] = []
 
     def module(self, name: str) -> ModuleType:
-        module = importlib.import_module(name)
-        telemetry = importlib.import_module("orders.telemetry")
+        module = importlib.import_module(f"functions.{name}")
+        telemetry = importlib.import_module("functions.toolkit.telemetry")
         # The logger outlives a test, the captured stream does not.
         telemetry.logger.registered_handler.stream = sys.stdout
         return module
 
     def end(self) -> None:
         """Let updates that outlived their invocation come to their end."""
-        processor = sys.modules.get("process_order")
+        processor = sys.modules.get("functions.process_order")
         if processor:
             processor._threads.shutdown()
 
@@ -130,7 +130,7 @@ class Functions:
 def forget() -> None:
     """The next import of a handler starts a new execution environment."""
     for name in list(sys.modules):
-        if name in HANDLERS or name.partition(".")[0] == "orders":
+        if name.partition(".")[0] == "functions":
             del sys.modules[name]
 
 

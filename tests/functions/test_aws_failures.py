@@ -173,7 +173,7 @@ def test_missing_credentials_are_a_500(functions: Functions, variables: pytest.M
 
 def test_put_and_send_end_within_the_functions_time_at_their_longest(functions: Functions) -> None:
     functions.module("create_order")
-    aws = functions.module("orders.aws")
+    aws = functions.module("toolkit.aws")
     assert aws.longest_call("dynamodb") + aws.longest_call("sqs") < 30
     for service, attempts in (("dynamodb", 3), ("sqs", 2)):
         config = aws.client(service).meta.config

@@ -52,7 +52,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 def test_a_handler_imports_what_it_needs_and_no_more(handler: str, bundle_folder: Path) -> None:
     # Isolated and without site-packages: the bundle has to be complete in itself.
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", COUNT, str(bundle_folder), handler],
+        [sys.executable, "-I", "-S", "-c", COUNT, str(bundle_folder), f"functions.{handler}"],
         env=VARIABLES,
         capture_output=True,
         text=True,

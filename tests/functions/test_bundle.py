@@ -49,13 +49,9 @@ def test_nothing_but_the_functions_and_what_they_need_is_inside(bundle_folder: P
         "aws_lambda_powertools",
         "botocore",
         "botocore-data",
-        "create_order.py",
         "dateutil",
-        "get_order.py",
+        "functions",
         "jmespath",
-        "orders",
-        "process_order.py",
-        "republish_pending.py",
         "six.py",
         "typing_extensions.py",
         "urllib3",
@@ -84,7 +80,10 @@ def test_bytecode_is_valid_whatever_the_files_times_say(bundle_folder: Path) -> 
 
 def test_stack_traces_name_the_files_as_lambda_has_them(bundle_folder: Path) -> None:
     name = f"create_order.{sys.implementation.cache_tag}.pyc"
-    assert b"/var/task/create_order.py" in (bundle_folder / "__pycache__" / name).read_bytes()
+    assert (
+        b"/var/task/functions/create_order.py"
+        in (bundle_folder / "functions" / "__pycache__" / name).read_bytes()
+    )
 
 
 # --- the trimmed data ---
@@ -223,7 +222,7 @@ def test_every_request_is_the_one_that_a_session_with_all_of_botocores_handlers_
     itself: neither may show."""
     variables.setenv("_X_AMZN_TRACE_ID", TRACE)
     _everything(functions)
-    ours = functions.module("orders.aws")._session
+    ours = functions.module("toolkit.aws")._session
     for operation, request in functions.aws.requests:
         service = next(n for n, known in bundle.OPERATIONS.items() if operation in known)
         made = _wire(ours, service, operation, request)
@@ -350,7 +349,7 @@ def test_settings_of_the_function_go_before_the_bundles_own(
 ) -> None:
     in_bundle.setenv("AWS_DATA_PATH", "/elsewhere")
     in_bundle.setenv("AWS_CA_BUNDLE", "/etc/pki/tls/certs/ca-bundle.crt")
-    functions.module("orders.bootstrap")
+    functions.module("toolkit.bootstrap")
     assert os.environ["AWS_DATA_PATH"] == "/elsewhere"
     assert os.environ["AWS_CA_BUNDLE"] == "/etc/pki/tls/certs/ca-bundle.crt"
 
@@ -362,7 +361,7 @@ def test_other_partitions_keep_the_whole_list_of_roots(
     in_bundle: pytest.MonkeyPatch, functions: Functions, region: str
 ) -> None:
     in_bundle.setenv("AWS_REGION", region)
-    functions.module("orders.bootstrap")
+    functions.module("toolkit.bootstrap")
     assert "AWS_CA_BUNDLE" not in os.environ
 
 
@@ -433,7 +432,7 @@ def test_a_changed_function_makes_another_folder_from_the_same_dependencies(
     (checkout / "functions" / "get_order.py").write_text("print('changed')\n")
     folder = bundle.build(RUNNING, pytest.fail)
     assert folder.name != bundle_folder.name
-    assert (folder / "get_order.py").read_text() == "print('changed')\n"
+    assert (folder / "functions" / "get_order.py").read_text() == "print('changed')\n"
     assert len(list(build_root.iterdir())) == before + 1
 
 

@@ -33,7 +33,7 @@ def test_a_missing_variable_is_named(
     else:
         variables.setenv(name, value)
     with pytest.raises(RuntimeError, match=f"environment variable {name} is not set"):
-        importlib.import_module(function)
+        importlib.import_module(f"functions.{function}")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_variable_that_is_no_positive_number_is_named(
 ) -> None:
     variables.setenv(name, value)
     with pytest.raises(RuntimeError, match=f"{name} must be a whole number of at least 1"):
-        importlib.import_module(function)
+        importlib.import_module(f"functions.{function}")
 
 
 def test_get_order_needs_no_queue(functions: Functions, variables: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orders import contract
+from functions import contract
 from tests.functions.fake_aws import DENIED, SERVER_ERROR
 from tests.functions.support import ORDER, Functions, created, record
 

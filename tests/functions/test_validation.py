@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from referencing.jsonschema import EMPTY_REGISTRY
 
-from orders import json_text, schema, validation
+from functions.orders import schema
+from functions.toolkit import json_text, validation
 
 ours = validation.compile_schema(schema.ORDER_REQUEST)
 

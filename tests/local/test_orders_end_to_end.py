@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 from conftest import ORDER, item, log_lines, queue_count, until
 
-from functions.orders import contract
+from functions import contract
 from local.client import Api
 from local.package import worker_interpreter
 from local.system import System

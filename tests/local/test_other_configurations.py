@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import ORDER
 
-from functions.orders import contract
+from functions import contract
 from local.client import Api
 from local.errors import DeployError
 from local.system import system

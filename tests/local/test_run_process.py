@@ -148,7 +148,12 @@ def test_first_screen_shows_what_runs_and_a_curl_line_that_works(
     run = start("--config", "memorySize=512")
     url = run.started()
     text = run.text()
-    for expected in ("POST /orders", "GET /orders/{id}", "create_order.handler", "Orders"):
+    for expected in (
+        "POST /orders",
+        "GET /orders/{id}",
+        "functions.create_order.handler",
+        "Orders",
+    ):
         assert expected in text
     assert "order-events-dlq" in text
     assert re.search(r"No effect .*Function\.architectures", text)

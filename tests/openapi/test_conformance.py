@@ -1,14 +1,14 @@
 """Requests generated from the document against the running system: no 5xx, nothing undocumented.
 
-`python -m openapi test` sends several thousand.
+`python -m tools.openapi test` sends several thousand.
 """
 
 import re
 
 import pytest
 
-from openapi import exercise
-from openapi.__main__ import main
+from tools.openapi import exercise
+from tools.openapi.__main__ import main
 
 
 def test_generated_requests_are_answered_as_documented() -> None:

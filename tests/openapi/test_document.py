@@ -7,9 +7,10 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-from functions.orders import contract, problems
-from openapi import PATH
-from openapi.document import PROBLEMS, document, render
+from functions import contract
+from functions.toolkit import problems
+from tools.openapi import PATH
+from tools.openapi.document import PROBLEMS, document, render
 
 DOCUMENT = document()
 OPERATIONS = {

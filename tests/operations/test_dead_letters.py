@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from chaos.faults import MIXES, Fault, Plan
-from chaos.proxy import FaultProxy
-from chaos.run import Arena, arena
-from functions.orders import contract
+from functions import contract
 from local import state
 from operations.__main__ import main
+from tools.chaos.faults import MIXES, Fault, Plan
+from tools.chaos.proxy import FaultProxy
+from tools.chaos.run import Arena, arena
 
 NAME = "Grace Hopper"
 SKU = "NANO-1"

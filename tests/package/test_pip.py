@@ -106,7 +106,7 @@ def test_nothing_is_installed_under_a_name_that_others_may_have(installed: Path)
 def test_program_uses_the_package_alone(deployed: dict[str, Any], installed: Path) -> None:
     assert deployed["loaded"] == []
     assert deployed["version"] == _version.VERSION
-    contract = installed / "serverless_orders" / "functions" / "orders" / "contract.py"
+    contract = installed / "serverless_orders" / "functions" / "contract.py"
     assert Path(deployed["contract"]) == contract
 
 
@@ -117,7 +117,9 @@ def test_functions_code_is_found_in_the_package(deployed: dict[str, Any], instal
     code = folders.pop()
     in_package = installed / "serverless_orders" / "functions"
     for handler in sorted(ROOT.glob("functions/*.py")):
-        assert (code / handler.name).read_bytes() == (in_package / handler.name).read_bytes()
+        assert (code / "functions" / handler.name).read_bytes() == (
+            in_package / handler.name
+        ).read_bytes()
     assert (code / "botocore").is_dir()
 
 

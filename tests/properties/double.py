@@ -26,8 +26,8 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 from ministack.services import dynamodb
 
-from chaos.calls import Call
-from functions.orders import contract
+from functions import contract
+from tools.chaos.calls import Call
 
 TABLE = "Orders"
 QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/000000000000/order-events"
@@ -264,7 +264,7 @@ class Context:
 
 
 def _ours() -> list[str]:
-    return [name for name in sys.modules if name.partition(".")[0] in ("orders", *HANDLERS)]
+    return [name for name in sys.modules if name.partition(".")[0] == "functions"]
 
 
 def _random_id() -> str:
@@ -289,7 +289,7 @@ def loaded_functions() -> Iterator[dict[str, ModuleType]]:
 
     def now() -> str:
         moment = start + timedelta(seconds=next(seconds))
-        return str(sys.modules["orders.order"].timestamp(moment))
+        return str(sys.modules["functions.orders.order"].timestamp(moment))
 
     start = datetime.now(UTC) - timedelta(days=1)
     try:
@@ -297,8 +297,8 @@ def loaded_functions() -> Iterator[dict[str, ModuleType]]:
             mock.patch.dict("os.environ", ENVIRONMENT),
             mock.patch("botocore.endpoint.time", SimpleNamespace(sleep=_no_wait)),
         ):
-            modules = {name: importlib.import_module(name) for name in HANDLERS}
-            order = sys.modules["orders.order"]
+            modules = {name: importlib.import_module(f"functions.{name}") for name in HANDLERS}
+            order = sys.modules["functions.orders.order"]
             in_turn = ThreadPoolExecutor(1)
             with (
                 mock.patch.object(order, "now", now),

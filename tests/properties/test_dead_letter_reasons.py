@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from functions.orders import contract
+from functions import contract
 from operations.dead_letters import read_event
 from tests.properties.double import Aws, Context, loaded_functions
 

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from functions.orders import contract
+from functions import contract
 from tests.properties.double import MAX_RECEIVES, Aws, Context, Fault, WorkerDeath, loaded_functions
 
 REQUESTS = [

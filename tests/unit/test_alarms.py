@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from orders import contract
+from functions import contract
 from tests.recorder import Recording, Registration
 from tests.unit import stacks
 from tests.unit.metric_math import evaluate

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orders import contract
+from functions import contract
 from tests.recorder import REGION
 from tests.unit import stacks
 from tests.unit.metric_math import evaluate

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from orders import contract
+from functions import contract
 from tests.aws_names import ACCOUNT
 from tests.recorder import Recording
 from tests.unit import stacks
@@ -32,7 +32,7 @@ def test_function_has_the_size_timeout_and_tracing_of_the_specification(
     assert inputs["timeout"] == 30
     assert inputs["architectures"] == ["x86_64"]
     assert inputs["tracingConfig"] == {"mode": "Active"}
-    assert inputs["handler"] == f"{function.replace('-', '_')}.handler"
+    assert inputs["handler"] == f"functions.{function.replace('-', '_')}.handler"
     assert isinstance(inputs["code"], pulumi.Archive)
     assert "vpcConfig" not in inputs
     assert "reservedConcurrentExecutions" not in inputs

@@ -1,4 +1,4 @@
-"""python -m chaos: many orders under injected faults, then the count of what became of them.
+"""python -m tools.chaos: many orders under injected faults, then the count of what became of them.
 
 Exit code 0 only when no order is lost, stuck or doubled.
 """
@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from chaos.faults import MIXES
-from chaos.run import Options, Result, arena
 from local.errors import LocalRunError
+from tools.chaos.faults import MIXES
+from tools.chaos.run import Options, Result, arena
 
 SHOWN = 20
 
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options(arguments: list[str] | None) -> Options:
     parser = argparse.ArgumentParser(
-        prog="python -m chaos",
+        prog="python -m tools.chaos",
         description=__doc__,
         epilog="Each option can also be given as the environment variable of its name. Mixes: "
         + "; ".join(f"{mix.name}: {mix.summary}" for mix in MIXES.values()),

@@ -2,5 +2,5 @@
 
 from pathlib import Path
 
-PATH = Path(__file__).resolve().parent.parent / "openapi.json"
+PATH = Path(__file__).resolve().parents[2] / "openapi.json"
 """The committed document."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent
+ROOT = HERE.parents[1]
 FUNCTIONS = ("create_order", "get_order", "process_order")
 # The tutorial style needs what Powertools calls its `tracer` and `parser` extras.
 DEPENDENCIES = {

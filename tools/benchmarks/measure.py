@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.subjects import Subject
+from tools.benchmarks.subjects import Subject
 
 RUNNER = Path(__file__).parent / "runner.py"
 VALGRIND = shutil.which("valgrind")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import trustme
 
-from benchmarks.aws_answers import answer
+from tools.benchmarks.aws_answers import answer
 
 
 class _Answers(http.server.BaseHTTPRequestHandler):

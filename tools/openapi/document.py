@@ -1,6 +1,7 @@
 """Builds the OpenAPI 3.1 document of the API.
 
-Paths come from contract.ROUTES, bodies from orders/schema.py, errors from orders/problems.py;
+Paths come from contract.ROUTES, bodies from functions/orders/schema.py,
+errors from functions/toolkit/problems.py;
 examples are made of the schemas' own, and the example of a validation error by validating.
 """
 
@@ -8,7 +9,9 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from functions.orders import contract, order_request, problems, schema
+from functions import contract
+from functions.orders import order_request, schema
+from functions.toolkit import problems
 
 Json = dict[str, Any]
 

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 import h11
 
-from chaos.calls import Call
-from chaos.faults import SENDS, Fault, Plan, error_answer
+from tools.chaos.calls import Call
+from tools.chaos.faults import SENDS, Fault, Plan, error_answer
 
 DROPPED_HOLD_SECONDS = 60.0
 """A caller that waits for a dropped answer is let go after this long."""

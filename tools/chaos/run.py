@@ -10,14 +10,14 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from chaos.audit import Report, audit
-from chaos.faults import MIXES, Fault, Mix, Plan
-from chaos.load import customer, place_orders
-from chaos.proxy import FaultProxy
-from chaos.workers import WorkerKiller
-from functions.orders import contract
+from functions import contract
 from local.system import System, system
 from operations.dead_letters import read_event
+from tools.chaos.audit import Report, audit
+from tools.chaos.faults import MIXES, Fault, Mix, Plan
+from tools.chaos.load import customer, place_orders
+from tools.chaos.proxy import FaultProxy
+from tools.chaos.workers import WorkerKiller
 
 CONFIGURATION = {"pendingThresholdSeconds": 10}
 """The stack's configuration in a run: the repair's threshold is shorter than in production."""

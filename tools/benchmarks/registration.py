@@ -4,13 +4,13 @@ import subprocess
 import sys
 import time
 
-from benchmarks.subjects import ROOT
+from tools.benchmarks.subjects import ROOT
 
 
 def seconds() -> float:
     """A fresh process's wall clock; the functions' bundle is no part of it."""
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "benchmarks.registration"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "tools.benchmarks.registration"], cwd=ROOT, check=True)
     return time.perf_counter() - start
 
 

@@ -1,15 +1,15 @@
-"""python -m openapi: write openapi.json; with `test`: send the requests it allows, and others."""
+"""python -m tools.openapi: write openapi.json; with `test`: send the requests that it allows."""
 
 import argparse
 import sys
 
-from openapi import PATH
-from openapi.document import render
+from tools.openapi import PATH
+from tools.openapi.document import render
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it was done and, for `test`, every answer was as documented."""
-    parser = argparse.ArgumentParser(prog="python -m openapi", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.openapi", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("write", help="write openapi.json (also without a command)")
     test = commands.add_parser("test", help="generate requests, check every answer")
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _test(options: argparse.Namespace) -> int:
     # Not needed, and not installed, where only the document is written.
     from local.errors import LocalRunError
-    from openapi import exercise
+    from tools.openapi import exercise
 
     try:
         if options.url:

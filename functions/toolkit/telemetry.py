@@ -13,7 +13,8 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from . import contract, environment
+from .. import contract
+from . import environment
 
 # What the standard library would find out for each line and no line shows: the calling code,
 # the thread, the process. https://docs.python.org/3/howto/logging.html#optimization

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from benchmarks.measure import UNIT
-from benchmarks.subjects import Subject
+from tools.benchmarks.measure import UNIT
+from tools.benchmarks.subjects import Subject
 
 Rounds = dict[str, list[float]]
 Warm = tuple[Rounds, dict[str, float]]  # and the AWS calls of ours, per event

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.events import ORDER
+from tools.benchmarks.events import ORDER
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BODY = json.dumps(ORDER)
 CONNECTIONS = 16
 DEADLINE = 60.0

@@ -20,7 +20,7 @@ _OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-")
 # Imports create objects that live as long as the process: collecting in between is waste.
 gc.disable()
 
-_root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+_root = os.path.abspath(__file__ + "/../../..")  # noqa: PTH100
 _region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
 
 _data = _root + os.sep + BOTOCORE_DATA

@@ -1,4 +1,4 @@
-"""Requests generated from openapi.json against a running system, every answer checked.
+"""Requests generated from tools.openapi.json against a running system, every answer checked.
 
 schemathesis does it; which checks do not apply, and why, is in schemathesis.toml.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from local.system import system
-from openapi import PATH
+from tools.openapi import PATH
 
 UNTHROTTLED = {
     "throttleRate": 10_000,

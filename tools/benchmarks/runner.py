@@ -13,6 +13,7 @@ import sys
 import time
 
 MODE, CODE, FUNCTION, EVENT = sys.argv[1:5]
+MODULE = f"functions.{FUNCTION}" if os.path.isdir(f"{CODE}/functions") else FUNCTION
 
 # Seconds. DynamoDB promises "single-digit millisecond" answers:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Introduction.html
@@ -97,7 +98,7 @@ def main():
     calls = {"warm": answer_http, "billed": answer_http, "own": answer_calls}.get(MODE, list)()
     if MODE in ("warm", "billed", "own"):
         sys.stdout, out = open(os.devnull, "w"), sys.stdout
-    handler = importlib.import_module(FUNCTION).handler
+    handler = importlib.import_module(MODULE).handler
     if MODE == "init":
         print(len(sys.modules))
         return

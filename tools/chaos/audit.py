@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaos.load import Outcome
-from chaos.proxy import Entry
-from functions.orders import contract
+from functions import contract
+from tools.chaos.load import Outcome
+from tools.chaos.proxy import Entry
 
 TRANSITIONS_WITHOUT_REDRIVE = 1  # PENDING -> CONFIRMED or PENDING -> FAILED
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks: ours against bare boto3 and the tutorial style, then the local run.
+"""python -m tools.benchmarks: ours against bare boto3 and the tutorial style, then the local run.
 
 Prints a table of ratios to bare boto3 and writes it, with the machine and the versions, to
 docs/performance.json and into docs/performance.md. Exit code 1 when a limit is missed.
@@ -10,10 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import aws_server, local_system, registration, report
-from benchmarks.events import event
-from benchmarks.measure import events, process_cost
-from benchmarks.subjects import FUNCTIONS, ROOT, Subject, build
+from tools.benchmarks import aws_server, local_system, registration, report
+from tools.benchmarks.events import event
+from tools.benchmarks.measure import events, process_cost
+from tools.benchmarks.subjects import FUNCTIONS, ROOT, Subject, build
 
 ROUNDS = 5
 EVENTS = 400

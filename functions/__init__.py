@@ -1,0 +1,1 @@
+"""What runs inside Lambda: one module a function, the domain in orders/, the rest in toolkit/."""

@@ -1,0 +1,1 @@
+"""What any function of ours needs of Lambda, HTTP and AWS; knows nothing of orders."""

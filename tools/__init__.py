@@ -1,0 +1,1 @@
+"""Tools around the product: faults, benchmarks, generated documents."""
