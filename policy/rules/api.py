@@ -8,7 +8,8 @@ from .rule import (
     Settings,
     Stack,
     StackResource,
-    as_list,
+    as_object,
+    as_texts,
     is_set,
     matches,
     only_in_production,
@@ -79,8 +80,8 @@ def access_logs(stage: Resource, _: Settings) -> Findings:
 )
 def named_origins(api: Resource, settings: Settings) -> Findings:
     only_in_production(api, settings)
-    cors = api.props.get("corsConfiguration") or {}
-    for origin in as_list(cors.get("allowOrigins")):
+    cors = as_object(api.props.get("corsConfiguration"))
+    for origin in as_texts(cors.get("allowOrigins")):
         if "*" in origin:
             yield f"lets pages of the origin {origin!r} call it"
 

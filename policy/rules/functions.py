@@ -17,6 +17,8 @@ from .rule import (
     Stack,
     StackResource,
     as_list,
+    as_number,
+    as_object,
     is_set,
     known,
     matches,
@@ -64,7 +66,7 @@ _REFERENCE_NAME = re.compile(r"_(arn|id|name|parameter|path|url|ttl|seconds)$", 
 
 def timeout_of(function: StackResource) -> int:
     """Seconds that the function may run."""
-    return int(function.props.get("timeout") or DEFAULT_TIMEOUT_SECONDS)
+    return int(as_number(function.props.get("timeout")) or DEFAULT_TIMEOUT_SECONDS)
 
 
 def function_behind(stack: Stack, source: StackResource, *path: str) -> StackResource | None:
@@ -81,7 +83,7 @@ def _names(
     try:
         value: Any = source.props
         for key in path:
-            value = (value or {}).get(key)
+            value = as_object(value).get(key)
         # function, function:alias, [arn:aws:lambda:region:account:]function:name[:alias]
         name = str(value or "").split(":function:")[-1].split(":")[0]
         return bool(name) and name == function.props.get("name")
@@ -101,7 +103,7 @@ def _names(
     settings={"maximum": Setting("integer", 60, "The longest timeout, in seconds")},
 )
 def timeout(function: Resource, settings: Settings) -> Findings:
-    seconds = function.props.get("timeout")
+    seconds = as_number(function.props.get("timeout"))
     if not seconds:
         yield f"sets no timeout, so Lambda ends it after {DEFAULT_TIMEOUT_SECONDS} s"
     elif seconds > settings["maximum"]:
@@ -119,7 +121,7 @@ def timeout(function: Resource, settings: Settings) -> Findings:
     },
 )
 def memory(function: Resource, settings: Settings) -> Findings:
-    size = function.props.get("memorySize")
+    size = as_number(function.props.get("memorySize"))
     least, most = settings["minimum"], settings["maximum"]
     if not size:
         yield "sets no memory, so Lambda gives it 128 MB"
@@ -150,7 +152,7 @@ def runtime(function: Resource, settings: Settings) -> Findings:
     "Set tracingConfig.mode to Active.",
 )
 def tracing(function: Resource, _: Settings) -> Findings:
-    if (function.props.get("tracingConfig") or {}).get("mode") != "Active":
+    if as_object(function.props.get("tracingConfig")).get("mode") != "Active":
         yield "is not traced"
 
 
@@ -183,7 +185,7 @@ def permission_names_source(permission: Resource, _: Settings) -> Findings:
         yield f"lets {principal} invoke the function for anybody's resources"
         return
     source = known(permission.props, "sourceArn")
-    if source is None:
+    if not isinstance(source, str):
         return
     # A bucket's ARN has neither region nor account, and its names are global.
     parts = source.split(":", 5)
@@ -218,7 +220,7 @@ def _kind_of_secret(value: str) -> str | None:
     },
 )
 def no_secrets_in_environment(function: Resource, settings: Settings) -> Findings:
-    variables = (function.props.get("environment") or {}).get("variables") or {}
+    variables = as_object(as_object(function.props.get("environment")).get("variables"))
     for name in variables:
         if matches(name, settings["exemptVariables"]):
             continue

@@ -12,6 +12,8 @@ from .rule import (
     Stack,
     StackResource,
     as_list,
+    as_object,
+    as_texts,
     json_object,
     matches,
     resource_rule,
@@ -72,12 +74,14 @@ _IDENTITY_POLICIES = (ROLE_POLICY, USER_POLICY, GROUP_POLICY, POLICY)
 
 
 def _allow_statements(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    return (s for s in as_list(document.get("Statement")) if s.get("Effect") == "Allow")
+    statements = map(as_object, as_list(document.get("Statement")))
+    return (statement for statement in statements if statement.get("Effect") == "Allow")
 
 
 def _identity_statements(resource: Resource) -> Iterator[Mapping[str, Any]]:
     if resource.resource_type == ROLE:
-        documents = [p.get("policy") for p in as_list(resource.props.get("inlinePolicies"))]
+        inline = map(as_object, as_list(resource.props.get("inlinePolicies")))
+        documents = [policy.get("policy") for policy in inline]
     else:
         documents = [resource.props.get("policy")]
     for document in documents:
@@ -95,7 +99,7 @@ def no_wildcard_action(resource: Resource, settings: Settings) -> Findings:
     for statement in _identity_statements(resource):
         if "NotAction" in statement:
             yield "allows every action but some (NotAction)"
-        for action in as_list(statement.get("Action")):
+        for action in as_texts(statement.get("Action")):
             if ("*" in action or "?" in action) and action not in settings["allowed"]:
                 yield f"allows the action {action!r}"
 
@@ -129,13 +133,17 @@ def _is_broad(arn: str) -> bool:
 )
 def no_wildcard_resource(resource: Resource, settings: Settings) -> Findings:
     for statement in _identity_statements(resource):
-        actions = as_list(statement.get("Action"))
+        actions = as_texts(statement.get("Action"))
         if actions and set(actions) <= set(settings["actionsWithoutResources"]):
             continue
         called = ", ".join(actions) or "its actions"
         if "NotResource" in statement:
             yield f"allows {called} on every resource but some (NotResource)"
-        for arn in as_list(statement.get("Resource")):
+        named = as_list(statement.get("Resource"))
+        # Null is what a misspelt attribute of another resource leaves behind.
+        if "Resource" in statement and not all(isinstance(arn, str) for arn in named or [None]):
+            yield f"allows {called} on a Resource that is null or not an ARN"
+        for arn in as_texts(named):
             if _is_broad(arn):
                 yield f"allows {called} on {arn!r}"
 
@@ -161,9 +169,9 @@ def no_wildcard_resource(resource: Resource, settings: Settings) -> Findings:
 )
 def no_broad_managed_policy(resource: Resource, settings: Settings) -> Findings:
     if resource.resource_type == ROLE:
-        arns = as_list(resource.props.get("managedPolicyArns"))
+        arns = as_texts(resource.props.get("managedPolicyArns"))
     else:
-        arns = as_list(resource.props.get("policyArn"))
+        arns = as_texts(resource.props.get("policyArn"))
     for arn in arns:
         owner, _, name = arn.rpartition("policy/")
         if owner.endswith(":aws:") and matches(name.rpartition("/")[2], settings["denied"]):
@@ -198,7 +206,7 @@ def resource_policy_closed(resource: Resource, _: Settings) -> Findings:
     for statement in _allow_statements(json_object(resource.props.get("policy"))):
         everyone = "NotPrincipal" in statement or _is_everyone(statement.get("Principal"))
         if everyone and not statement.get("Condition"):
-            actions = ", ".join(as_list(statement.get("Action"))) or "every action but some"
+            actions = ", ".join(as_texts(statement.get("Action"))) or "every action but some"
             yield f"allows everyone {actions}"
 
 

@@ -16,6 +16,8 @@ from .rule import (
     Stack,
     StackResource,
     as_list,
+    as_number,
+    as_object,
     in_production,
     is_set,
     only_in_production,
@@ -56,7 +58,7 @@ def _retain(group: Resource, settings: Settings) -> Mapping[str, Any] | None:
     _retain,
 )
 def log_group_retention(group: Resource, settings: Settings) -> Findings:
-    days = group.props.get("retentionInDays")
+    days = as_number(group.props.get("retentionInDays"))
     least = _least_days(group, settings)
     if not days:
         yield "keeps its events for ever"
@@ -88,7 +90,8 @@ def _logs_into(stack: Stack, function: StackResource, group: StackResource) -> b
     if not is_set(function.props, "loggingConfig", "logGroup"):
         return bool(group.props.get("name") == f"/aws/lambda/{function.props.get('name')}")
     try:
-        return bool(function.props["loggingConfig"]["logGroup"] == group.props.get("name"))
+        named = as_object(function.props.get("loggingConfig")).get("logGroup")
+        return bool(named == group.props.get("name"))
     except UnknownValueError:
         return stack.computed_from(function, "loggingConfig", group, "name")
 
@@ -111,7 +114,7 @@ def _watched(alarm: StackResource) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield "dimensions", alarm.props
     for query in as_list(alarm.props.get("metricQueries")):
         if is_set(query, "metric"):
-            yield "metricQueries", query["metric"]
+            yield "metricQueries", as_object(query["metric"])
 
 
 def _alarmed(
@@ -128,7 +131,7 @@ def _alarmed(
             if metric.get("namespace") != namespace:
                 continue
             try:
-                value = (metric.get("dimensions") or {}).get(dimension)
+                value = as_object(metric.get("dimensions")).get(dimension)
                 same = value is not None and value == target.props.get(identity)
             except UnknownValueError:
                 same = stack.computed_from(alarm, source, target, identity)

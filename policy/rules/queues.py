@@ -1,6 +1,6 @@
 """Queues: dead letters, encryption, transport and the timing towards their consumers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
@@ -15,6 +15,9 @@ from .rule import (
     Stack,
     StackResource,
     as_list,
+    as_number,
+    as_object,
+    as_texts,
     is_set,
     json_object,
     resource_rule,
@@ -92,8 +95,8 @@ def _sends_failures_to(
         value: Any = source.props
         for key in path:
             # Terraform's single blocks may come as a list of one.
-            holders: list[Mapping[str, Any]] = as_list(value) or [{}]
-            value = holders[0].get(key)
+            holders = as_list(value) or [{}]
+            value = as_object(holders[0]).get(key)
         return value is not None and value == queue.props.get("arn")
     except UnknownValueError:
         return stack.computed_from(source, path[0], queue)
@@ -120,7 +123,7 @@ def has_dead_letter_queue(queue: StackResource, stack: Stack, _: Settings) -> Fi
 
 
 def _retention(queue: StackResource) -> int:
-    return int(queue.props.get("messageRetentionSeconds") or DEFAULT_RETENTION_SECONDS)
+    return int(as_number(queue.props.get("messageRetentionSeconds")) or DEFAULT_RETENTION_SECONDS)
 
 
 @stack_rule(
@@ -170,13 +173,13 @@ def encrypted(queue: Resource, _: Settings) -> Findings:
 
 
 def _denies_plain_transport(document: Any) -> bool:
-    for statement in as_list(json_object(document).get("Statement")):
+    for statement in map(as_object, as_list(json_object(document).get("Statement"))):
         condition = json_object(json_object(statement.get("Condition")).get("Bool"))
         secure = next((v for k, v in condition.items() if k.lower() == "aws:securetransport"), None)
         if (
             statement.get("Effect") == "Deny"
             and statement.get("Principal") in ("*", {"AWS": "*"})
-            and {"*", "sqs:*", "SQS:*"} & set(as_list(statement.get("Action")))
+            and {"*", "sqs:*", "SQS:*"} & set(as_texts(statement.get("Action")))
             and [str(value).lower() for value in as_list(secure)] == ["false"]
         ):
             return True
@@ -200,7 +203,7 @@ def tls_only(queue: StackResource, stack: Stack, _: Settings) -> Findings:
 
 
 def _visibility(queue: StackResource) -> int:
-    value = queue.props.get("visibilityTimeoutSeconds")
+    value = as_number(queue.props.get("visibilityTimeoutSeconds"))
     return DEFAULT_VISIBILITY_SECONDS if value is None else int(value)
 
 
@@ -236,7 +239,7 @@ def visibility_has_margin(queue: StackResource, stack: Stack, settings: Settings
         function = function_behind(stack, mapping, "functionName")
         if not function:
             continue
-        window = int(mapping.props.get("maximumBatchingWindowInSeconds") or 0)
+        window = int(as_number(mapping.props.get("maximumBatchingWindowInSeconds")) or 0)
         wanted = settings["factor"] * timeout_of(function) + window
         if _visibility(queue) < wanted:
             yield (
@@ -259,6 +262,6 @@ def receive_count_has_margin(queue: StackResource, stack: Stack, settings: Setti
         return
     for redrive in _redrives(stack, queue):
         policy = json_object(redrive.props.get("redrivePolicy"))
-        count = int(policy.get("maxReceiveCount") or 0)
+        count = int(as_number(policy.get("maxReceiveCount")) or 0)
         if count < settings["minimum"]:
             yield f"gives up on a message after {count} receives"

@@ -222,7 +222,7 @@ def set_input(resource: Resource, value: Any, *path: str) -> None:
     """Give the input at `path` a value in place, so that secrets beside it stay secret."""
     inputs: Any = resource.props
     for key in path[:-1]:
-        if not inputs.get(key):
+        if not isinstance(inputs.get(key), Mapping):
             inputs[key] = {}
         inputs = inputs[key]
     inputs[path[-1]] = value
@@ -235,14 +235,31 @@ def as_list(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
+def as_object(value: Any) -> Mapping[str, Any]:
+    """A value that ought to be an object; empty where it is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_texts(value: Any) -> list[str]:
+    """The texts of a value that AWS lets be one or a list of them; whatever else is left out."""
+    return [each for each in as_list(value) if isinstance(each, str)]
+
+
+def as_number(value: Any) -> float | None:
+    """A number, also one given as text; None where it is none."""
+    if isinstance(value, str):
+        return float(value) if value.isascii() and value.isdigit() else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def json_object(value: Any) -> Mapping[str, Any]:
     """A document given as JSON text or as an object; empty where it is neither."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
-    return value if isinstance(value, Mapping) else {}
+    return as_object(value)
 
 
 def project_of(urn: str) -> str:

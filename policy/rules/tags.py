@@ -10,6 +10,7 @@ from .rule import (
     Resource,
     Setting,
     Settings,
+    as_object,
     json_object,
     project_of,
     resource_rule,
@@ -48,7 +49,7 @@ def _provider_tags(resource: Resource) -> Mapping[str, Any]:
 
 def _absent(resource: Resource, settings: Settings) -> list[str]:
     # Names alone: a tag whose value is not known yet is there all the same.
-    present = {*(resource.props.get("tags") or {}), *_provider_tags(resource)}
+    present = {*as_object(resource.props.get("tags")), *_provider_tags(resource)}
     return [tag for tag in settings["required"] if tag not in present]
 
 
