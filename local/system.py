@@ -94,8 +94,8 @@ class System:
             aws_session_token=credentials["SessionToken"],
         )
 
-    def logs(self, function: str) -> list[str]:
-        """Every log line of a function (its name), oldest first."""
+    def logs(self, function: str, pattern: str = "") -> list[str]:
+        """The log lines of a function (its name) that match a filter pattern, oldest first."""
         group = (
             self.client("lambda")
             .get_function_configuration(FunctionName=function)["LoggingConfig"]
@@ -104,7 +104,7 @@ class System:
         pages = self.client("logs").get_paginator("filter_log_events")
         return [
             event["message"]
-            for page in pages.paginate(logGroupName=group)
+            for page in pages.paginate(logGroupName=group, filterPattern=pattern)
             for event in page["events"]
         ]
 

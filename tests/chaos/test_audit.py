@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tools.chaos.audit import Report, audit
+from tools.chaos.audit import KINDS, DeadLetter, Report, audit
+from tools.chaos.faults import Fault
 from tools.chaos.load import Outcome
 from tools.chaos.proxy import Entry
 
@@ -28,13 +29,20 @@ def item(status: str = "CONFIRMED", order: str = "o-1", **changes: Any) -> dict[
     }
 
 
-def written(operation: str, times: int, status: int = 200) -> list[Entry]:
-    return [Entry(operation, ("o-1",), status, None, None)] * times
+def written(
+    operation: str, times: int, status: int | None = 200, fault: Fault | None = None
+) -> list[Entry]:
+    return [Entry(operation, ("o-1",), status, None, fault)] * times
+
+
+def sent(times: int) -> list[Entry]:
+    return written("SendMessage", times)
 
 
 def wrong(report: Report) -> dict[str, int]:
-    kinds = ("stuck", "lost", "doubled", "unexpected")
-    return {kind: len(getattr(report, kind)) for kind in kinds if getattr(report, kind)}
+    found = {kind: len(getattr(report, kind)) for kind in KINDS if getattr(report, kind)}
+    assert report.holds == (not found)
+    return found
 
 
 def test_a_confirmed_order_holds() -> None:
@@ -44,7 +52,7 @@ def test_a_confirmed_order_holds() -> None:
 
 
 def test_a_failed_order_holds_only_with_its_message_in_the_dead_letter_queue() -> None:
-    assert audit([outcome()], [item("FAILED")], ["o-1"], []).holds
+    assert audit([outcome()], [item("FAILED")], [DeadLetter("o-1")], []).holds
     assert wrong(audit([outcome()], [item("FAILED")], [], [])) == {"lost": 1}
 
 
@@ -101,7 +109,66 @@ def test_a_status_that_does_not_exist_is_unexpected() -> None:
     assert wrong(audit([outcome()], [item("SHIPPED")], [], [])) == {"unexpected": 1}
 
 
+def test_a_message_that_is_still_in_the_queue_is_stuck() -> None:
+    assert wrong(audit([outcome()], [item()], [], sent(1) + written("UpdateItem", 1), 1)) == {
+        "stuck": 1
+    }
+
+
+def test_an_event_that_left_the_queue_without_an_effect_is_acknowledged() -> None:
+    # The repair's event has confirmed the order, so the order itself shows nothing.
+    journal = sent(2) + written("UpdateItem", 1, None, Fault.ERROR) + written("UpdateItem", 1)
+    assert wrong(audit([outcome()], [item()], [], journal)) == {"acknowledged": 1}
+
+
+@pytest.mark.parametrize("fault", [Fault.ERROR_AFTER, Fault.DROPPED, Fault.RESET_AFTER])
+def test_an_answer_that_never_came_settles_no_event(fault: Fault) -> None:
+    journal = sent(1) + written("UpdateItem", 1, 200, fault)
+    assert wrong(audit([outcome()], [item()], [], journal)) == {"acknowledged": 1}
+
+
+def test_every_event_that_was_answered_or_is_a_dead_letter_has_ended() -> None:
+    refused = Entry("UpdateItem", ("o-1",), 400, "ConditionalCheckFailedException", None)
+    late = written("UpdateItem", 1, 200, Fault.DELAYED)
+    assert audit([outcome()], [item()], [], [*sent(2), refused, *late]).holds
+    report = audit([outcome()], [item("FAILED")], [DeadLetter("o-1")], sent(1))
+    assert report.holds
+
+
+LOST = DeadLetter("o-1", (None,), deliveries=3)
+
+
+@pytest.mark.parametrize(
+    ("letter", "losable", "why"),
+    [
+        (DeadLetter("o-1", (None, None, None), 3), 9, "no fault had struck it"),
+        (DeadLetter("o-1", ("CONFIRMED",), 3), 9, "the processor had found it so"),
+        (LOST, 1, "not so many workers were killed"),
+        (LOST, 2, None),
+    ],
+)
+def test_a_confirmed_order_among_the_dead_letters_needs_a_killed_worker(
+    letter: DeadLetter, losable: int, why: str | None
+) -> None:
+    journal = sent(2) + written("UpdateItem", 1)
+    report = audit([outcome()], [item()], [letter], journal, losable=losable)
+    if why is None:
+        assert report.holds
+        assert report.confirmed_in_dlq == 1
+    else:
+        [case] = report.misplaced
+        assert why in case
+        assert wrong(report) == {"misplaced": 1}
+
+
+def test_a_confirmed_order_whose_own_updates_were_struck_may_be_among_the_dead_letters() -> None:
+    struck = written("UpdateItem", 12, None, Fault.ERROR)
+    letter = DeadLetter("o-1", (None, None, None), 3)
+    report = audit([outcome()], [item()], [letter], sent(2) + struck + written("UpdateItem", 1))
+    assert report.holds
+
+
 def test_the_table_has_every_figure_of_the_verdict() -> None:
     table = audit([outcome()], [item()], [], []).table()
-    for figure in ("sent", "201", "5xx", "CONFIRMED", "FAILED + in DLQ", "stuck", "lost"):
+    for figure in ("sent", "201", "5xx", "CONFIRMED + in DLQ", "FAILED + in DLQ", *KINDS):
         assert figure in table

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tools.chaos.faults import ALL, APPLIES, MIXES, READS, Fault, Mix, Plan
+from tools.chaos.faults import ALL, APPLIES, MIXES, OUTAGES, READS, Fault, Mix, Plan
 
 CALLS = [(operation, f"order {n}") for n in range(200) for operation in sorted(ALL)]
 
@@ -40,7 +40,8 @@ def test_each_fault_strikes_at_its_rate_and_only_where_it_applies() -> None:
 
 def test_the_default_mix_has_every_fault_at_five_percent() -> None:
     assert MIXES["everything"].rates == dict.fromkeys(APPLIES, 0.05)
-    assert set(APPLIES) == set(Fault) - {Fault.OUTAGE}
+    assert set(MIXES["everything"].outages) == set(OUTAGES)
+    assert {*APPLIES, *OUTAGES} == set(Fault)
 
 
 def test_a_calm_mix_strikes_nothing() -> None:
@@ -59,13 +60,18 @@ def test_a_read_is_never_delivered_twice_nor_half_done() -> None:
     [
         ({Fault.RESET: 1.5}, "rate of RESET is 1.5"),
         ({Fault.RESET: -0.1}, "rate of RESET is -0.1"),
-        ({Fault.OUTAGE: 0.1}, "OUTAGE is not drawn"),
+        ({Fault.QUEUE_OUTAGE: 0.1}, "QUEUE_OUTAGE is not drawn"),
         ({Fault.RESET: 0.6, Fault.ERROR: 0.6}, "add up to more than 1"),
     ],
 )
 def test_a_mix_that_cannot_be_is_refused_by_name(rates: dict[Fault, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Mix("wrong", "", rates)
+
+
+def test_what_is_drawn_is_no_outage() -> None:
+    with pytest.raises(ValueError, match="RESET is not an outage"):
+        Mix("wrong", "", outages={Fault.RESET: 1})
 
 
 def test_a_scaled_mix_keeps_its_faults() -> None:

@@ -18,6 +18,7 @@ from tools.chaos.faults import Fault, Mix, Plan
 from tools.chaos.proxy import FaultProxy
 from tools.chaos.workers import WorkerKiller
 
+KEY = {"id": {"S": "o-1"}}
 ORDER = {"id": {"S": "o-1"}, "customerName": {"S": "Ann"}}
 EVENT = json.dumps({"type": "OrderCreated", "detail": {"id": "o-1", "customerName": "Ann"}})
 
@@ -157,14 +158,39 @@ def test_a_duplicated_send_arrives_twice_and_is_answered_once(upstream: Upstream
 
 def test_a_queue_that_is_down_refuses_sends_and_nothing_else(upstream: Upstream) -> None:
     with proxied(upstream) as proxy:
-        proxy.refuse_sends(600)
+        proxy.take_down({Fault.QUEUE_OUTAGE: 600})
         put(proxy)
+        assert not proxy.refusing
         with pytest.raises(ClientError) as caught:
             send(proxy)
-        proxy.refuse_sends(0)
+        put(proxy)
+        assert proxy.refusing
+        proxy.take_down({})
         send(proxy)
     assert caught.value.response["Error"]["Code"] == "ServiceUnavailable"
-    assert upstream.operations == ["PutItem", "SendMessage"]
+    assert upstream.operations == ["PutItem", "PutItem", "SendMessage"]
+
+
+def test_a_table_that_is_down_refuses_all_its_calls_from_the_first_update_on(
+    upstream: Upstream,
+) -> None:
+    with proxied(upstream) as proxy:
+        proxy.take_down({Fault.TABLE_OUTAGE: 600})
+        put(proxy)
+        calls: list[Callable[[], Any]] = [
+            lambda: client("dynamodb", proxy).update_item(TableName="Orders", Key=KEY),
+            lambda: client("dynamodb", proxy).get_item(TableName="Orders", Key=KEY),
+            lambda: put(proxy),
+        ]
+        for call in calls:
+            with pytest.raises(ClientError) as caught:
+                call()
+            assert caught.value.response["Error"]["Code"] == "ServiceUnavailable"
+            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+        send(proxy)
+        proxy.take_down({})
+        put(proxy)
+    assert upstream.operations == ["PutItem", "SendMessage", "PutItem"]
 
 
 def test_a_killed_worker_is_dead_although_its_write_was_done(upstream: Upstream) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from functions import contract
 from tools.chaos import __main__ as command
-from tools.chaos.faults import MIXES, Fault, Mix
+from tools.chaos.audit import KINDS
+from tools.chaos.faults import MIXES, OUTAGES, Fault, Mix
 from tools.chaos.load import customer
 from tools.chaos.run import Arena, Options, Result, arena, stored
 
@@ -31,16 +32,17 @@ def survive(
     options = Options(mix, orders, seed, concurrency=16, repair_seconds=4, settle_seconds=60)
     result = stage.run(options, say)
     report = result.report
-    assert report.holds, [*report.lost, *report.stuck, *report.doubled, *report.unexpected]
+    assert report.holds, {kind: getattr(report, kind) for kind in KINDS}
     return result
 
 
 def test_every_kind_of_fault_at_once(stage: Arena) -> None:
     # Lower rates than in make chaos, since each strike costs this test seconds.
-    mix = replace(MIXES["everything"].scaled(0.03), outage=3)
+    mix = replace(MIXES["everything"].scaled(0.03), outages=dict.fromkeys(OUTAGES, 3))
     result = survive(stage, mix, orders=24, seed=101)
     assert len(result.struck) > 5, "hardly a fault struck"
-    assert result.struck[Fault.OUTAGE] > 0, "the queue was never down"
+    assert result.struck[Fault.QUEUE_OUTAGE] > 0, "the queue was never down"
+    assert result.struck[Fault.TABLE_OUTAGE] > 0, "the table was never down"
     # Every second client has a key and asks again until it has its 201.
     assert result.report.accepted >= 12
 
@@ -53,9 +55,20 @@ def test_events_delivered_twice_change_an_order_once(stage: Arena) -> None:
 
 
 def test_orders_refused_by_a_queue_that_is_down_are_confirmed_by_the_repair(stage: Arena) -> None:
-    result = survive(stage, Mix("down", "", outage=4, retries=False), orders=20, seed=103)
+    result = survive(
+        stage, Mix("down", "", outages={Fault.QUEUE_OUTAGE: 4}, retries=False), orders=20, seed=103
+    )
     assert result.report.refused > 0, "the queue was never down"
     assert result.report.confirmed == 20, "an order answered 503 was not completed"
+
+
+def test_a_table_that_is_down_while_orders_are_processed_costs_none_of_them(stage: Arena) -> None:
+    result = survive(
+        stage, replace(MIXES["table-outage"], outages={Fault.TABLE_OUTAGE: 4}), 20, 107
+    )
+    struck = {entry.operation for entry in stage.proxy.journal if entry.fault}
+    assert "UpdateItem" in struck
+    assert result.report.confirmed + result.report.absent == 20
 
 
 def test_workers_killed_during_load_lose_nothing(stage: Arena) -> None:

@@ -1,6 +1,7 @@
 """python -m tools.chaos: many orders under injected faults, then the count of what became of them.
 
-Exit code 0 only when no order is lost, stuck or doubled.
+Exit code 0 only when no order is lost, stuck or doubled, no event was acknowledged without
+having been processed, and no confirmed order's event lies among the dead letters.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.errors import LocalRunError
+from tools.chaos.audit import KINDS
 from tools.chaos.faults import MIXES
 from tools.chaos.run import Options, Result, arena
 
@@ -95,7 +97,7 @@ def _print(result: Result) -> None:
         )
         print(f"  faults: {faults}; {result.killed} workers killed")
     print(f"  {result.seconds:.0f} s")
-    for kind in ("lost", "stuck", "doubled", "unexpected"):
+    for kind in KINDS:
         cases = getattr(report, kind)
         for case in cases[:SHOWN]:
             print(f"{kind}: {case}")

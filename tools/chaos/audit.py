@@ -6,10 +6,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions import contract
+from tools.chaos.faults import SENDS
 from tools.chaos.load import Outcome
 from tools.chaos.proxy import Entry
 
 TRANSITIONS_WITHOUT_REDRIVE = 1  # PENDING -> CONFIRMED or PENDING -> FAILED
+
+KINDS = ("lost", "stuck", "doubled", "acknowledged", "misplaced", "unexpected")
+"""The lists of a report: what can be wrong with an order, by name."""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message in the dead-letter queue: its order, the status that the processor logged for
+    each delivery it has answered (None: it could not tell), and its `deliveries` in all."""
+
+    order: str
+    answers: tuple[str | None, ...] = ()
+    deliveries: int = 0
+
+    @property
+    def unanswered(self) -> int:
+        """Deliveries that ended without the processor's word."""
+        return max(0, self.deliveries - len(self.answers))
 
 
 @dataclass
@@ -18,6 +37,13 @@ class Report:
 
     `orders` counts clients, `sent` their requests; `accepted` and `refused` are clients whose
     last answer was 201, or 5xx or silence; `absent` are those refused of whom nothing is stored.
+    `confirmed_in_dlq` are confirmed by a later event, while the workers that were given the
+    earlier one died.
+
+    `lost` orders were accepted, or given up on, and are nowhere; `stuck` ones are not settled;
+    `doubled` ones were stored or changed more than once; of `acknowledged` ones an event was
+    taken out of the queue without an effect; `misplaced` ones are confirmed, and yet an event
+    was put into the dead-letter queue as a failure.
     """
 
     orders: int
@@ -27,15 +53,18 @@ class Report:
     absent: int
     confirmed: int
     failed_in_dlq: int
-    stuck: list[str] = field(default_factory=list)
+    confirmed_in_dlq: int = 0
     lost: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
+    misplaced: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
         """Whether every invariant holds."""
-        return not (self.stuck or self.lost or self.doubled or self.unexpected)
+        return not any(getattr(self, kind) for kind in KINDS)
 
     def table(self) -> str:
         """The figures, one a line."""
@@ -47,28 +76,32 @@ class Report:
             ("5xx, not stored", self.absent),
             (contract.CONFIRMED, self.confirmed),
             (f"{contract.FAILED} + in DLQ", self.failed_in_dlq),
-            ("stuck", len(self.stuck)),
-            ("lost", len(self.lost)),
-            ("doubled", len(self.doubled)),
+            (f"{contract.CONFIRMED} + in DLQ", self.confirmed_in_dlq),
+            *((kind, len(getattr(self, kind))) for kind in KINDS),
         ]
-        if self.unexpected:
-            rows.append(("unexpected", len(self.unexpected)))
-        return "\n".join(f"  {name:<16}{value:>8,}" for name, value in rows)
+        return "\n".join(f"  {name:<20}{value:>8,}" for name, value in rows)
 
 
 def audit(
     outcomes: Iterable[Outcome],
     stored: Iterable[Mapping[str, Any]],
-    dead: Iterable[str],
+    dead: Iterable[DeadLetter],
     journal: Iterable[Entry],
+    waiting: int = 0,
+    losable: int = 0,
 ) -> Report:
     """Hold the clients' answers against the table, the dead-letter queue and the wire.
 
     `stored` are the table's items as Python values (id, customerName, items, status, version),
-    `dead` the order ids of the messages in the dead-letter queue, `journal` what the proxy
-    saw. Every order is taken to have been settled: one that is still PENDING is stuck.
+    `dead` the messages in the dead-letter queue, `journal` what the proxy saw. `waiting`
+    messages were still in the order queue in the end, where nothing should have been: an order
+    that is still PENDING is stuck. The workers that were killed can have taken `losable`
+    deliveries with them.
     """
-    outcomes, dead = list(outcomes), set(dead)
+    outcomes, journal = list(outcomes), list(journal)
+    letters: dict[str, list[DeadLetter]] = defaultdict(list)
+    for letter in dead:
+        letters[letter.order].append(letter)
     by_id = {str(item["id"]): item for item in stored}
     by_customer: dict[str, list[str]] = defaultdict(list)
     for order, item in by_id.items():
@@ -83,14 +116,19 @@ def audit(
         ),
         confirmed=sum(item["status"] == contract.CONFIRMED for item in by_id.values()),
         failed_in_dlq=sum(
-            item["status"] == contract.FAILED and order in dead for order, item in by_id.items()
+            item["status"] == contract.FAILED and order in letters for order, item in by_id.items()
         ),
     )
     for outcome in outcomes:
         _check_outcome(outcome, by_id, by_customer[outcome.customer], report)
     for order, item in by_id.items():
-        _check_item(order, item, dead, report)
+        _check_item(order, item, order in letters, report)
+    if waiting:
+        report.stuck.append(f"{waiting} messages were still in the order queue")
     _check_journal(journal, report)
+    _check_acknowledged(journal, letters, waiting, report)
+    confirmed = {order for order, item in by_id.items() if item["status"] == contract.CONFIRMED}
+    _check_misplaced(confirmed & letters.keys(), letters, journal, losable, report)
     wanted = {outcome.customer for outcome in outcomes}
     for customer in by_customer.keys() - wanted:
         report.unexpected.append(f"an order nobody placed, for {customer}")
@@ -120,11 +158,11 @@ def _check_outcome(
         report.doubled.append(f"{who}: one request became the orders {', '.join(orders)}")
 
 
-def _check_item(order: str, item: Mapping[str, Any], dead: set[str], report: Report) -> None:
+def _check_item(order: str, item: Mapping[str, Any], dead: bool, report: Report) -> None:
     status, version = item["status"], int(item["version"])
     if status == contract.PENDING:
         report.stuck.append(f"{order}: still {contract.PENDING}")
-    elif status == contract.FAILED and order not in dead:
+    elif status == contract.FAILED and not dead:
         report.lost.append(f"{order}: {contract.FAILED}, but its message is not in the DLQ")
     elif status not in (contract.CONFIRMED, contract.FAILED):
         report.unexpected.append(f"{order}: status {status!r}")
@@ -143,3 +181,65 @@ def _check_journal(journal: Iterable[Entry], report: Report) -> None:
     for (operation, order), count in writes.items():
         if count > TRANSITIONS_WITHOUT_REDRIVE:
             report.doubled.append(f"{order}: {operation} took effect {count} times")
+
+
+def _check_acknowledged(
+    journal: list[Entry], letters: Mapping[str, list[DeadLetter]], waiting: int, report: Report
+) -> None:
+    """Every event has to end in an answer of the table that the processor has got, or in the
+    dead-letter queue. The repair's own event confirms an order whose first event was lost by
+    the processor, so the order itself does not show it."""
+    sent = Counter(
+        order
+        for entry in journal
+        if entry.done and entry.operation in SENDS
+        for order in entry.orders
+    )
+    settled = Counter(
+        order
+        for entry in journal
+        if entry.operation == "UpdateItem" and entry.told
+        for order in entry.orders
+    )
+    if waiting:
+        return  # what is still in the queue is not acknowledged, and is reported as stuck
+    for order, events in sent.items():
+        ended = settled[order] + len(letters.get(order, ()))
+        if events > ended:
+            report.acknowledged.append(
+                f"{order}: {events - ended} of {events} events left the queue, though the "
+                "processor had got no answer from the table"
+            )
+
+
+def _check_misplaced(
+    orders: set[str],
+    letters: Mapping[str, list[DeadLetter]],
+    journal: list[Entry],
+    losable: int,
+    report: Report,
+) -> None:
+    """A confirmed order's event is in the dead-letter queue with good reason only where its
+    deliveries were lost to killed workers or to faults on the wire, and a later event of the
+    repair confirmed the order."""
+    disturbed = {
+        order
+        for entry in journal
+        if entry.operation == "UpdateItem" and not entry.told
+        for order in entry.orders
+    }
+    for order in sorted(orders):
+        for letter in letters[order]:
+            losable -= letter.unanswered
+            if contract.CONFIRMED in letter.answers:
+                why = "the processor had found it so"
+            elif not (letter.unanswered or order in disturbed):
+                why = "no fault had struck it"
+            elif losable < 0:
+                why = "not so many workers were killed"
+            else:
+                report.confirmed_in_dlq += 1
+                continue
+            report.misplaced.append(
+                f"{order}: {contract.CONFIRMED}, but its event is in the DLQ though {why}"
+            )

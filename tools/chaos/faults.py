@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import NamedTuple
 
 SENDS = frozenset({"SendMessage", "SendMessageBatch"})
 WRITES = frozenset({"PutItem", "UpdateItem"})
@@ -24,7 +25,8 @@ class Fault(Enum):
     RESET_AFTER = "reset though done"
     DUPLICATED = "delivered twice"
     DEATH = "worker killed"
-    OUTAGE = "queue down"
+    QUEUE_OUTAGE = "queue down"
+    TABLE_OUTAGE = "table down"
 
 
 APPLIES: Mapping[Fault, frozenset[str]] = {
@@ -38,7 +40,22 @@ APPLIES: Mapping[Fault, frozenset[str]] = {
     Fault.DUPLICATED: SENDS,
     Fault.DEATH: WRITES,
 }
-"""The operations that each fault can strike. `OUTAGE` is switched by time, not drawn."""
+"""The operations that each fault can strike. Outages are switched by time, not drawn."""
+
+
+class Outage(NamedTuple):
+    """`refused` operations fail from the first call of one of `begins` on."""
+
+    begins: frozenset[str]
+    refused: frozenset[str]
+
+
+OUTAGES: Mapping[Fault, Outage] = {
+    Fault.QUEUE_OUTAGE: Outage(SENDS, SENDS),
+    # From the processor's first update, so that there are events to process meanwhile.
+    Fault.TABLE_OUTAGE: Outage(frozenset({"UpdateItem"}), WRITES | READS),
+}
+"""The outages, in the order in which they are asked."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +64,15 @@ class Mix:
 
     `rates` gives for each fault the probability (0–1) that it strikes a call it applies to; at
     most one fault strikes a call. `delay` is how late a delayed answer comes, in seconds.
-    `outage` is for how many seconds SendMessage is refused from the first one on. Without
-    `retries` no client asks again, so that what completes an order is the repair alone.
+    `outages` gives for how many seconds each lasts. Without `retries` no client asks again, so
+    that what completes an order is the repair alone.
     """
 
     name: str
     summary: str
     rates: Mapping[Fault, float] = field(default_factory=dict)
     delay: float = 0.5
-    outage: float = 0
+    outages: Mapping[Fault, float] = field(default_factory=dict)
     retries: bool = True
 
     def __post_init__(self) -> None:
@@ -64,6 +81,9 @@ class Mix:
                 raise ValueError(f"{fault.name} is not drawn by probability")
             if not 0 <= rate <= 1:
                 raise ValueError(f"rate of {fault.name} is {rate}: expected 0 to 1")
+        for fault in self.outages:
+            if fault not in OUTAGES:
+                raise ValueError(f"{fault.name} is not an outage")
         if sum(self.rates.values()) > 1:
             raise ValueError(f"the rates of mix {self.name} add up to more than 1")
 
@@ -79,7 +99,12 @@ def _each(*faults: Fault) -> dict[Fault, float]:
 MIXES: Mapping[str, Mix] = {
     mix.name: mix
     for mix in (
-        Mix("everything", "every kind of fault at once", _each(*APPLIES), outage=10),
+        Mix(
+            "everything",
+            "every kind of fault at once",
+            _each(*APPLIES),
+            outages=dict.fromkeys(OUTAGES, 10),
+        ),
         Mix("calm", "no faults at all"),
         Mix(
             "refusals",
@@ -96,8 +121,13 @@ MIXES: Mapping[str, Mix] = {
         Mix(
             "queue-outage",
             "SendMessage refused for 30 s, no client retries",
-            outage=30,
+            outages={Fault.QUEUE_OUTAGE: 30},
             retries=False,
+        ),
+        Mix(
+            "table-outage",
+            "the table refused for 30 s while orders are processed",
+            outages={Fault.TABLE_OUTAGE: 30},
         ),
     )
 }
@@ -142,12 +172,13 @@ def error_answer(fault: Fault, operation: str) -> tuple[int, dict[str, str], dic
     if operation in SENDS:
         status, kind, query_code = {
             Fault.THROTTLED: (400, f"{_SQS}#RequestThrottled", "RequestThrottled;Sender"),
-            Fault.OUTAGE: (503, f"{_SQS}#ServiceUnavailable", "ServiceUnavailable;Receiver"),
+            Fault.QUEUE_OUTAGE: (503, f"{_SQS}#ServiceUnavailable", "ServiceUnavailable;Receiver"),
         }.get(fault, (500, f"{_SQS}#InternalFailure", "InternalFailure;Receiver"))
         headers = {"x-amzn-query-error": query_code}
     else:
         headers = {}
         status, kind = {
             Fault.THROTTLED: (400, f"{_DYNAMODB}#ThrottlingException"),
+            Fault.TABLE_OUTAGE: (503, f"{_DYNAMODB}#ServiceUnavailable"),
         }.get(fault, (500, f"{_DYNAMODB}#InternalServerError"))
     return status, {"__type": kind, "message": f"injected: {fault.value}"}, headers

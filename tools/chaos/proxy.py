@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import h11
 
 from tools.chaos.calls import Call
-from tools.chaos.faults import SENDS, Fault, Plan, error_answer
+from tools.chaos.faults import OUTAGES, Fault, Plan, error_answer
 
 DROPPED_HOLD_SECONDS = 60.0
 """A caller that waits for a dropped answer is let go after this long."""
@@ -46,6 +46,13 @@ class Entry:
     def done(self) -> bool:
         """Whether AWS did what was asked, whatever the caller was told."""
         return self.status is not None and self.status < 300
+
+    @property
+    def told(self) -> bool:
+        """Whether the caller knows from AWS what became of its call: done, or its condition
+        not met."""
+        decided = self.done or self.error == "ConditionalCheckFailedException"
+        return decided and self.fault in (None, Fault.DELAYED)
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,8 @@ class FaultProxy:
         self.port = 0
         self._customers: dict[str, str] = {}
         self._upstream: tuple[str, int] | None = None
-        self._outage = 0.0
-        self._refused_until = 0.0
+        self._due: dict[Fault, float] = {}
+        self._over: dict[Fault, float] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
@@ -101,17 +108,27 @@ class FaultProxy:
             raise ValueError(f"emulator address {url!r}: expected http://host:port")
         self._upstream = (parts.hostname, parts.port)
 
-    def refuse_sends(self, seconds: float) -> None:
-        """Take the queue down: every SendMessage is refused for `seconds` from the next one on.
+    def take_down(self, outages: Mapping[Fault, float]) -> None:
+        """Have each outage last so many seconds from the next call that begins it.
 
         Counted from now, a slow cold start could outlast it, and nothing would be refused.
+        Outages that were asked for earlier end.
         """
-        self._outage, self._refused_until = seconds, 0.0
+        self._due, self._over = dict(outages), {}
 
     @property
     def refusing(self) -> bool:
-        """Whether the queue is down now."""
-        return time.monotonic() < self._refused_until
+        """Whether an outage is going on now."""
+        return any(time.monotonic() < over for over in self._over.values())
+
+    def _outage(self, operation: str) -> Fault | None:
+        now = time.monotonic()
+        for fault, outage in OUTAGES.items():
+            if operation in outage.begins and fault in self._due:
+                self._over[fault] = now + self._due.pop(fault)
+            if operation in outage.refused and now < self._over.get(fault, now):
+                return fault
+        return None
 
     def __enter__(self) -> "FaultProxy":
         self._thread = threading.Thread(target=self._run, name="fault-proxy", daemon=True)
@@ -153,11 +170,9 @@ class FaultProxy:
 
     def fault_for(self, call: Call) -> Fault | None:
         """What strikes this call."""
-        if call.operation in SENDS:
-            if self._outage:
-                self._refused_until, self._outage = time.monotonic() + self._outage, 0.0
-            if self.refusing:
-                return Fault.OUTAGE
+        outage = self._outage(call.operation)
+        if outage:
+            return outage
         self._customers.update(call.customers)
         # Random ids differ from run to run; the customer that placed the order does not.
         subject = ",".join(self._customers.get(order, order) for order in call.orders)
@@ -224,7 +239,7 @@ class _Connection:
     async def _handle(self, call: Call) -> _Answer:
         """Answer a call, or cut the connection, as the plan has it."""
         fault = self.proxy.fault_for(call)
-        if fault in (Fault.THROTTLED, Fault.ERROR, Fault.OUTAGE, Fault.RESET):
+        if fault in (Fault.THROTTLED, Fault.ERROR, Fault.RESET, *OUTAGES):
             self._note(call, None, fault)
             if fault is Fault.RESET:
                 self._reset()

@@ -1,5 +1,6 @@
 """One chaos run: a local system behind the fault proxy, clients, the repair, the audit."""
 
+import json
 import threading
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from functions import contract
 from local.system import System, system
 from operations.dead_letters import read_event
-from tools.chaos.audit import Report, audit
+from tools.chaos.audit import DeadLetter, Report, audit
 from tools.chaos.faults import MIXES, Fault, Mix, Plan
 from tools.chaos.load import customer, place_orders
 from tools.chaos.proxy import FaultProxy
@@ -79,7 +80,7 @@ class Arena:
         self.proxy.plan = Plan(options.mix, options.seed)
         try:
             with _repair(self.local, options.repair_seconds):
-                self.proxy.refuse_sends(options.mix.outage)
+                self.proxy.take_down(options.mix.outages)
                 outcomes = place_orders(
                     self.local.url,
                     options.orders,
@@ -88,15 +89,23 @@ class Arena:
                     retries=options.mix.retries,
                     done=_progress(say, options.orders),
                 )
-                _settle(self.local, self.proxy, options.settle_seconds, say)
+                waiting = _settle(self.local, self.proxy, options.settle_seconds, say)
         finally:
             self.proxy.plan = Plan(MIXES["calm"], options.seed)
         ours = customer(options.seed, "")
         orders = [item for item in stored(self.local) if item["customerName"].startswith(ours)]
-        report = audit(outcomes, orders, dead_orders(self.local), self.proxy.journal)
+        killed = self.killer.killed - killed
+        report = audit(
+            outcomes,
+            orders,
+            dead_letters(self.local),
+            self.proxy.journal,
+            waiting,
+            losable=killed * _batch_size(self.local),
+        )
         struck = Counter(entry.fault for entry in self.proxy.journal if entry.fault is not None)
         taken = time.monotonic() - started
-        return Result(report, struck, self.killer.killed - killed, taken)
+        return Result(report, struck, killed, taken)
 
 
 @contextmanager
@@ -131,18 +140,44 @@ def stored(local: System) -> list[dict[str, Any]]:
     ]
 
 
-def dead_orders(local: System) -> list[str]:
-    """The order id of every message in the dead-letter queue."""
+def dead_letters(local: System) -> list[DeadLetter]:
+    """Every message in the dead-letter queue that names an order, with the processor's words."""
     sqs, url = local.client("sqs"), local.outputs["orderEventsDlqUrl"]
-    orders: list[str] = []
+    deliveries = _max_receive_count(local)
+    letters: list[DeadLetter] = []
     while True:
         messages = sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600
         ).get("Messages", [])
         if not messages:
-            return orders
-        named = (read_event(message["Body"])[0] for message in messages)
-        orders += [order for order in named if order]
+            return letters
+        for message in messages:
+            order = read_event(message["Body"])[0]
+            if order:
+                answers = _answers(local, message["MessageId"])
+                letters.append(DeadLetter(order, answers, deliveries))
+
+
+def _answers(local: System, message_id: str) -> tuple[str | None, ...]:
+    """The order's status in each log line that the processor wrote of a message."""
+    lines = local.logs(local.outputs["processOrderFunctionName"], f'"{message_id}"')
+    read = (json.loads(line) for line in lines)
+    return tuple(fields.get("status") for fields in read if fields["message_id"] == message_id)
+
+
+def _max_receive_count(local: System) -> int:
+    answer = local.client("sqs").get_queue_attributes(
+        QueueUrl=local.outputs["orderEventsQueueUrl"], AttributeNames=["RedrivePolicy"]
+    )
+    return int(json.loads(answer["Attributes"]["RedrivePolicy"])["maxReceiveCount"])
+
+
+def _batch_size(local: System) -> int:
+    """Messages that a worker of the processor can have in hand."""
+    mappings = local.client("lambda").list_event_source_mappings(
+        FunctionName=f"{local.outputs['processOrderFunctionName']}:live"
+    )["EventSourceMappings"]
+    return max(mapping["BatchSize"] for mapping in mappings)
 
 
 def _plain(value: Any) -> Any:
@@ -175,12 +210,13 @@ def _repair(local: System, every: float) -> Iterator[None]:
         thread.join()
 
 
-def _settle(local: System, proxy: FaultProxy, seconds: float, say: Callable[[str], None]) -> None:
-    """Wait until no message is left and no order is PENDING, or the time is up."""
+def _settle(local: System, proxy: FaultProxy, seconds: float, say: Callable[[str], None]) -> int:
+    """Wait until no message is left and no order is PENDING, or the time is up; how many
+    messages are left."""
     table, queue = local.outputs["ordersTableName"], local.outputs["orderEventsQueueUrl"]
     dynamodb, sqs = local.client("dynamodb"), local.client("sqs")
     deadline = time.monotonic() + seconds
-    told = ""
+    told, waiting = "", 0
     while time.monotonic() < deadline:
         pending = sum(
             dynamodb.query(
@@ -205,8 +241,9 @@ def _settle(local: System, proxy: FaultProxy, seconds: float, say: Callable[[str
             say(now)
             told = now
         if not pending and not waiting and not proxy.refusing:
-            return
+            break
         local.wait(0.5)
+    return waiting
 
 
 def _progress(say: Callable[[str], None], orders: int) -> Callable[[int], None]:
