@@ -39,6 +39,11 @@ REPUBLISH_LIMIT = 1000
 ASYNC_RETRIES = 2
 ASYNC_EVENT_AGE_SECONDS = 3600
 
+# Batches of a stream: a few tries within seconds, then the record is given up rather than its
+# shard held up; a stream keeps a record for a day.
+STREAM_RETRIES = 3
+STREAM_RECORD_AGE_SECONDS = 86_400
+
 # What the alarms hold against. Percentages are of requests; the rest is as the names say.
 ALARM_FUNCTION_ERROR_PERCENT = 1
 ALARM_DURATION_PERCENT_OF_TIMEOUT = 80

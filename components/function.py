@@ -1,20 +1,18 @@
 """A Lambda function in Python, with everything that is its own."""
 
-from typing import NotRequired, Optional, TypedDict
+import re
+import zlib
+from typing import Any, NotRequired, Optional, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from . import defaults, iam
 from ._values import whole
+from .event_sources import AsynchronousInvocation, EventSources, Sources
 from .iam import Statement
-from .queues import SECONDS_PER_DAY, tls_queue
 
 ALIAS = "live"
-
-# What Lambda's pollers need of a queue:
-# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 # X-Ray has no resources to name:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
@@ -39,30 +37,6 @@ class VpcPlacement(TypedDict):
     """Subnets, in two availability zones or more."""
     security_group_ids: list[pulumi.Input[str]]
     """Security groups of the function's network interfaces."""
-
-
-class QueueEventSource(TypedDict):
-    """An SQS queue that a function reads in batches, answering for each message."""
-
-    arn: pulumi.Input[str]
-    """ARN of the queue."""
-    batch_size: NotRequired[int]
-    """Most messages in one invocation; 10 by default."""
-    batch_window_seconds: NotRequired[int]
-    """How long a batch may be collected; 0 by default."""
-    maximum_concurrency: NotRequired[int]
-    """Most concurrent invocations by this queue, 2 to 1000; unlimited by default."""
-
-
-class ScheduleEventSource(TypedDict):
-    """A schedule that invokes a function; what fails for good ends in a queue of its own."""
-
-    expression: str
-    """When to invoke: `rate(5 minutes)`, `cron(0 3 * * ? *)` (UTC) or `at(...)`."""
-    maximum_retry_attempts: NotRequired[int]
-    """Retries of an invocation that failed, 0 to 2; 2 by default."""
-    maximum_event_age_seconds: NotRequired[int]
-    """Age after which a retry is pointless, 60 to 21600; 3600 by default."""
 
 
 class PythonFunctionArgs(TypedDict):
@@ -92,10 +66,10 @@ class PythonFunctionArgs(TypedDict):
     """Concurrency that is kept for and limits this function; none by default."""
     vpc: NotRequired[VpcPlacement]
     """Placement in a VPC; outside of any by default."""
-    queue: NotRequired[QueueEventSource]
-    """A queue to read."""
-    schedule: NotRequired[ScheduleEventSource]
-    """A schedule to run by."""
+    sources: NotRequired[EventSources]
+    """What invokes the function besides an API."""
+    asynchronous: NotRequired[AsynchronousInvocation]
+    """Retries that all asynchronous sources of the function share."""
 
 
 class PythonFunction(pulumi.ComponentResource):
@@ -118,14 +92,14 @@ class PythonFunction(pulumi.ComponentResource):
     log_group_name: pulumi.Output[str]
     """Name of the function's log group."""
     failure_queue_name: Optional[pulumi.Output[str]]
-    """Name of the queue of invocations that failed for good; only with a schedule."""
+    """Name of the queue of what failed for good; only with a source that gives up there."""
 
     def __init__(
         self, name: str, args: PythonFunctionArgs, opts: Optional[pulumi.ResourceOptions] = None
     ) -> None:
         super().__init__("serverless-orders:index:PythonFunction", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        queue, schedule = args.get("queue"), args.get("schedule")
+        sources = Sources(name, args.get("sources") or {}, args.get("asynchronous") or {})
 
         log_group = aws.cloudwatch.LogGroup(
             name,
@@ -142,37 +116,15 @@ class PythonFunction(pulumi.ComponentResource):
             assume_role_policy=iam.trust("lambda.amazonaws.com"),
             opts=child,
         )
-        failures = None
-        if schedule:
-            failures = tls_queue(
-                f"{name}-failures",
-                parent=self,
-                retention_seconds=SECONDS_PER_DAY * defaults.DEAD_LETTER_RETENTION_DAYS,
-            )
-
-        statements = [
-            iam.allow(
-                ["logs:CreateLogStream", "logs:PutLogEvents"],
-                [pulumi.Output.concat(log_group.arn, ":*")],
-            )
-        ]
-        if args.get("tracing", True):
-            statements.append(iam.allow(TRACE_ACTIONS, ["*"]))
+        grants = sources.prepare(self)
         if "vpc" in args:
-            statements.append(iam.allow(NETWORK_ACTIONS, ["*"]))
-        if queue:
-            statements.append(iam.allow(QUEUE_ACTIONS, [queue["arn"]]))
-        if failures:
-            statements.append(iam.allow(["sqs:SendMessage"], [failures.arn]))
-        statements += [
-            iam.allow(statement["actions"], statement["resources"])
-            for statement in args.get("statements") or []
-        ]
-        policy = aws.iam.RolePolicy(
-            name, role=role.name, policy=iam.document(statements), opts=child
-        )
+            grants["vpc"] = [iam.allow(NETWORK_ACTIONS, ["*"])]
+        for statement in args.get("statements") or []:
+            allowed = iam.allow(statement["actions"], statement["resources"])
+            grants.setdefault(_slug(statement["actions"]), []).append(allowed)
+        policies = self._policies(name, args, role, log_group, grants)
 
-        function = self._function(name, args, role, log_group, policy)
+        function = self._function(name, args, role, log_group, policies)
         alias = aws.lambda_.Alias(
             name,
             name=ALIAS,
@@ -183,17 +135,14 @@ class PythonFunction(pulumi.ComponentResource):
         )
         if "vpc" in args:
             self._keep_network_from_code(name, role, function)
-        if queue:
-            self._read(name, queue, alias)
-        if schedule and failures:
-            self._run_by(name, schedule, function, alias, failures)
+        sources.connect(self, function, alias)
 
         self.name, self.arn = function.name, function.arn
         self.alias_name, self.alias_arn = alias.name, alias.arn
         self.invoke_arn = alias.invoke_arn
         self.role_name, self.role_arn = role.name, role.arn
         self.log_group_name = log_group.name
-        self.failure_queue_name = failures.name if failures else None
+        self.failure_queue_name = sources.failures.name if sources.failures else None
         self.register_outputs(
             {
                 "name": self.name,
@@ -208,13 +157,53 @@ class PythonFunction(pulumi.ComponentResource):
             }
         )
 
+    def _policies(
+        self,
+        name: str,
+        args: PythonFunctionArgs,
+        role: aws.iam.Role,
+        log_group: aws.cloudwatch.LogGroup,
+        grants: dict[str, list[dict[str, Any]]],
+    ) -> list[aws.iam.RolePolicy]:
+        """A policy for each grant and one for logs and traces.
+
+        Pulumi deletes what the program lost after everything else: a dropped grant holds until
+        the alias has moved from the code that used it, and that of a VPC until the function
+        has left it. As statements of one policy they would go first.
+        """
+        policies = [
+            aws.iam.RolePolicy(
+                f"{name}-{grant}",
+                role=role.name,
+                policy=iam.document(statements),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for grant, statements in grants.items()
+        ]
+        own = [
+            iam.allow(
+                ["logs:CreateLogStream", "logs:PutLogEvents"],
+                [pulumi.Output.concat(log_group.arn, ":*")],
+            )
+        ]
+        if args.get("tracing", True):
+            own.append(iam.allow(TRACE_ACTIONS, ["*"]))
+        # In stacks of before this policy holds the grants too: it loses them when theirs exist.
+        basic = aws.iam.RolePolicy(
+            name,
+            role=role.name,
+            policy=iam.document(own),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=policies),
+        )
+        return [*policies, basic]
+
     def _function(
         self,
         name: str,
         args: PythonFunctionArgs,
         role: aws.iam.Role,
         log_group: aws.cloudwatch.LogGroup,
-        policy: aws.iam.RolePolicy,
+        policies: list[aws.iam.RolePolicy],
     ) -> aws.lambda_.Function:
         vpc = args.get("vpc")
         environment = args.get("environment")
@@ -250,8 +239,8 @@ class PythonFunction(pulumi.ComponentResource):
             ),
             publish=True,
             # Lambda checks the role's permissions when it sets up a VPC, a queue or a failure
-            # destination, and an invocation before the policy would fail.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            # destination, and an invocation before the policies would fail.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=policies),
         )
 
     def _keep_network_from_code(
@@ -274,93 +263,8 @@ class PythonFunction(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _read(self, name: str, queue: QueueEventSource, alias: aws.lambda_.Alias) -> None:
-        maximum = queue.get("maximum_concurrency")
-        aws.lambda_.EventSourceMapping(
-            name,
-            event_source_arn=queue["arn"],
-            function_name=alias.arn,
-            batch_size=whole("batch_size", queue.get("batch_size", defaults.BATCH_SIZE)),
-            maximum_batching_window_in_seconds=whole(
-                "batch_window_seconds",
-                queue.get("batch_window_seconds", defaults.BATCH_WINDOW_SECONDS),
-            ),
-            function_response_types=["ReportBatchItemFailures"],
-            scaling_config=(
-                None
-                if maximum is None
-                else aws.lambda_.EventSourceMappingScalingConfigArgs(
-                    maximum_concurrency=whole("maximum_concurrency", maximum)
-                )
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
 
-    def _run_by(
-        self,
-        name: str,
-        schedule: ScheduleEventSource,
-        function: aws.lambda_.Function,
-        alias: aws.lambda_.Alias,
-        failures: aws.sqs.Queue,
-    ) -> None:
-        """EventBridge hands the event over, Lambda runs it; each retries its own part."""
-        child = pulumi.ResourceOptions(parent=self)
-        retries = whole(
-            "maximum_retry_attempts",
-            schedule.get("maximum_retry_attempts", defaults.ASYNC_RETRIES),
-        )
-        age = whole(
-            "maximum_event_age_seconds",
-            schedule.get("maximum_event_age_seconds", defaults.ASYNC_EVENT_AGE_SECONDS),
-        )
-        aws.lambda_.FunctionEventInvokeConfig(
-            name,
-            function_name=function.name,
-            qualifier=alias.name,
-            maximum_retry_attempts=retries,
-            maximum_event_age_in_seconds=age,
-            destination_config=aws.lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
-                on_failure=aws.lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(
-                    destination=failures.arn
-                )
-            ),
-            opts=child,
-        )
-        account = aws.get_caller_identity_output(
-            opts=pulumi.InvokeOutputOptions(parent=self)
-        ).account_id
-        role = aws.iam.Role(
-            f"{name}-schedule",
-            description=f"Lets the schedule invoke the function {name}",
-            assume_role_policy=iam.trust("scheduler.amazonaws.com", account),
-            opts=child,
-        )
-        policy = aws.iam.RolePolicy(
-            f"{name}-schedule",
-            role=role.name,
-            policy=iam.document(
-                [
-                    iam.allow(["lambda:InvokeFunction"], [alias.arn]),
-                    iam.allow(["sqs:SendMessage"], [failures.arn]),
-                ]
-            ),
-            opts=child,
-        )
-        aws.scheduler.Schedule(
-            name,
-            description=f"Invokes the function {name}",
-            schedule_expression=schedule["expression"],
-            flexible_time_window=aws.scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
-            target=aws.scheduler.ScheduleTargetArgs(
-                arn=alias.arn,
-                role_arn=role.arn,
-                retry_policy=aws.scheduler.ScheduleTargetRetryPolicyArgs(
-                    maximum_retry_attempts=retries, maximum_event_age_in_seconds=age
-                ),
-                dead_letter_config=aws.scheduler.ScheduleTargetDeadLetterConfigArgs(
-                    arn=failures.arn
-                ),
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
-        )
+def _slug(actions: list[str]) -> str:
+    """A grant's name: its actions, the end of a long list as a checksum."""
+    text = re.sub("[^a-z0-9]+", "-", "-".join(actions).lower())
+    return text if len(text) <= 40 else f"{text[:31]}-{zlib.crc32(text.encode()):08x}"

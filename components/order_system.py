@@ -8,12 +8,8 @@ from . import defaults
 from ._contract import contract
 from ._values import whole
 from .bundle import OPERATIONS, bundle
-from .function import (
-    PythonFunction,
-    PythonFunctionArgs,
-    QueueEventSource,
-    VpcPlacement,
-)
+from .event_sources import EventSources, QueueEventSource
+from .function import PythonFunction, PythonFunctionArgs, VpcPlacement
 from .http_api import HttpApi, HttpApiArgs, HttpApiRoute
 from .iam import Statement
 from .monitored import MonitoredFunction
@@ -274,7 +270,7 @@ class OrderSystem(pulumi.ComponentResource):
         function: str,
         environment: Environment,
         statements: list[Statement],
-        event_source: Any = None,
+        sources: EventSources | None = None,
     ) -> PythonFunction:
         args: PythonFunctionArgs = {
             "code": self._code,
@@ -292,8 +288,8 @@ class OrderSystem(pulumi.ComponentResource):
                 "vpc",
             )
         )
-        if event_source:
-            args.update(event_source)
+        if sources:
+            args["sources"] = sources
         reserved = self._args.get("reserved_concurrency") or {}
         if function in reserved:
             args["reserved_concurrency"] = reserved[function]

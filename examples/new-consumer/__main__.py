@@ -25,9 +25,11 @@ consumer = PythonFunction(
         "timeout_seconds": TIMEOUT_SECONDS,
         "environment": {"ORDERS_TABLE_NAME": orders.name},
         "statements": [{"actions": ["dynamodb:UpdateItem"], "resources": [orders.arn]}],
-        "queue": {
-            "arn": events.arn,
-            "maximum_concurrency": config.get_int("maximumConcurrency") or 2,
+        "sources": {
+            "queue": {
+                "arn": events.arn,
+                "maximum_concurrency": config.get_int("maximumConcurrency") or 2,
+            }
         },
     },
     in_region,

@@ -20,7 +20,7 @@ const reader = new orders.PythonFunction(
     handler: "main.handler",
     timeoutSeconds: timeoutSeconds,
     memorySize: 256,
-    queue: { arn: letters.arn, batchSize: 5, maximumConcurrency: 2 },
+    sources: { queue: { arn: letters.arn, batchSize: 5, maximumConcurrency: 2 } },
   },
   inRegion,
 );

@@ -98,8 +98,8 @@ def test_new_consumer_reads_the_order_systems_queue() -> None:
     assert mapping.inputs["eventSourceArn"] == ARN
     assert mapping.inputs["scalingConfig"] == {"maximumConcurrency": 20}
     assert mapping.inputs["functionResponseTypes"] == ["ReportBatchItemFailures"]
-    policy = recording.one("aws:iam/rolePolicy:RolePolicy", "order-consumer")
-    statements = json.loads(policy.inputs["policy"])["Statement"]
+    policies = recording.of("aws:iam/rolePolicy:RolePolicy")
+    statements = [s for p in policies for s in json.loads(p.inputs["policy"])["Statement"]]
     granted = {action: tuple(s["Resource"]) for s in statements for action in s["Action"]}
     assert granted["sqs:ReceiveMessage"] == (ARN,)
     assert granted["dynamodb:UpdateItem"] == (TABLE_ARN,)

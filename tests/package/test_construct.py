@@ -77,8 +77,15 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
             "statements": [
                 {"actions": ["dynamodb:GetItem"], "resources": [wire.output(TABLE_ARN)]}
             ],
-            "queue": {"arn": wire.output(QUEUE_ARN), "batchSize": 5.0, "maximumConcurrency": 2.0},
-            "schedule": {"expression": "rate(1 hour)", "maximumRetryAttempts": 1.0},
+            "sources": {
+                "queue": {
+                    "arn": wire.output(QUEUE_ARN),
+                    "batchSize": 5.0,
+                    "maximumConcurrency": 2.0,
+                },
+                "schedule": {"expression": "rate(1 hour)"},
+            },
+            "asynchronous": {"maximumRetryAttempts": 1.0},
         },
         "Queue": {
             "visibilityTimeoutSeconds": 120.0,
@@ -171,8 +178,8 @@ def test_inputs_reach_the_resources(caller: Caller, inputs: Mapping[str, Any]) -
     assert mapping["eventSourceArn"] == QUEUE_ARN
     assert mapping["batchSize"] == 5
     assert mapping["scalingConfig"] == {"maximumConcurrency": 2}
-    policy = json.loads(made.one("aws:iam/rolePolicy:RolePolicy", "it").inputs["policy"])
-    granted = {tuple(s["Action"]): s["Resource"] for s in policy["Statement"]}
+    policies = [json.loads(c.inputs["policy"]) for c in made.children if "rolePolicy" in c.type]
+    granted = {tuple(s["Action"]): s["Resource"] for p in policies for s in p["Statement"]}
     assert granted[("dynamodb:GetItem",)] == [TABLE_ARN]
     assert granted[("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")] == [
         QUEUE_ARN

@@ -119,7 +119,9 @@ def test_a_new_consumer_can_be_attached_to_a_queue_of_somebody_else() -> None:
             {
                 "code": CODE,
                 "handler": "consumer.handler",
-                "queue": {"arn": queue.arn, "batch_size": 5.0, "maximum_concurrency": 2.0},  # type: ignore[typeddict-item]
+                "sources": {
+                    "queue": {"arn": queue.arn, "batch_size": 5.0, "maximum_concurrency": 2.0}  # type: ignore[typeddict-item]
+                },
             },
         )
 

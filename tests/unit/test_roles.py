@@ -3,7 +3,7 @@
 import pytest
 
 from tests.aws_names import ACCOUNT
-from tests.recorder import Recording
+from tests.recorder import Recording, Registration
 from tests.unit import stacks
 
 TABLE = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/Orders"
@@ -152,8 +152,32 @@ def test_no_role_has_permissions_from_anywhere_else() -> None:
     assert attached == set()
 
 
-def test_function_is_made_after_its_permissions() -> None:
-    recorded = stacks.recording()
-    for function in stacks.FUNCTIONS:
-        policy = recorded.one(stacks.ROLE_POLICY, f"orders-{function}")
-        assert policy.urn in stacks.function(recorded, function).dependencies
+def granting(recorded: Recording, function: str) -> list[Registration]:
+    """The policies that allow the function's role something."""
+    role = stacks.role_of(recorded, stacks.function(recorded, function).inputs["role"])
+    return [
+        each
+        for each in recorded.of(stacks.ROLE_POLICY)
+        if each.inputs["role"] == role.outputs["name"]
+        and stacks.document(each.inputs["policy"])["Statement"][0]["Effect"] == "Allow"
+    ]
+
+
+@pytest.mark.parametrize("function", stacks.FUNCTIONS)
+def test_function_is_made_after_its_permissions_and_deleted_before_them(function: str) -> None:
+    placed = stacks.recording(
+        "dev", vpcSubnetIds=["subnet-0a", "subnet-0b"], vpcSecurityGroupIds=["sg-0a"]
+    )
+    policies = {each.urn for each in granting(placed, function)}
+    assert policies
+    assert policies <= stacks.function(placed, function).dependencies
+
+
+@pytest.mark.parametrize("function", stacks.FUNCTIONS)
+def test_a_grant_that_is_dropped_is_a_resource_that_goes_last(function: str) -> None:
+    """Not a statement of a policy that stays, whose update would come before the function's."""
+    for policy in granting(stacks.recording(), function):
+        statements = stacks.document(policy.inputs["policy"])["Statement"]
+        actions = {tuple(each["Action"]) for each in statements}
+        basic = {each for each in actions if each[0].startswith(("logs:", "xray:"))}
+        assert len(actions) == 1 or actions == basic, policy

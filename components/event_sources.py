@@ -1,0 +1,313 @@
+"""What can invoke a function besides an API, each source with all that is its own.
+
+A source is a TypedDict of its inputs and a class that says what the function's role needs for
+it, whether it gives up into the function's failure queue, and how it is connected. A further
+source is those two and its key in `EventSources`; `function.py` knows none of them by name.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from . import defaults, iam
+from ._values import whole
+from .queues import SECONDS_PER_DAY, tls_queue
+
+# What Lambda's pollers need of a queue and of a table's stream:
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+# https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+STREAM_ACTIONS = (
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+)
+
+
+class QueueEventSource(TypedDict):
+    """An SQS queue that a function reads in batches, answering for each message."""
+
+    arn: pulumi.Input[str]
+    """ARN of the queue."""
+    batch_size: NotRequired[int]
+    """Most messages in one invocation; 10 by default."""
+    batch_window_seconds: NotRequired[int]
+    """How long a batch may be collected; 0 by default."""
+    maximum_concurrency: NotRequired[int]
+    """Most concurrent invocations by this queue, 2 to 1000; unlimited by default."""
+
+
+class StreamEventSource(TypedDict):
+    """A DynamoDB table's stream, read in batches; a batch that fails is halved, then given up."""
+
+    arn: pulumi.Input[str]
+    """ARN of the stream."""
+    batch_size: NotRequired[int]
+    """Most records in one invocation; 10 by default."""
+    batch_window_seconds: NotRequired[int]
+    """How long a batch may be collected; 0 by default."""
+    maximum_retry_attempts: NotRequired[int]
+    """Retries of a batch that failed, each holding up its shard; 3 by default."""
+    maximum_record_age_seconds: NotRequired[int]
+    """Age after which a record is given up, 60 to 86400, the stream's own; 86400 by default."""
+
+
+class ScheduleEventSource(TypedDict):
+    """A schedule that invokes a function."""
+
+    expression: str
+    """When to invoke: `rate(5 minutes)`, `cron(0 3 * * ? *)` (UTC) or `at(...)`."""
+
+
+class EventSources(TypedDict):
+    """What invokes a function besides an API; what fails for good ends in its failure queue."""
+
+    queue: NotRequired[QueueEventSource]
+    """A queue to read; what fails ends in that queue's own dead-letter queue."""
+    stream: NotRequired[StreamEventSource]
+    """A table's stream to read."""
+    schedule: NotRequired[ScheduleEventSource]
+    """A schedule to run by."""
+
+
+class AsynchronousInvocation(TypedDict):
+    """How often and how long an asynchronous invocation is tried again."""
+
+    maximum_retry_attempts: NotRequired[int]
+    """Retries of an invocation that failed, 0 to 2; 2 by default."""
+    maximum_event_age_seconds: NotRequired[int]
+    """Age after which a retry is pointless, 60 to 21600; 3600 by default."""
+
+
+class Retries(NamedTuple):
+    """AsynchronousInvocation with its defaults filled in."""
+
+    attempts: int
+    age_seconds: int
+
+
+class Target(NamedTuple):
+    """The function that a source is connected to."""
+
+    name: str
+    component: pulumi.Resource
+    function: aws.lambda_.Function
+    alias: aws.lambda_.Alias
+    retries: Retries
+    failures: aws.sqs.Queue | None
+
+
+class EventSource(ABC):
+    """One source of a function's events."""
+
+    asynchronous = False  # Lambda queues the events itself, retries them and gives up
+    gives_up = False  # what fails for good goes to the function's failure queue
+
+    def __init__(self, args: Any) -> None:
+        self.args = args
+
+    def statements(self) -> list[dict[str, Any]]:
+        """What the function's role needs for it, beyond the failure queue."""
+        return []
+
+    @abstractmethod
+    def connect(self, target: Target) -> None:
+        """Register what leads the source's events to the function's alias."""
+
+
+class _Queue(EventSource):
+    args: QueueEventSource
+
+    def statements(self) -> list[dict[str, Any]]:
+        return [iam.allow(QUEUE_ACTIONS, [self.args["arn"]])]
+
+    def connect(self, target: Target) -> None:
+        maximum = self.args.get("maximum_concurrency")
+        aws.lambda_.EventSourceMapping(
+            target.name,
+            event_source_arn=self.args["arn"],
+            function_name=target.alias.arn,
+            **_batches(self.args),
+            scaling_config=(
+                None
+                if maximum is None
+                else aws.lambda_.EventSourceMappingScalingConfigArgs(
+                    maximum_concurrency=whole("maximum_concurrency", maximum)
+                )
+            ),
+            opts=pulumi.ResourceOptions(parent=target.component),
+        )
+
+
+class _Stream(EventSource):
+    args: StreamEventSource
+    gives_up = True
+
+    def statements(self) -> list[dict[str, Any]]:
+        return [iam.allow(STREAM_ACTIONS, [self.args["arn"]])]
+
+    def connect(self, target: Target) -> None:
+        assert target.failures is not None  # noqa: S101
+        aws.lambda_.EventSourceMapping(
+            f"{target.name}-stream",
+            event_source_arn=self.args["arn"],
+            function_name=target.alias.arn,
+            # From the beginning: what was written while the mapping was made is not lost.
+            starting_position="TRIM_HORIZON",
+            **_batches(self.args),
+            # A record that always fails would otherwise hold up its shard for a day.
+            bisect_batch_on_function_error=True,
+            maximum_retry_attempts=whole(
+                "maximum_retry_attempts",
+                self.args.get("maximum_retry_attempts", defaults.STREAM_RETRIES),
+            ),
+            maximum_record_age_in_seconds=whole(
+                "maximum_record_age_seconds",
+                self.args.get("maximum_record_age_seconds", defaults.STREAM_RECORD_AGE_SECONDS),
+            ),
+            destination_config=aws.lambda_.EventSourceMappingDestinationConfigArgs(
+                on_failure=aws.lambda_.EventSourceMappingDestinationConfigOnFailureArgs(
+                    destination_arn=target.failures.arn
+                )
+            ),
+            opts=pulumi.ResourceOptions(parent=target.component),
+        )
+
+
+class _Schedule(EventSource):
+    """EventBridge hands the event over, Lambda runs it; each retries its own part."""
+
+    args: ScheduleEventSource
+    asynchronous = True
+    gives_up = True
+
+    def connect(self, target: Target) -> None:
+        assert target.failures is not None  # noqa: S101
+        child = pulumi.ResourceOptions(parent=target.component)
+        account = aws.get_caller_identity_output(
+            opts=pulumi.InvokeOutputOptions(parent=target.component)
+        ).account_id
+        role = aws.iam.Role(
+            f"{target.name}-schedule",
+            description=f"Lets the schedule invoke the function {target.name}",
+            assume_role_policy=iam.trust("scheduler.amazonaws.com", account),
+            opts=child,
+        )
+        policy = aws.iam.RolePolicy(
+            f"{target.name}-schedule",
+            role=role.name,
+            policy=iam.document(
+                [
+                    iam.allow(["lambda:InvokeFunction"], [target.alias.arn]),
+                    iam.allow(["sqs:SendMessage"], [target.failures.arn]),
+                ]
+            ),
+            opts=child,
+        )
+        aws.scheduler.Schedule(
+            target.name,
+            description=f"Invokes the function {target.name}",
+            schedule_expression=self.args["expression"],
+            flexible_time_window=aws.scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
+            target=aws.scheduler.ScheduleTargetArgs(
+                arn=target.alias.arn,
+                role_arn=role.arn,
+                retry_policy=aws.scheduler.ScheduleTargetRetryPolicyArgs(
+                    maximum_retry_attempts=target.retries.attempts,
+                    maximum_event_age_in_seconds=target.retries.age_seconds,
+                ),
+                dead_letter_config=aws.scheduler.ScheduleTargetDeadLetterConfigArgs(
+                    arn=target.failures.arn
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=target.component, depends_on=[policy]),
+        )
+
+
+_KINDS: dict[str, type[EventSource]] = {"queue": _Queue, "stream": _Stream, "schedule": _Schedule}
+
+
+class Sources:
+    """All sources of one function, with what they share: the retries and the failure queue."""
+
+    def __init__(self, name: str, sources: EventSources, retries: AsynchronousInvocation) -> None:
+        given: dict[str, Any] = dict(sources)
+        unknown = sorted(set(given) - set(_KINDS))
+        if unknown:
+            raise ValueError(
+                f"sources: unknown {', '.join(unknown)}; there are {', '.join(_KINDS)}"
+            )
+        self._name = name
+        self._sources = {kind: _KINDS[kind](args) for kind, args in given.items()}
+        self._asynchronous = any(each.asynchronous for each in self._sources.values())
+        self._retries = Retries(
+            whole(
+                "maximum_retry_attempts",
+                retries.get("maximum_retry_attempts", defaults.ASYNC_RETRIES),
+            ),
+            whole(
+                "maximum_event_age_seconds",
+                retries.get("maximum_event_age_seconds", defaults.ASYNC_EVENT_AGE_SECONDS),
+            ),
+        )
+        self.failures: aws.sqs.Queue | None = None
+
+    def prepare(self, component: pulumi.Resource) -> dict[str, list[dict[str, Any]]]:
+        """Make the failure queue if one is needed; what the role needs, by grant."""
+        grants = {
+            kind: statements
+            for kind, source in self._sources.items()
+            if (statements := source.statements())
+        }
+        if any(each.gives_up for each in self._sources.values()):
+            self.failures = tls_queue(
+                f"{self._name}-failures",
+                parent=component,
+                retention_seconds=SECONDS_PER_DAY * defaults.DEAD_LETTER_RETENTION_DAYS,
+            )
+            grants["failures"] = [iam.allow(["sqs:SendMessage"], [self.failures.arn])]
+        return grants
+
+    def connect(
+        self,
+        component: pulumi.Resource,
+        function: aws.lambda_.Function,
+        alias: aws.lambda_.Alias,
+    ) -> None:
+        """Lead the events of every source to the alias."""
+        target = Target(self._name, component, function, alias, self._retries, self.failures)
+        if self._asynchronous:
+            self._configure(target)
+        for source in self._sources.values():
+            source.connect(target)
+
+    def _configure(self, target: Target) -> None:
+        assert target.failures is not None  # noqa: S101
+        aws.lambda_.FunctionEventInvokeConfig(
+            target.name,
+            function_name=target.function.name,
+            qualifier=target.alias.name,
+            maximum_retry_attempts=target.retries.attempts,
+            maximum_event_age_in_seconds=target.retries.age_seconds,
+            destination_config=aws.lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
+                on_failure=aws.lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(
+                    destination=target.failures.arn
+                )
+            ),
+            opts=pulumi.ResourceOptions(parent=target.component),
+        )
+
+
+def _batches(args: QueueEventSource | StreamEventSource) -> dict[str, Any]:
+    """How either is read: a batch's size and time, and an answer for each of its entries."""
+    return {
+        "batch_size": whole("batch_size", args.get("batch_size", defaults.BATCH_SIZE)),
+        "maximum_batching_window_in_seconds": whole(
+            "batch_window_seconds",
+            args.get("batch_window_seconds", defaults.BATCH_WINDOW_SECONDS),
+        ),
+        "function_response_types": ["ReportBatchItemFailures"],
+    }

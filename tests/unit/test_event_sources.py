@@ -1,0 +1,106 @@
+"""Each source of events alone, in a program that is not ours: its mapping, grants and failures."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components import PythonFunction
+from tests.aws_names import ACCOUNT
+from tests.recorder import Recording, deploy, small_bundle
+from tests.unit import stacks
+
+QUEUE = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:jobs"
+STREAM = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/Orders/stream/2026-01-01T00:00:00.000"
+
+
+def function_with(**args: Any) -> Callable[[], Any]:
+    inputs: Any = {"code": small_bundle(), "handler": "tool.handler", **args}
+    return lambda: PythonFunction("tool", inputs)
+
+
+def grants(recorded: Recording) -> dict[str, set[str]]:
+    """What the function's role may do beyond its logs and traces, by resource."""
+    role = stacks.role_of(recorded, recorded.one(stacks.FUNCTION).inputs["role"])
+    found: dict[str, set[str]] = {}
+    for statement in stacks.statements(recorded, role):
+        for resource in statement["Resource"]:
+            found.setdefault(resource, set()).update(statement["Action"])
+    return {
+        resource: actions
+        for resource, actions in found.items()
+        if not any(each.startswith(("logs:", "xray:")) for each in actions)
+    }
+
+
+def failure_queue(recorded: Recording) -> str:
+    arn: str = recorded.one(stacks.QUEUE, "tool-failures").outputs["arn"]
+    return arn
+
+
+def test_a_stream_is_read_from_its_beginning_with_a_way_out_for_what_always_fails() -> None:
+    recorded = deploy(function_with(sources={"stream": {"arn": STREAM}}))
+    failures = failure_queue(recorded)
+
+    assert recorded.one(stacks.EVENT_SOURCE).inputs == {
+        "eventSourceArn": STREAM,
+        "functionName": recorded.one(stacks.ALIAS).outputs["arn"],
+        "startingPosition": "TRIM_HORIZON",
+        "batchSize": 10,
+        "maximumBatchingWindowInSeconds": 0,
+        "functionResponseTypes": ["ReportBatchItemFailures"],
+        "bisectBatchOnFunctionError": True,
+        "maximumRetryAttempts": 3,
+        "maximumRecordAgeInSeconds": 86_400,
+        "destinationConfig": {"onFailure": {"destinationArn": failures}},
+    }
+    assert grants(recorded) == {
+        STREAM: {
+            "dynamodb:DescribeStream",
+            "dynamodb:GetRecords",
+            "dynamodb:GetShardIterator",
+            "dynamodb:ListStreams",
+        },
+        failures: {"sqs:SendMessage"},
+    }
+    # Lambda's poller retries a stream itself: nothing is invoked asynchronously.
+    assert recorded.of(stacks.ASYNC_CONFIG) == []
+
+
+def test_a_queue_has_dead_letters_of_its_own_and_needs_no_failure_queue() -> None:
+    recorded = deploy(function_with(sources={"queue": {"arn": QUEUE}}))
+    assert recorded.of(stacks.QUEUE) == []
+    assert grants(recorded) == {
+        QUEUE: {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+    }
+
+
+def test_all_sources_of_a_function_share_its_retries_and_its_failure_queue() -> None:
+    recorded = deploy(
+        function_with(
+            sources={
+                "queue": {"arn": QUEUE},
+                "stream": {"arn": STREAM},
+                "schedule": {"expression": "cron(0 3 * * ? *)"},
+            },
+            asynchronous={"maximum_retry_attempts": 1.0, "maximum_event_age_seconds": 120.0},
+        )
+    )
+    failures = failure_queue(recorded)
+    asynchronous = recorded.one(stacks.ASYNC_CONFIG).inputs
+    target = recorded.one(stacks.SCHEDULE).inputs["target"]
+    stream = recorded.one(stacks.EVENT_SOURCE, "tool-stream").inputs
+
+    assert len(recorded.of(stacks.QUEUE)) == 1
+    assert asynchronous["destinationConfig"] == {"onFailure": {"destination": failures}}
+    assert target["deadLetterConfig"] == {"arn": failures}
+    assert stream["destinationConfig"] == {"onFailure": {"destinationArn": failures}}
+    assert asynchronous["maximumRetryAttempts"] == 1
+    assert asynchronous["maximumEventAgeInSeconds"] == 120
+    assert target["retryPolicy"] == {"maximumRetryAttempts": 1, "maximumEventAgeInSeconds": 120}
+    assert len(recorded.of(stacks.EVENT_SOURCE)) == 2
+
+
+def test_a_source_that_does_not_exist_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="unknown bucket"):
+        deploy(function_with(sources={"bucket": {"arn": "arn:aws:s3:::orders"}}))
