@@ -8,8 +8,14 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from local.events import Stream
+    from local.screen import Screen
 
 STARTED = time.monotonic()
 
@@ -87,7 +93,9 @@ def main() -> int:
 
         if not isinstance(error, LocalRunError | SettingsError | BundleError):
             raise
-        sys.stderr.write(f"local run: {error}\n")
+        from local.output import fail
+
+        fail(f"local run: {error}")
         return 1
 
 
@@ -97,17 +105,18 @@ def _started() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from local.screen import Screen
     from local.system import system
 
-    screen = Screen()
-    with system(
-        arguments.stack,
-        dict(arguments.config),
-        arguments.port,
-        listener=screen.event,
-        publish_state=True,
-    ) as running:
+    with (
+        _screen() as (stream, screen),
+        system(
+            arguments.stack,
+            dict(arguments.config),
+            arguments.port,
+            stream=stream,
+            publish_state=True,
+        ) as running,
+    ):
         _started()
         screen.first(running, time.monotonic() - STARTED)
         screen.try_it(running.url)
@@ -118,18 +127,34 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from local import demo
-    from local.screen import Screen
     from local.system import system
 
-    screen = Screen()
     overrides = {**demo.SHORT_TIMES, **dict(arguments.config)}
-    with system(arguments.stack, overrides, arguments.port, listener=screen.event) as running:
+    with (
+        _screen() as (stream, screen),
+        system(arguments.stack, overrides, arguments.port, stream=stream) as running,
+    ):
         _started()
         screen.first(running, time.monotonic() - STARTED)
         screen.line()
         changed = ", ".join(f"{key}={value}" for key, value in overrides.items())
-        screen.line(f"  For the demo only: {changed} (three receives take minutes otherwise)\n")
+        screen.line(f"  For the demo only: {changed} (three receives take minutes otherwise)")
+        screen.line()
         return 0 if demo.run(running, screen) else 1
+
+
+@contextmanager
+def _screen() -> Iterator[tuple[Stream, Screen]]:
+    from local.events import Stream
+    from local.output import Output
+    from local.screen import Screen
+
+    stream = Stream()
+    screen = Screen(stream, Output(sys.stdout))
+    try:
+        yield stream, screen
+    finally:
+        screen.close()
 
 
 if __name__ == "__main__":

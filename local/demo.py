@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from functions import contract
+from local import events
 from local.client import Api
 from local.screen import EXAMPLE_ORDER, Screen
 from local.system import System
@@ -36,6 +37,7 @@ def run(system: System, screen: Screen) -> bool:
             seen, detail = False, str(error)
         system.wait(0)
         rows.append((title, seen, detail))
+    screen.catch_up()
     screen.line()
     width = max(len(title) for title, _, _ in rows)
     for title, seen, detail in rows:
@@ -84,7 +86,7 @@ def _poison(system: System) -> str:
     count = _until(arrived)
     if not count:
         raise NotSeenError("no message arrived in the dead-letter queue")
-    failures = sum(event["failures"] for event in system.events("batch"))
+    failures = sum(batch.failures for batch in system.events(events.BatchProcessed))
     return f"after {failures} failed receives"
 
 
@@ -103,11 +105,11 @@ def _forbidden(system: System) -> str:
             raise
     else:
         raise NotSeenError(f"{role} may write to the table")
-    denied = _until(lambda: system.events("denied"))
+    denied = _until(lambda: system.events(events.CallDenied))
     if not denied:
         raise NotSeenError("the denied call was not reported")
-    event = denied[-1]
-    return f"{event['action']} for {event['principal'].split('/')[1]}"
+    call: events.CallDenied = denied[-1]
+    return f"{call.action} for {call.principal.split('/')[1]}"
 
 
 def _until(happened: Callable[[], Any]) -> Any:

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from local.events import RequestAnswered
+
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (synchronous, 6 MB)
@@ -48,7 +50,7 @@ class Invocation:
 
 
 Invoke = Callable[[str, str | None, bytes], Awaitable[Invocation]]
-Record = Callable[[dict[str, Any], str | None], None]
+Record = Callable[[RequestAnswered, str | None], None]
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class Edge:
     """The ASGI application of one HTTP API and its stage.
 
     `definition` is what `edge_definition.define` made; `invoke` runs a function and `record`
-    takes one dict for each request, with the stage's access log line (None without a format).
+    takes one event for each request, with the stage's access log line (None without a format).
     """
 
     def __init__(
@@ -410,15 +412,15 @@ class Edge:
             quoted = self._format.lstrip().startswith("{")
             line = _CONTEXT.sub(lambda found: _shown(context.get(found[1]), quoted), self._format)
         self._record(
-            {
-                "requestId": request.id,
-                "method": request.method,
-                "path": request.decoded_path,
-                "routeKey": request.route_key,
-                "status": response.status,
-                "milliseconds": round(latency, 1),
-                "reason": response.reason,
-            },
+            RequestAnswered(
+                request_id=request.id,
+                method=request.method,
+                path=request.decoded_path,
+                route_key=request.route_key,
+                status=response.status,
+                milliseconds=round(latency, 1),
+                reason=response.reason,
+            ),
             line,
         )
 

@@ -22,7 +22,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 
-from local import state
+from local import events, state
 from local.errors import EmulatorError, LocalRunError
 from local.package import BUILD
 from local.program import ROOT
@@ -41,7 +41,7 @@ other's way.
 BATCH_CONCURRENCY = max(2, os.cpu_count() or 1)
 """Batches that one event source mapping processes at once (2 is the least that AWS accepts)."""
 
-Listener = Callable[[dict[str, Any]], None]
+Publish = Callable[[events.Event], None]
 
 
 def listen(port: int) -> socket.socket:
@@ -64,22 +64,20 @@ def listen(port: int) -> socket.socket:
 
 
 class Emulator:
-    """The child process. `listener` is called, from a thread, with each event it reports.
+    """The child process. `publish` is called, from a thread, with each event it reports.
 
+    The last is a `SystemEnded` with the reason when the process ends by itself.
     `concurrency` is how many invocations of one function run at once.
-
-    Events: `request`, `batch`, `batchFailed`, `asynchronous`, `denied`, and `died` with the
-    reason when the process ends by itself.
     """
 
     def __init__(
         self,
         edge_socket: socket.socket,
-        listener: Listener,
+        publish: Publish,
         functions_endpoint: Callable[[str], str] | None = None,
         concurrency: int = INVOCATIONS_PER_FUNCTION,
     ) -> None:
-        self._edge_socket, self._listener = edge_socket, listener
+        self._edge_socket, self._publish = edge_socket, publish
         self._concurrency = concurrency
         self._functions_endpoint = functions_endpoint
         self._access_key = "AKIA" + "".join(
@@ -179,9 +177,17 @@ class Emulator:
             time.sleep(0.02)
         raise EmulatorError(f"the emulator did not answer within {START_SECONDS:.0f} s")
 
-    def serve(self, api: Mapping[str, Any], region: str, interpreter: Path) -> None:
+    def serve(
+        self, stack: str, url: str, api: Mapping[str, Any], region: str, interpreter: Path
+    ) -> None:
         """Open the edge for `api` and start functions with `interpreter` from now on."""
-        command = {"api": dict(api), "region": region, "interpreter": str(interpreter)}
+        command = {
+            "stack": stack,
+            "url": url,
+            "api": dict(api),
+            "region": region,
+            "interpreter": str(interpreter),
+        }
         process = self._process
         if process is None or process.stdin is None:
             raise EmulatorError("the emulator was not started")
@@ -238,18 +244,17 @@ class Emulator:
             return
         with contextlib.suppress(OSError, ValueError):
             for line in process.stdout:
-                event = json.loads(line)
-                if event["event"] == "serving":
+                event = events.decode(line)
+                self._publish(event)
+                if isinstance(event, events.SystemStarted):
                     self._serving.put(None)
-                else:
-                    self._listener(event)
         if not self._stopping:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
             reason = self._death()
             _kill_group(process.pid)
             self._serving.put(reason)
-            self._listener({"event": "died", "at": time.time(), "reason": reason})
+            self._publish(events.SystemEnded(reason=reason))
 
     def _death(self) -> str:
         code = self._process.poll() if self._process is not None else None

@@ -1,15 +1,13 @@
-"""What a person sees of a local run: the first screen, then one line for each thing that happens.
+"""What a person sees of a local run: the first screen, then a line for each thing that happens.
 
-Lines hold ids, counts and times, never what a customer sent.
+Lines hold ids, counts and times, never what a customer sent; `Output` escapes them.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import shlex
-import sys
 import threading
 import time
 from collections import Counter
@@ -17,8 +15,9 @@ from datetime import datetime
 from typing import Any
 
 from functions import contract
-from local import program
+from local import events, program
 from local.client import Api
+from local.output import Output
 from local.system import System
 
 EXAMPLE_ORDER = {
@@ -27,54 +26,77 @@ EXAMPLE_ORDER = {
 }
 
 
+CLOSE_SECONDS = 2
+"""How long the end of a run waits for lines of what has already happened."""
+
 FIRST_ORDER_SECONDS = 30
 """How long the order that the first screen places may take to be CONFIRMED."""
 
 
 class Screen:
-    """Prints to standard output; safe to call from several threads."""
+    """Prints to `output` what `stream` tells, from a thread of its own.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    Neither the system nor its other listeners ever wait for it.
+    """
+
+    def __init__(self, stream: events.Stream, output: Output) -> None:
+        self._output = output
         self._names: dict[str, str] = {}
         self._notes: list[str] = []
         notes = _Notes(self._notes)
         logging.getLogger(program.LOGGER).addHandler(notes)
+        self._subscription = stream.subscribe()
+        self._listener = threading.Thread(target=self._listen, daemon=True, name="screen")
+        self._listener.start()
 
     def line(self, text: str = "") -> None:
-        """Print one line; a closed output is no reason to stop."""
-        with self._lock, contextlib.suppress(BrokenPipeError):
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+        """Print one line."""
+        self._output.line(text)
 
-    def event(self, event: dict[str, Any]) -> None:
-        """Print the line of one event, if it has one."""
-        text = self._describe(event)
-        if text is not None:
-            clock = time.strftime("%H:%M:%S", time.localtime(event["at"]))
-            self.line(f"  {clock}  {text}")
+    def catch_up(self) -> None:
+        """Print what has happened so far before the next line, unless that takes long."""
+        self._subscription.settle(CLOSE_SECONDS)
 
-    def _describe(self, event: dict[str, Any]) -> str | None:
-        kind = event["event"]
-        if kind == "request":
-            reason = event["reason"] if event["status"] >= 400 and event["reason"] else ""
-            what = f"{event['method']:<4} {_shortened(event['path'])}"
-            return (
-                f"{what:<44} {event['status']}  {event['milliseconds']:.0f} ms  {reason}".rstrip()
-            )
-        if kind == "batch":
-            failures = f", {event['failures']} failed" if event["failures"] else ""
-            what = f"{event['queue']} -> {self._name(event['function'])}"
-            return f"{what:<44} {_count(event['messages'], 'message')}{failures}"
-        if kind == "batchFailed":
-            what = f"{event['queue']} -> {self._name(event['function'])}"
-            return f"{what:<44} the whole batch failed: {event['error']}"
-        if kind == "asynchronous":
-            return f"schedule -> {self._name(event['function'])}"
-        if kind == "denied":
-            role = event["principal"].split("/")[1] if "/" in event["principal"] else "?"
-            return f"DENIED  {event['action']} on {event['resource']} for role {role}"
-        return None
+    def close(self) -> None:
+        """Print what has happened so far, as long as somebody reads it."""
+        self._subscription.close()
+        self._listener.join(CLOSE_SECONDS)
+        self._output.close()
+
+    def _listen(self) -> None:
+        for event in self._subscription:
+            text = self._describe(event)
+            if text is not None:
+                clock = time.strftime("%H:%M:%S", time.localtime(event.at))
+                self.line(f"  {clock}  {text}")
+
+    def _describe(self, event: events.Event) -> str | None:
+        match event:
+            case events.RequestAnswered():
+                reason = event.reason if event.status >= 400 and event.reason else ""
+                what = f"{event.method:<4} {_shortened(event.path)}"
+                answer = f"{event.status}  {event.milliseconds:.0f} ms  {reason}"
+                return f"{what:<44} {answer}".rstrip()
+            case events.BatchProcessed():
+                failures = f", {event.failures} failed" if event.failures else ""
+                what = f"{event.queue} -> {self._name(event.function)}"
+                return f"{what:<44} {_count(event.messages, 'message')}{failures}"
+            case events.BatchFailed():
+                what = f"{event.queue} -> {self._name(event.function)}"
+                return f"{what:<44} the whole batch failed: {event.error}"
+            case events.MessageDeadLettered():
+                what = f"{event.queue} -> {event.dead_letter_queue}"
+                receives = _count(event.receives, "receive")
+                return f"{what:<44} message {event.message_id} after {receives}"
+            case events.EventDelivered():
+                return f"schedule -> {self._name(event.function)}"
+            case events.CallDenied():
+                role = event.principal.split("/")[1] if "/" in event.principal else "?"
+                return f"DENIED  {event.action} on {event.resource} for role {role}"
+            case events.Dropped():
+                return f"... {_count(event.count, 'event')} not shown: there were too many at once"
+            case _:
+                return None
 
     def _name(self, function: str) -> str:
         return self._names.get(function, function)
@@ -83,7 +105,9 @@ class Screen:
         """The first screen: what runs, where, and what does nothing locally."""
         functions = sorted(system.of_type("Function"), key=lambda function: function.name)
         self._names = {f.outputs["name"]: f.name for f in functions}
-        self.line(f"\n  The stack {system.stack} is running, {seconds:.1f} s after the command\n")
+        self.line()
+        self.line(f"  The stack {system.stack} is running, {seconds:.1f} s after the command")
+        self.line()
         self._rows("URL", [system.url])
         routes = (system.api or {}).get("routes", [])
         self._rows("Routes", [f"{r['key']:<18} -> {self._name(r['function'])}" for r in routes])
@@ -112,8 +136,11 @@ class Screen:
         """A `curl` line to place an order with."""
         body = shlex.quote(json.dumps(EXAMPLE_ORDER))
         path = contract.ROUTES["create_order"][1]
-        self.line("\n  Place an order:\n")
-        self.line(f"  curl -i {url}{path} -H 'content-type: application/json' -d {body}\n")
+        self.line()
+        self.line("  Place an order:")
+        self.line()
+        self.line(f"  curl -i {url}{path} -H 'content-type: application/json' -d {body}")
+        self.line()
 
     def first_order(self, system: System) -> None:
         """Place one order and show it move from PENDING to CONFIRMED."""
@@ -125,11 +152,13 @@ class Screen:
         order_id = created.body["id"]
         self.line(f"  order {order_id}  {created.body['status']}")
         deadline = time.monotonic() + FIRST_ORDER_SECONDS
-        while not system.events("batch") and time.monotonic() < deadline:
+        while not system.events(events.BatchProcessed) and time.monotonic() < deadline:
             system.wait(0.005)
         order = api.wait_for(order_id, contract.CONFIRMED, FIRST_ORDER_SECONDS).body
+        self.catch_up()
         took = _seconds(order["updatedAt"]) - _seconds(order["createdAt"])
-        self.line(f"  order {order_id}  {order['status']}  after {took * 1000:.0f} ms\n")
+        self.line(f"  order {order_id}  {order['status']}  after {took * 1000:.0f} ms")
+        self.line()
 
 
 def _seconds(moment: str) -> float:

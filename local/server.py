@@ -4,13 +4,15 @@ One loop, since a function invocation then is a call in this process instead of 
 round trip. `emulator.Emulator` starts it and speaks to it:
 
 - stdin: one JSON command a line; its end means that the parent is gone, and ends this process.
-- stdout: one JSON event a line.
+- stdout: one event of `events` a line. Writing never holds anything up: what a parent that does
+  not read (a stopped one) cannot take is dropped and counted.
 - stderr: the emulator's log.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gc
 import importlib
@@ -35,7 +37,7 @@ from ministack.core.iam_actions import extract_resource_arn  # type: ignore[impo
 from ministack.core.lambda_runtime import Worker  # type: ignore[import-untyped]
 from ministack.core.router import detect_service, extract_region  # type: ignore[import-untyped]
 
-from local import repairs
+from local import events, repairs
 from local.edge import Edge, Invocation, Receive, Scope, Send
 
 ACCESS_LOG_SECONDS = 0.25
@@ -54,19 +56,14 @@ SERVICES = (
 )
 """Modules of the emulator that are loaded ahead, while nobody asks anything of it yet."""
 
-_BATCH = "ESM: Lambda %s processed %d SQS messages from %s (%d partial failures)"
-_BATCH_CLEAN = "ESM: Lambda %s processed %d SQS messages from %s"
-_BATCH_FAILED = "ESM: Lambda %s failed processing SQS batch from %s"
-_ASYNCHRONOUS = "Lambda %s async output"
-
 
 class Server:
     """Everything that runs in the child process."""
 
-    def __init__(self, settings: dict[str, Any], events: int) -> None:
+    def __init__(self, settings: dict[str, Any], parent: int) -> None:
         self._settings = settings
-        self._events = events
-        self._write_lock = threading.Lock()
+        self._stream = events.Stream()
+        self._parent = parent
         self._credentials = Credentials(
             os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
         )
@@ -76,16 +73,19 @@ class Server:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ended = asyncio.Event()
 
-    def emit(self, event: str, **details: Any) -> None:
-        """Tell the parent; callable from any thread."""
-        line = json.dumps({"event": event, "at": time.time(), **details}) + "\n"
-        with self._write_lock:
-            os.write(self._events, line.encode())
+    def _tell_parent(self, told: events.Subscription) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the parent is gone: see _read_commands
+            for event in told:
+                line = events.encode(event)
+                while line:
+                    line = line[os.write(self._parent, line) :]
 
     async def run(self) -> None:
         """Serve the emulator until the process is ended."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read_commands, args=(loop,), daemon=True).start()
+        told = self._stream.subscribe()
+        threading.Thread(target=self._tell_parent, args=(told,), daemon=True).start()
         config = _config(self._settings["emulatorSocket"])
         await serve(_asgi(self._observed), config, shutdown_trigger=self._ended.wait)
 
@@ -97,6 +97,10 @@ class Server:
         os.killpg(0, signal.SIGKILL)
 
     def _command(self, command: dict[str, Any]) -> None:
+        # Here, since by now what it changes is loaded: before, it would delay the start.
+        from local import observation
+
+        observation.install(self._stream.publish)
         self._region = command["region"]
         sys.executable = command["interpreter"]  # what ministack starts functions with
         edge = Edge(command["api"], self.invoke, self._record)
@@ -105,7 +109,7 @@ class Server:
             self._start(self._write_access_log(command["api"]["accessLogGroup"]))
         gc.freeze()  # what is loaded by now stays: no collection need look at it again
         gc.enable()
-        self.emit("serving")
+        self._stream.publish(events.SystemStarted(stack=command["stack"], url=command["url"]))
 
     def _start(self, coroutine: Any) -> None:
         task = asyncio.ensure_future(coroutine)
@@ -226,12 +230,14 @@ class Server:
         except Exception:
             logging.getLogger("local").exception("the resource of a denied call is unknown")
             resource = "*"
-        self.emit("denied", action=action, resource=resource, principal=principal)
+        self._stream.publish(
+            events.CallDenied(action=action, resource=resource, principal=principal)
+        )
 
-    def _record(self, request: dict[str, Any], line: str | None) -> None:
+    def _record(self, request: events.RequestAnswered, line: str | None) -> None:
         if line is not None:
             self._access_lines.append({"timestamp": int(time.time() * 1000), "message": line})
-        self.emit("request", **request)
+        self._stream.publish(request)
 
     async def _write_access_log(self, group: str) -> None:
         stream = {"logGroupName": group, "logStreamName": "local-edge"}
@@ -252,31 +258,6 @@ class Server:
         )
         if status != 200:
             logging.getLogger("local").error("%s: %s", operation, body.decode(errors="replace"))
-
-
-class BatchReporter(logging.Handler):
-    """Reports processed batches, which ministack tells only in its log."""
-
-    def __init__(self, server: Server) -> None:
-        super().__init__(logging.INFO)
-        self._server = server
-
-    def emit(self, record: logging.LogRecord) -> None:
-        args: tuple[Any, ...] = record.args if isinstance(record.args, tuple) else ()
-        if record.msg in (_BATCH, _BATCH_CLEAN):
-            function, succeeded, queue, *rest = args
-            failures = rest[0] if rest else 0
-            self._server.emit(
-                "batch",
-                function=function,
-                queue=queue,
-                messages=succeeded + failures,
-                failures=failures,
-            )
-        elif record.msg.startswith(_BATCH_FAILED):
-            self._server.emit("batchFailed", function=args[0], queue=args[1], error=args[2])
-        elif record.msg.startswith(_ASYNCHRONOUS):
-            self._server.emit("asynchronous", function=args[0], attempt=args[1])
 
 
 def _config(descriptor: int) -> Config:
@@ -307,7 +288,7 @@ def main() -> None:
     """Run the child process with the settings given as JSON in the first argument."""
     gc.disable()
     settings = json.loads(sys.argv[1])
-    events = os.dup(1)
+    parent = os.dup(1)
     os.dup2(2, 1)  # only events go to the parent
     Path(settings["folder"]).joinpath("pid").write_text(str(os.getpid()))
     repairs.apply()
@@ -318,14 +299,11 @@ def main() -> None:
     threading.Thread(target=_load_services, daemon=True).start()
 
     async def serve_all() -> None:
-        server = Server(settings, events)
+        server = Server(settings, parent)
         # Set here, since as LOG_LEVEL in the environment it would reach the functions.
         for handler in logging.getLogger().handlers:
             handler.setLevel(logging.WARNING)
         logging.getLogger().setLevel(logging.WARNING)
-        logger = logging.getLogger("lambda")
-        logger.setLevel(logging.INFO)
-        logger.addHandler(BatchReporter(server))
         await server.run()
 
     asyncio.run(serve_all())

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from local import permissions, program, state
+from local import events, permissions, program, state
 from local.deployer import Deployer, Resource
 from local.edge_definition import define
 from local.emulator import (
@@ -22,25 +21,31 @@ from local.emulator import (
     HOST,
     INVOCATIONS_PER_FUNCTION,
     Emulator,
-    Listener,
     listen,
 )
 from local.errors import EmulatorError
 from local.package import package, worker_interpreter
 
-EVENTS_KEPT = 10_000
-"""Events remembered by `System.events`; older ones are forgotten."""
-
 
 class System:
-    """What runs: `url` of the API, the stack's `outputs`, the `resources` registered."""
+    """What runs: `url` of the API, the stack's `outputs`, the `resources` registered.
 
-    def __init__(self, stack: str, url: str, emulator: Emulator, deployer: Deployer) -> None:
+    `stream` tells everything that happens to whoever subscribes.
+    """
+
+    def __init__(
+        self,
+        stack: str,
+        url: str,
+        stream: events.Stream,
+        emulator: Emulator,
+        deployer: Deployer,
+    ) -> None:
         self.stack, self.url = stack, url
         self.outputs: dict[str, Any] = {}
         self.api: dict[str, Any] | None = None
         self._emulator, self._deployer = emulator, deployer
-        self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
+        self.stream = stream
         self._died = threading.Event()
         self._reason = ""
 
@@ -108,21 +113,19 @@ class System:
             for event in page["events"]
         ]
 
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        """What the run reported of `kind`: request, batch, batchFailed, asynchronous, denied."""
-        return [event for event in list(self._events) if event["event"] == kind]
+    def events(self, kind: type[events.Kind]) -> list[events.Kind]:
+        """What happened of one type of event, as `BatchProcessed`; the latest, oldest first."""
+        return self.stream.history(kind)
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait; raises `EmulatorError` as soon as the emulator has ended by itself."""
         if self._died.wait(seconds):
             raise EmulatorError(self._reason)
 
-    def note(self, event: dict[str, Any]) -> None:
-        """Take in one event of the emulator."""
-        self._events.append(event)
-        if event["event"] == "died":
-            self._reason = event["reason"]
-            self._died.set()
+    def ended(self, reason: str) -> None:
+        """Take note that the emulator has ended by itself."""
+        self._reason = reason
+        self._died.set()
 
 
 @contextmanager
@@ -130,7 +133,7 @@ def system(
     stack: str = "local",
     overrides: Mapping[str, Any] | None = None,
     port: int = 0,
-    listener: Listener | None = None,
+    stream: events.Stream | None = None,
     functions_endpoint: Callable[[str], str] | None = None,
     publish_state: bool = False,
     concurrency: int | None = None,
@@ -138,8 +141,8 @@ def system(
     """Run the program's stack locally for as long as the context lasts.
 
     `port` serves the API on the loopback interface (0: any free one). `overrides` are
-    configuration values over those of the stack. `listener` is called, from a thread, with each
-    event. `functions_endpoint` maps the emulator's AWS endpoint to the one that functions are
+    configuration values over those of the stack. `stream` is told all that happens, from the start
+    on. `functions_endpoint` maps the emulator's AWS endpoint to the one that functions are
     given, so that a proxy can stand between. With `publish_state`, `local.state` finds the run.
     `concurrency` is how many invocations of one function and batches of one event source run at
     once, where they wait more than they compute.
@@ -151,15 +154,15 @@ def system(
     edge_socket = listen(port)
     url = f"http://{HOST}:{edge_socket.getsockname()[1]}"
     created: list[System] = []
-    early: list[dict[str, Any]] = []
+    told = stream or events.Stream()
+    died: list[str] = []
 
-    def heard(event: dict[str, Any]) -> None:
-        if created:
-            created[0].note(event)
-        else:
-            early.append(event)
-        if listener is not None:
-            listener(event)
+    def heard(event: events.Event) -> None:
+        if isinstance(event, events.SystemEnded):
+            died.append(event.reason or "")
+            for each in created:
+                each.ended(event.reason or "")
+        told.publish(event)
 
     emulator = Emulator(
         edge_socket, heard, functions_endpoint, concurrency or INVOCATIONS_PER_FUNCTION
@@ -176,14 +179,14 @@ def system(
             edge_url=url,
             batch_concurrency=concurrency or BATCH_CONCURRENCY,
         )
-        running = System(stack, url, emulator, deployer)
+        running = System(stack, url, told, emulator, deployer)
         created.append(running)
-        for event in early:
-            running.note(event)
+        for reason in died:
+            running.ended(reason)
         running.outputs = _deploy(stack, deployer, overrides, running)
         permissions.require(deployer.resources, running.client("iam"))
         running.api = define(deployer.resources, deployer.account)
-        emulator.serve(running.api or _no_api(deployer), deployer.region, interpreter)
+        emulator.serve(stack, url, running.api or _no_api(deployer), deployer.region, interpreter)
         if publish_state:
             state.write(
                 stack,
@@ -204,6 +207,9 @@ def system(
             gc.enable()
         emulator.stop()
         edge_socket.close()
+        if not died:
+            told.publish(events.SystemEnded())
+        told.close()
         if publish_state:
             state.remove(stack)
 

@@ -12,6 +12,7 @@ from conftest import ORDER, SHORT, until, without_action
 from local.client import Api
 from local.deployer import Deployer
 from local.errors import DeployError
+from local.events import CallDenied
 from local.package import BUILD
 from local.resources import CREATORS
 from local.system import System, system
@@ -44,12 +45,12 @@ def test_missing_permission_fails_that_call_and_names_action_resource_and_role(
     answer = Api(broken.url).create(ORDER)
     assert answer.status >= 500
     assert answer.headers["content-type"] == "application/problem+json"
-    denied = until(lambda: broken.events("denied"))
+    denied = until(lambda: broken.events(CallDenied))
     role = next(r for r in broken.of_type("Role") if r.name.startswith("orders-create-order"))
     assert denied
-    assert {event["action"] for event in denied} == {"sqs:SendMessage"}
-    assert {event["resource"].rsplit(":", 1)[1] for event in denied} == {"order-events"}
-    assert {event["principal"].split("/")[1] for event in denied} == {role.outputs["name"]}
+    assert {call.action for call in denied} == {"sqs:SendMessage"}
+    assert {call.resource.rsplit(":", 1)[1] for call in denied} == {"order-events"}
+    assert {call.principal.split("/")[1] for call in denied} == {role.outputs["name"]}
 
 
 def test_handler_error_is_an_internal_server_error_without_details(broken: System) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from local.edge import MAX_INVOCATION_BYTES, Edge, Invocation
+from local.events import RequestAnswered
 
 INTERNAL = {"message": "Internal Server Error"}
 
@@ -23,7 +24,7 @@ class Door:
         self.seconds = 0.0
         self.events: list[dict[str, Any]] = []
         self.called: list[tuple[str, str | None]] = []
-        self.records: list[tuple[dict[str, Any], str | None]] = []
+        self.records: list[tuple[RequestAnswered, str | None]] = []
         route = {"function": "f", "qualifier": "live", "timeoutSeconds": 30, "permitted": True}
         routes = [{**route, "key": "POST /orders"}, {**route, "key": "GET /orders/{id}"}]
         self.edge = Edge(

@@ -9,6 +9,7 @@ from conftest import ORDER, until
 
 from local.client import Api
 from local.edge import MAX_PAYLOAD_BYTES
+from local.events import RequestAnswered
 from local.system import System
 
 NOT_FOUND = {"message": "Not Found"}
@@ -111,7 +112,7 @@ def test_request_line_for_the_screen_holds_no_query(running: System, api: Api) -
     request_id = api.request("GET", "/nowhere?name=Grace").headers["apigw-requestid"]
 
     def paths() -> list[str]:
-        shown = running.events("request")
-        return [event["path"] for event in shown if event["requestId"] == request_id]
+        answered = running.events(RequestAnswered)
+        return [event.path for event in answered if event.request_id == request_id]
 
     assert until(paths) == ["/nowhere"]

@@ -12,6 +12,7 @@ from conftest import ORDER, item, log_lines, queue_count, until
 
 from functions import contract
 from local.client import Api
+from local.events import BatchProcessed
 from local.package import worker_interpreter
 from local.system import System
 
@@ -49,12 +50,12 @@ def test_created_order_becomes_confirmed(api: Api) -> None:
 def test_second_delivery_changes_nothing(running: System, api: Api) -> None:
     order_id = _confirmed(api)
     before = item(running, order_id)
-    batches = len(running.events("batch"))
+    batches = len(running.events(BatchProcessed))
     running.client("sqs").send_message(
         QueueUrl=running.outputs["orderEventsQueueUrl"], MessageBody=_event(order_id)
     )
-    assert until(lambda: running.events("batch")[batches:]), "the message was not delivered"
-    assert running.events("batch")[-1]["failures"] == 0
+    assert until(lambda: running.events(BatchProcessed)[batches:]), "the message was not delivered"
+    assert running.events(BatchProcessed)[-1].failures == 0
     assert item(running, order_id) == before
 
 
@@ -62,7 +63,7 @@ def test_poison_message_ends_in_the_dead_letter_queue_after_three_receives(
     running: System, api: Api
 ) -> None:
     queues, url = running.client("sqs"), running.outputs["orderEventsDlqUrl"]
-    failures = sum(event["failures"] for event in running.events("batch"))
+    failures = sum(batch.failures for batch in running.events(BatchProcessed))
     body = f"poison {uuid.uuid4()}"
     queues.send_message(QueueUrl=running.outputs["orderEventsQueueUrl"], MessageBody=body)
     order_id = _confirmed(api)  # the poison message is in the queue all the while
@@ -72,7 +73,7 @@ def test_poison_message_ends_in_the_dead_letter_queue_after_three_receives(
         return [m["Body"] for m in answer.get("Messages", []) if m["Body"] == body]
 
     assert until(dead) == [body]
-    assert sum(event["failures"] for event in running.events("batch")) - failures == 3
+    assert sum(batch.failures for batch in running.events(BatchProcessed)) - failures == 3
     assert api.get(order_id).body["status"] == contract.CONFIRMED
 
 

@@ -1,0 +1,284 @@
+"""What happens in a local run, as typed events, and the stream that any number listen to.
+
+Nothing here holds what a customer sent: ids, names, counts and times only. The one exception
+is a function's own log line, which the functions keep free of customers' data.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from types import TracebackType
+from typing import Self, TypeVar
+
+BUFFERED = 10_000
+"""Events that wait for one slow listener; further ones are dropped and counted."""
+
+REMEMBERED = 10_000
+"""Events of each type that `Stream.history` remembers; older ones are forgotten."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened at `at`, in seconds since the epoch."""
+
+    at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemStarted(Event):
+    """Every resource of `stack` is created and the API answers at `url`."""
+
+    stack: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemEnded(Event):
+    """The system is gone; `reason` says why when nobody asked for it."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestAnswered(Event):
+    """The front door answered a request.
+
+    `path` is decoded and without its query; `route_key` is None where no route matched;
+    `reason` says in a few words what the gateway itself decided, if it did.
+    """
+
+    request_id: str
+    method: str
+    path: str
+    route_key: str | None
+    status: int
+    milliseconds: float
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionInvoked(Event):
+    """A function returned, whoever invoked it."""
+
+    function: str
+    request_id: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionFailed(Event):
+    """A function raised, timed out or could not start; `error` is the error's type."""
+
+    function: str
+    request_id: str
+    milliseconds: float
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventDelivered(Event):
+    """A function was invoked asynchronously, as by a schedule; `attempt` counts from 1."""
+
+    function: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageReceived(Event):
+    """A message left `queue` for a consumer for the `receives`-th time."""
+
+    queue: str
+    message_id: str
+    receives: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageDeadLettered(Event):
+    """A message was moved to a dead-letter queue after `receives` receives."""
+
+    queue: str
+    dead_letter_queue: str
+    message_id: str
+    receives: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchProcessed(Event):
+    """A function processed `messages` of `queue`; it reported `failures` of them as failed."""
+
+    queue: str
+    function: str
+    messages: int
+    failures: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchFailed(Event):
+    """A function failed as a whole on a batch of `queue`; `error` is the error's type."""
+
+    queue: str
+    function: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallDenied(Event):
+    """IAM denied `principal` the `action` on `resource` (ARNs)."""
+
+    action: str
+    resource: str
+    principal: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine(Event):
+    """One line that a function logged."""
+
+    function: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropped(Event):
+    """`count` events are missing here, since whoever listens was too slow for them."""
+
+    count: int
+
+
+Kind = TypeVar("Kind", bound=Event)
+
+_TYPES = {kind.__name__: kind for kind in Event.__subclasses__()}
+
+
+def encode(event: Event) -> bytes:
+    """An event as one line of JSON."""
+    return json.dumps({"event": type(event).__name__, **asdict(event)}).encode() + b"\n"
+
+
+def decode(line: bytes) -> Event:
+    """The event of a line that `encode` made; ValueError for any other line."""
+    try:
+        values = json.loads(line)
+        kind = _TYPES[values.pop("event")]
+        known = {each.name for each in fields(kind)}
+        return kind(**{name: value for name, value in values.items() if name in known})
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not an event: {line[:200]!r}") from error
+
+
+class Stream:
+    """Passes every event to all who listen; publishing never waits for any of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._subscriptions: list[Subscription] = []
+        self._history: dict[type[Event], deque[Event]] = {}
+
+    def publish(self, event: Event) -> None:
+        """Take in one event; callable from any thread."""
+        with self._lock:
+            kind = type(event)
+            self._history.setdefault(kind, deque(maxlen=REMEMBERED)).append(event)
+            for subscription in self._subscriptions:
+                subscription._offer(event)
+
+    def history(self, kind: type[Kind]) -> list[Kind]:
+        """The latest events of one type, oldest first."""
+        with self._lock:
+            return [event for event in self._history.get(kind, ()) if isinstance(event, kind)]
+
+    def subscribe(self, limit: int = BUFFERED) -> Subscription:
+        """Every event from now on; at most `limit` of them wait to be taken."""
+        with self._lock:
+            subscription = Subscription(self._forget, limit)
+            self._subscriptions.append(subscription)
+            return subscription
+
+    def close(self) -> None:
+        """End every subscription, after what already waits in it."""
+        with self._lock:
+            subscriptions = list(self._subscriptions)
+        for subscription in subscriptions:
+            subscription.close()
+
+    def _forget(self, subscription: Subscription) -> None:
+        with self._lock:
+            if subscription in self._subscriptions:
+                self._subscriptions.remove(subscription)
+
+
+class Subscription:
+    """The events that one listener has not taken yet; iterating waits for the next.
+
+    A listener that is too slow finds a `Dropped` where events are missing.
+    """
+
+    def __init__(self, forget: Callable[[Subscription], None], limit: int) -> None:
+        self._forget, self._limit = forget, limit
+        self._waiting: deque[Event] = deque()
+        self._missed = 0
+        self._idle = False
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def _offer(self, event: Event) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            if len(self._waiting) >= self._limit:
+                self._missed += 1
+                return
+            if self._missed:
+                self._waiting.append(Dropped(count=self._missed))
+                self._missed = 0
+            self._waiting.append(event)
+            self._idle = False
+            self._changed.notify_all()
+
+    def get(self, seconds: float | None = None) -> Event | None:
+        """The next event; None after `seconds` without one, or when closed and empty."""
+        with self._changed:
+            if not self._waiting:
+                self._idle = True
+                self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: self._waiting or self._missed or self._closed, timeout=seconds
+            )
+            if self._waiting:
+                return self._waiting.popleft()
+            if self._missed:
+                missed, self._missed = self._missed, 0
+                return Dropped(count=missed)
+            return None
+
+    def __iter__(self) -> Iterator[Event]:
+        while (event := self.get()) is not None:
+            yield event
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until the listener has done with all that happened so far; whether it has."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._idle, timeout=seconds)
+
+    def close(self) -> None:
+        """Take no further events; what waits can still be read."""
+        self._forget(self)
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

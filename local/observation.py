@@ -1,0 +1,132 @@
+"""What happens inside the emulator, told as run events.
+
+ministack has no interface for observers: these are the points of its code that every
+invocation and every message passes, and of its log the lines that alone tell of batches.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import lambda_svc, sqs  # type: ignore[import-untyped]
+
+from local import events
+
+Publish = Callable[[events.Event], None]
+
+_BATCH = "ESM: Lambda %s processed %d SQS messages from %s (%d partial failures)"
+_BATCH_CLEAN = "ESM: Lambda %s processed %d SQS messages from %s"
+_BATCH_FAILED = "ESM: Lambda %s failed processing SQS batch from %s"
+_ASYNCHRONOUS = "Lambda %s async output"
+
+
+def install(publish: Publish) -> None:
+    """Publish what happens from now on; once in a process."""
+    lambda_svc._execute_function_dispatch = _observed_invocation(
+        lambda_svc._execute_function_dispatch, publish
+    )
+    sqs._collect_msgs = _observed_receive(sqs._collect_msgs, publish)
+    sqs._dlq_sweep = _observed_sweep(sqs._dlq_sweep, publish)
+    logger = logging.getLogger("lambda")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_LogReader(publish))
+
+
+def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Callable[..., Any]:
+    @functools.wraps(dispatch)
+    def observed(
+        func: dict[str, Any], config: dict[str, Any], event: Any, request_id: str, started: float
+    ) -> Any:
+        result = dispatch(func, config, event, request_id, started)
+        said = result if isinstance(result, dict) else {}
+        name = config.get("FunctionName", "?")
+        for line in said.get("log", "").splitlines():
+            publish(events.LogLine(function=name, text=line))
+        milliseconds = round((time.time() - started) * 1000, 1)
+        call: dict[str, Any] = {
+            "function": name,
+            "request_id": request_id,
+            "milliseconds": milliseconds,
+        }
+        if said.get("error"):
+            publish(events.FunctionFailed(error=_error_type(said.get("body")), **call))
+        else:
+            publish(events.FunctionInvoked(**call))
+        return result
+
+    return observed
+
+
+def _error_type(body: Any) -> str:
+    return str(body.get("errorType", "Unhandled")) if isinstance(body, dict) else "Unhandled"
+
+
+def _observed_receive(collect: Callable[..., Any], publish: Publish) -> Callable[..., Any]:
+    @functools.wraps(collect)
+    def observed(queue: dict[str, Any], *arguments: Any) -> Any:
+        messages = collect(queue, *arguments)
+        for message in messages:
+            publish(
+                events.MessageReceived(
+                    queue=queue["name"],
+                    message_id=message["id"],
+                    receives=message["receive_count"],
+                )
+            )
+        return messages
+
+    return observed
+
+
+def _observed_sweep(sweep: Callable[..., None], publish: Publish) -> Callable[..., None]:
+    @functools.wraps(sweep)
+    def observed(queue: dict[str, Any]) -> None:
+        before = queue["messages"]
+        sweep(queue)
+        if len(queue["messages"]) == len(before):
+            return
+        kept = {message["id"] for message in queue["messages"]}
+        target = json.loads(queue["attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
+        for message in before:
+            if message["id"] not in kept:
+                publish(
+                    events.MessageDeadLettered(
+                        queue=queue["name"],
+                        dead_letter_queue=target.rpartition(":")[2],
+                        message_id=message["id"],
+                        receives=message["receive_count"],
+                    )
+                )
+
+    return observed
+
+
+class _LogReader(logging.Handler):
+    """Reports processed batches and asynchronous events, which only ministack's log tells."""
+
+    def __init__(self, publish: Publish) -> None:
+        super().__init__(logging.INFO)
+        self._publish = publish
+
+    def emit(self, record: logging.LogRecord) -> None:
+        args: tuple[Any, ...] = record.args if isinstance(record.args, tuple) else ()
+        if record.msg in (_BATCH, _BATCH_CLEAN):
+            function, succeeded, queue, *rest = args
+            failures = rest[0] if rest else 0
+            self._publish(
+                events.BatchProcessed(
+                    function=function,
+                    queue=queue,
+                    messages=succeeded + failures,
+                    failures=failures,
+                )
+            )
+        elif record.msg.startswith(_BATCH_FAILED):
+            self._publish(events.BatchFailed(function=args[0], queue=args[1], error=str(args[2])))
+        elif record.msg.startswith(_ASYNCHRONOUS):
+            self._publish(events.EventDelivered(function=args[0], attempt=args[1]))

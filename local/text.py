@@ -1,0 +1,23 @@
+"""Text from outside, made safe for whoever reads it on a terminal or in a report."""
+
+from __future__ import annotations
+
+
+def shown(text: str) -> str:
+    """`text` on one line, with everything that is not plainly visible escaped as in Python.
+
+    Escaped are control characters (ESC and newlines among them), invisible and bidirectional
+    formatting, lone surrogates, private and unassigned characters, and the backslash itself, so
+    that no text can pass for another. What Unicode calls printable is left as it is.
+    """
+    return "".join(
+        char
+        if char.isprintable() and char != "\\"
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def shown_lines(text: str) -> str:
+    """`text` of several lines, each as `shown` makes it: for texts of our own with line breaks."""
+    return "\n".join(shown(line) for line in text.splitlines())
