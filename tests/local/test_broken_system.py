@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import ORDER, SHORT, until, without_action
 
 from local.client import Api
 from local.deployer import Deployer
@@ -16,6 +15,7 @@ from local.events import CallDenied
 from local.package import BUILD
 from local.resources import CREATORS
 from local.system import System, system
+from tests.local.support import ORDER, SHORT, until, without_action
 
 CREATE_BURST = 4
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import ORDER, until
 
 from local.client import Api
 from local.edge import MAX_PAYLOAD_BYTES
 from local.events import RequestAnswered
 from local.system import System
+from tests.local.support import ORDER, until
 
 NOT_FOUND = {"message": "Not Found"}
 

@@ -8,13 +8,13 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
-from conftest import ORDER, item, log_lines, queue_count, until
 
 from functions import contract
 from local.client import Api
 from local.events import BatchProcessed
 from local.package import worker_interpreter
 from local.system import System
+from tests.local.support import ORDER, item, log_lines, queue_count, until
 
 LOAD = 300
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ORDER
 
 from functions import contract
 from local.client import Api
 from local.errors import DeployError
 from local.system import system
+from tests.local.support import ORDER
 
 
 def test_everything_that_can_be_configured_runs_and_what_has_no_effect_is_listed() -> None:

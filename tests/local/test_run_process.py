@@ -17,7 +17,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import SECONDS, until
 
 from local import state
 from local.client import Api
@@ -25,6 +24,7 @@ from local.emulator import HOST
 from local.errors import LocalRunError
 from local.package import BUILD
 from local.program import ROOT
+from tests.local.support import SECONDS, until
 
 
 class Run:

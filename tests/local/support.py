@@ -1,0 +1,61 @@
+"""The order that tests place, ways to look into a running system, and to break it."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from local.system import System
+
+ORDER = {"customerName": "Grace Hopper", "items": [{"sku": "NANO-1", "qty": 3, "price": 0.1}]}
+
+# Three receives of a poison message would take 90 s with the default.
+SHORT = {"visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
+
+SECONDS = 30
+
+
+def until(happened: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """The first truthy result of `happened`, or its last one after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = happened()
+        if result or time.monotonic() > deadline:
+            return result
+        time.sleep(0.02)
+
+
+def queue_count(running: System, url: str) -> int:
+    """Messages in a queue, those in flight included."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = running.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
+    return sum(int(answer["Attributes"][name]) for name in names)
+
+
+def item(running: System, order_id: str) -> dict[str, Any]:
+    """An order as it lies in the table."""
+    return running.client("dynamodb").get_item(
+        TableName=running.outputs["ordersTableName"], Key={"id": {"S": order_id}}
+    )["Item"]
+
+
+def log_lines(running: System, output: str) -> list[dict[str, Any]]:
+    """The JSON log lines of the function named by a stack output."""
+    lines = running.logs(running.outputs[output])
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def without_action(policy_of: str, action: str) -> Callable[[str, str, dict[str, Any]], None]:
+    """An edit that takes one action out of the policies of a function's role."""
+
+    def edit(kind: str, name: str, inputs: dict[str, Any]) -> None:
+        if kind != "aws:iam/rolePolicy:RolePolicy" or not name.startswith(policy_of):
+            return
+        document = json.loads(inputs["policy"])
+        for statement in document["Statement"]:
+            actions = statement["Action"]
+            kept = [a for a in ([actions] if isinstance(actions, str) else actions) if a != action]
+            statement["Action"] = kept or ["none:None"]
+        inputs["policy"] = json.dumps(document)
+
+    return edit
