@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from typing import Any
 
 from tools.benchmarks.subjects import ROOT
 
@@ -14,11 +15,34 @@ def seconds() -> float:
     return time.perf_counter() - start
 
 
-def _register() -> None:
-    from tests.recorder import deploy_stack
+def _register() -> int:
+    """Register the stack as a first preview does; how many resources it has."""
+    from unittest import mock
 
-    deploy_stack("dev")
+    import pulumi
+
+    from local import program
+
+    class Preview(pulumi.runtime.Mocks):
+        """Nothing is there yet, so every output is unknown."""
+
+        registered = 0
+
+        def new_resource(
+            self, args: pulumi.runtime.MockResourceArgs
+        ) -> tuple[str | None, dict[Any, Any]]:
+            self.registered += 1
+            return None, {}
+
+        def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+            return {"accountId": "123456789012", "partition": "aws", "region": "us-east-1"}
+
+    mocks = Preview()
+    archive = pulumi.AssetArchive({"README": pulumi.StringAsset("the functions' bundle")})
+    with mock.patch("components.order_system.bundle", return_value=archive):
+        program.run("dev", mocks, preview=True)
+    return mocks.registered
 
 
 if __name__ == "__main__":
-    _register()
+    print(_register())
