@@ -34,8 +34,10 @@ def _register() -> int:
             self.registered += 1
             return None, {}
 
-        def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-            return {"accountId": "123456789012", "partition": "aws", "region": "us-east-1"}
+        def call(
+            self, args: pulumi.runtime.MockCallArgs
+        ) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+            return {"accountId": "123456789012", "partition": "aws", "region": "us-east-1"}, None
 
     mocks = Preview()
     archive = pulumi.AssetArchive({"README": pulumi.StringAsset("the functions' bundle")})

@@ -6,11 +6,18 @@ every answer taking LATENCY; `own` with the AWS calls answered instead. The last
 JSON: seconds of CPU and of wall clock for each event.
 """
 
+from __future__ import annotations
+
 import importlib
 import json
 import os
 import sys
 import time
+
+TYPE_CHECKING = False  # typing's own would have to be imported, which weighs on what is measured
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 MODE, CODE, FUNCTION, EVENT = sys.argv[1:5]
 MODULE = f"functions.{FUNCTION}" if os.path.isdir(f"{CODE}/functions") else FUNCTION
@@ -32,31 +39,31 @@ class Context:
     log_stream_name = "2026/11/23/[1]abcdef"
 
     @staticmethod
-    def get_remaining_time_in_millis():
+    def get_remaining_time_in_millis() -> int:
         return 30_000
 
 
-def answer_http():
+def answer_http() -> list[str]:
     """Answer at botocore's HTTP session, the last step before the network; returns the calls."""
-    import botocore.awsrequest
-    import botocore.httpsession
+    import botocore.awsrequest  # type: ignore[import-untyped]
+    import botocore.httpsession  # type: ignore[import-untyped]
 
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
-    from aws_answers import answer
+    from aws_answers import answer  # type: ignore[import-not-found]
 
-    calls = []
+    calls: list[str] = []
 
     class Raw:
-        def __init__(self, body):
+        def __init__(self, body: bytes) -> None:
             self.body = body
 
-        def stream(self, *args, **kwargs):
+        def stream(self, *args: object, **kwargs: object) -> Iterator[bytes]:
             yield self.body
 
-        def read(self, *args, **kwargs):
+        def read(self, *args: object, **kwargs: object) -> bytes:
             return self.body
 
-    def send(self, request):
+    def send(self: object, request: Any) -> Any:
         target = request.headers["X-Amz-Target"]
         operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
         calls.append(operation)
@@ -70,20 +77,20 @@ def answer_http():
     return calls
 
 
-def answer_calls():
+def answer_calls() -> list[str]:
     """Answer at the client's method, so that only the handler's own logic is left."""
-    import botocore.client
+    import botocore.client  # type: ignore[import-untyped]
 
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
     from aws_answers import answer
 
-    calls = []
+    calls: list[str] = []
     parsed = {
         name: {**json.loads(answer(name, b'{"MessageBody": ""}')), "ResponseMetadata": {}}
         for name in ("PutItem", "GetItem", "UpdateItem", "SendMessage")
     }
 
-    def call(self, operation, arguments):
+    def call(self: object, operation: str, arguments: object) -> Any:
         calls.append(operation)
         return parsed[operation]
 
@@ -91,7 +98,7 @@ def answer_calls():
     return calls
 
 
-def main():
+def main() -> None:
     if MODE == "empty":
         return
     sys.path.insert(0, CODE)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
+from boto3.dynamodb.types import TypeDeserializer  # type: ignore[import-untyped]
 
 from functions import contract
 from local.system import System, system
@@ -177,7 +177,7 @@ def _batch_size(local: System) -> int:
     mappings = local.client("lambda").list_event_source_mappings(
         FunctionName=f"{local.outputs['processOrderFunctionName']}:live"
     )["EventSourceMappings"]
-    return max(mapping["BatchSize"] for mapping in mappings)
+    return max(int(mapping["BatchSize"]) for mapping in mappings)
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
+import boto3  # type: ignore[import-untyped]
 
 dynamodb = boto3.client("dynamodb")
 sqs = boto3.client("sqs")

@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any
 
-import boto3
+import boto3  # type: ignore[import-untyped]
 
 dynamodb = boto3.client("dynamodb")
 
