@@ -20,6 +20,7 @@ check: setup  ## lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@cd policy && ../$(BIN)/mypy --config-file ../pyproject.toml __main__.py
 
 format: setup
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
-from conftest import ORDER, SECONDS, until
 
 from functions import contract
 from local import events
 from local.client import Api
 from local.system import System
+from tests.local.support import ORDER, SECONDS, until
 
 EVENT = events.LogLine(function="f", text="a line\n\ud800")
 
