@@ -15,7 +15,7 @@ from typing import TextIO
 
 from local.text import shown
 
-BUFFERED_LINES = 2_000
+BUFFERED_LINES = 1_000
 """Lines that wait for a slow reader; further ones are dropped and counted."""
 
 CLOSE_SECONDS = 1.0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 
 def shown(text: str) -> str:
     """`text` on one line, with everything that is not plainly visible escaped as in Python.
@@ -21,3 +24,8 @@ def shown(text: str) -> str:
 def shown_lines(text: str) -> str:
     """`text` of several lines, each as `shown` makes it: for texts of our own with line breaks."""
     return "\n".join(shown(line) for line in text.splitlines())
+
+
+def shown_json(value: Any) -> str:
+    """`value` as indented JSON that a terminal can be given: JSON leaves DEL as it is."""
+    return json.dumps(value, indent=2).replace("\x7f", "\\u007f")

@@ -14,6 +14,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 )
 
 from functions import contract
+from local.text import shown, shown_json, shown_lines
 from operations import stacks
 from operations.dead_letters import DeadLetter, DeadLetterError, DeadLetterQueue
 
@@ -79,7 +80,7 @@ def _queue(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Dead
 def _list(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
     letters = queue.letters()
     if options.json:
-        print(json.dumps([_public(letter) for letter in letters], indent=2))
+        print(shown_json([_public(letter) for letter in letters]))
         return 0
     if not letters:
         print("The dead-letter queue is empty.")
@@ -88,25 +89,26 @@ def _list(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
     for letter in letters:
         age = _age((datetime.now(UTC) - letter.sent_at).total_seconds())
         order = letter.order_id or "-"
-        rows.append((letter.message_id, order, age, str(letter.receive_count), letter.reason))
+        cells = (letter.message_id, order, age, str(letter.receive_count), letter.reason)
+        rows.append(tuple(shown(cell) for cell in cells))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(padded).rstrip())
     return 0
 
 
 def _show(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
     letter = queue.show(options.message)
     body = letter.body if options.reveal else _masked(letter.body)
-    print(json.dumps({**_public(letter), "body": body}, indent=2))
+    print(shown_json({**_public(letter), "body": body}))
     return 0
 
 
 def _redrive(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
     if not options.all:
         queue.redrive_one(options.message)
-        print(f"{options.message} is back in the order queue.")
+        print(f"{shown(options.message)} is back in the order queue.")
         return 0
 
     def progress(moved: int, expected: int) -> None:
@@ -117,7 +119,7 @@ def _redrive(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
         print(file=sys.stderr)
     print(f"{result.moved} messages are back in the order queue.")
     for message_id, why in result.failed.items():
-        print(f"{message_id}: {why}", file=sys.stderr)
+        print(shown(f"{message_id}: {why}"), file=sys.stderr)
     return 1 if result.failed else 0
 
 
@@ -168,7 +170,7 @@ def _age(seconds: float) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"operations: {message}", file=sys.stderr)
+    print(f"operations: {shown_lines(message)}", file=sys.stderr)
     return 1
 
 

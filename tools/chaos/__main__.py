@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.errors import LocalRunError
+from local.text import shown, shown_lines
 from tools.chaos.audit import KINDS
 from tools.chaos.faults import MIXES
 from tools.chaos.run import Options, Result, arena
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def say(line: str) -> None:
         start, end = ("\r\x1b[K", "") if live else ("", "\n")
-        print(f"{start}{line}", end=end, file=sys.stderr, flush=True)
+        print(f"{start}{shown(line)}", end=end, file=sys.stderr, flush=True)
 
     print(
         f"{options.orders} orders, mix {options.mix.name} ({options.mix.summary}), "
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         with arena() as stage:
             result = stage.run(options, say)
     except LocalRunError as error:
-        print(f"chaos: {error}", file=sys.stderr)
+        print(f"chaos: {shown_lines(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nchaos: interrupted", file=sys.stderr)
@@ -100,7 +101,7 @@ def _print(result: Result) -> None:
     for kind in KINDS:
         cases = getattr(report, kind)
         for case in cases[:SHOWN]:
-            print(f"{kind}: {case}")
+            print(shown(f"{kind}: {case}"))
         if len(cases) > SHOWN:
             print(f"{kind}: and {len(cases) - SHOWN} more")
     print("Every invariant holds." if report.holds else "An invariant is broken.")

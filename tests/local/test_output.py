@@ -1,0 +1,221 @@
+"""What a run prints: it never holds anything up, and nothing from outside reaches it raw."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from conftest import ORDER, SECONDS, until
+
+from local import output
+from local.client import Api
+from local.emulator import HOST
+from local.output import Output
+from local.program import ROOT
+from local.text import shown
+
+REQUESTS = 2_500
+"""More lines than a pipe and the buffer hold together."""
+
+
+class Unread:
+    """A `python -m local run` whose output goes where nobody reads."""
+
+    def __init__(self, stdout: Any) -> None:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = probe.getsockname()[1]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local", "run", "--port", str(port)],
+            cwd=ROOT,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+        )
+        self.api = Api(f"http://{HOST}:{port}")
+
+    def started(self) -> Api:
+        def answers() -> bool:
+            assert self.process.poll() is None, self.process.communicate()
+            try:
+                return self.api.create(ORDER).status == 201
+            except OSError:
+                return False
+
+        assert until(answers)
+        return self.api
+
+    def end(self) -> str:
+        """Ask it to end; what it said on standard error."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(SECONDS) == 0
+        assert self.process.stderr is not None
+        return self.process.stderr.read().decode()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Any], Unread]]:
+    runs: list[Unread] = []
+
+    def begin(stdout: Any) -> Unread:
+        runs.append(Unread(stdout))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        if run.process.poll() is None:
+            run.process.kill()
+        run.process.communicate()
+
+
+def _ask(api: Api, number: int) -> int:
+    return api.request("GET", f"/nowhere/{number}").status
+
+
+def test_system_answers_while_nobody_reads_its_output(start: Callable[[Any], Unread]) -> None:
+    run = start(subprocess.PIPE)
+    api = run.started()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: _ask(api, number), range(REQUESTS)))
+    assert answers == [404] * REQUESTS
+    assert api.create(ORDER).status == 201
+    assert run.process.stdout is not None
+    text = ""
+    fcntl.fcntl(run.process.stdout, fcntl.F_SETFL, os.O_NONBLOCK)
+
+    def read(pattern: str) -> re.Match[str] | None:
+        nonlocal text
+        text += (run.process.stdout.read() or b"").decode() if run.process.stdout else ""
+        return re.search(pattern, text)
+
+    # Reading makes room; the next line that is printed is preceded by what is missing.
+    until(lambda: read(r"/nowhere/\d+"))
+    assert until(lambda: api.request("GET", "/again") and read(r"(\d+) lines were dropped"))
+    assert until(lambda: read("/again"))
+    dropped = sum(int(count) for count in re.findall(r"(\d+) lines were dropped", text))
+    printed = len(re.findall(r"GET +/nowhere/\d+ ", text))
+    assert 0 < printed < REQUESTS
+    assert printed + dropped >= REQUESTS
+    assert run.end() == ""
+
+
+def test_run_whose_output_nobody_reads_can_be_ended(start: Callable[[Any], Unread]) -> None:
+    run = start(subprocess.PIPE)
+    api = run.started()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: _ask(api, number), range(1_500)))
+    assert run.end() == ""
+
+
+def test_full_disk_is_no_reason_to_end(start: Callable[[Any], Unread]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        run = start(full)
+    api = run.started()
+    assert [_ask(api, number) for number in range(20)] == [404] * 20
+    assert run.end() == ""
+
+
+def test_reader_that_leaves_is_no_reason_to_end(start: Callable[[Any], Unread]) -> None:
+    run = start(subprocess.PIPE)
+    api = run.started()
+    assert run.process.stdout is not None
+    run.process.stdout.close()
+    assert [_ask(api, number) for number in range(20)] == [404] * 20
+    assert run.end() == ""
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[Any, Any]]:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "w") as writer:
+        yield reader, writer
+
+
+def test_lines_missing_are_counted_where_they_are_missing(pipe: tuple[Any, Any]) -> None:
+    reader, writer = pipe
+    printer = Output(writer)
+    for number in range(20_000):
+        printer.line(f"line {number}")
+    texts: list[str] = []
+
+    def read() -> None:
+        texts.extend(line.decode().rstrip("\n") for line in reader)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    printer.close()
+    writer.close()
+    reading.join(SECONDS)
+    numbers = [int(text.split()[1]) for text in texts if text.startswith("line")]
+    dropped = [int(text.split()[1]) for text in texts if "dropped" in text]
+    assert numbers == sorted(numbers)
+    assert len(numbers) + sum(dropped) == 20_000
+    assert "dropped" in texts[-1]
+
+
+def test_disk_that_was_full_for_a_while_loses_no_line_that_there_was_room_for(
+    pipe: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = pipe
+    write, failures = os.write, [errno.ENOSPC, errno.EIO]
+
+    def sometimes(descriptor: int, data: bytes) -> int:
+        if descriptor == writer.fileno() and failures:
+            raise OSError(failures.pop(), "no")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(output, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(os, "write", sometimes)
+    printer = Output(writer)
+    printer.line("one")
+    assert until(lambda: not failures)
+    printer.line("two")
+    printer.close()
+    assert reader.readline() + reader.readline() == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "escaped"),
+    [
+        ("\x1b]0;X\x07", r"\x1b]0;X\x07"),
+        ("a\nb\r\t\x00\x7f\x9b", r"a\nb\r\t\x00\x7f\x9b"),
+        ("\u202eabc\u2066\u200b\u2028\ufeff", r"\u202eabc\u2066\u200b\u2028\ufeff"),
+        ("\ud800\U000e0041\ue000", r"\ud800\U000e0041\ue000"),
+        ("back\\x1bslash", r"back\\x1bslash"),
+        ("Ada é 漢 😀", "Ada é 漢 😀"),
+    ],
+)
+def test_what_is_not_plainly_visible_is_shown_escaped(raw: str, escaped: str) -> None:
+    assert shown(raw) == escaped
+
+
+def test_request_can_neither_control_the_terminal_nor_forge_a_line(
+    start: Callable[[Any], Unread], tmp_path: Path
+) -> None:
+    target = tmp_path / "output"
+    with target.open("wb") as file:
+        run = start(file)
+    api = run.started()
+    for attack in ("\x1b]0;X\x07", "\n  00:00:00  forged", "\r\x9b2J", "\u202e", "\u2028x"):
+        api.request("GET", "/" + quote(attack))
+    api.request("GET", "/%ed%a0%80%ff")
+    api.request("GET", "/last")
+    assert until(lambda: "/last" in target.read_text())
+    run.end()
+    text = target.read_bytes().decode()
+    for escaped in (r"/\x1b]0;X\x07", r"/\n  00:00:00  forged", r"/\r\x9b2J", r"/\u202e"):
+        assert escaped in text
+    assert all(char.isprintable() for line in text.split("\n") for char in line)
+    assert not re.search(r"^ *00:00:00 +forged", text, re.M)
