@@ -106,8 +106,8 @@ class Output:
 
 
 def fail(message: str) -> None:
-    """Say on standard error, in `message`'s own lines, why the command ends."""
+    """Say on standard error why the command ends; all lines but the first are indented."""
     output = Output(sys.stderr)
-    for line in message.splitlines():
-        output.line(line)
+    for number, line in enumerate(message.splitlines()):
+        output.line(f"    {line}" if number else line)
     output.close()

@@ -22,8 +22,11 @@ def shown(text: str) -> str:
 
 
 def shown_lines(text: str) -> str:
-    """`text` of several lines, each as `shown` makes it: for texts of our own with line breaks."""
-    return "\n".join(shown(line) for line in text.splitlines())
+    """`text` of several lines, each as `shown` makes it; all but the first are indented.
+
+    For texts of our own that quote others with line breaks: what they quote stays recognisable.
+    """
+    return "\n    ".join(shown(line) for line in text.splitlines())
 
 
 def shown_json(value: Any) -> str:

@@ -14,7 +14,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 )
 
 from functions import contract
-from local.text import shown, shown_json, shown_lines
+from local.text import shown, shown_json
 from operations import stacks
 from operations.dead_letters import DeadLetter, DeadLetterError, DeadLetterQueue
 
@@ -170,7 +170,7 @@ def _age(seconds: float) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"operations: {shown_lines(message)}", file=sys.stderr)
+    print(f"operations: {shown(message)}", file=sys.stderr)
     return 1
 
 

@@ -189,6 +189,27 @@ def test_no_customer_data_is_printed_unless_asked_for(
     assert json.loads(json.loads(out)["body"])["detail"]["customerName"] == NAME
 
 
+def test_nothing_from_outside_reaches_the_terminal_raw(
+    dlq: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, message = dlq.failed_order("\x1b]0;X\x07\u202e")
+    dlq.put('{"type": "\\u001b[2J\u202e\x7f"}', correlation="a\x7f\u009b2J\n\u202eb")
+    said = [
+        command(capsys, *arguments)
+        for arguments in (
+            ("list",),
+            ("list", "--json"),
+            ("show", message, "--reveal"),
+            ("show", "\x1b]0;X\x07\n00:00:00 forged\u202e"),
+            ("redrive", "\x1b]0;X\x07"),
+        )
+    ]
+    assert [code for code, _, _ in said] == [0, 0, 0, 1, 1]
+    lines = [line for _, out, err in said for line in (out + err).split("\n")]
+    assert [line for line in lines if not line.isprintable()] == []
+    assert not [line for line in lines if line.startswith("00:00:00")]
+
+
 @pytest.mark.parametrize("action", ["show", "redrive"])
 def test_a_message_that_is_not_there_is_named(
     dlq: Queue, capsys: pytest.CaptureFixture[str], action: str

@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _test(options: argparse.Namespace) -> int:
     # Not needed, and not installed, where only the document is written.
     from local.errors import LocalRunError
+    from local.text import shown_lines
     from tools.openapi import exercise
 
     try:
@@ -36,7 +37,7 @@ def _test(options: argparse.Namespace) -> int:
             with exercise.served() as url:
                 done = exercise.run(url, options.examples, options.seed)
     except LocalRunError as error:
-        print(f"openapi: {error}", file=sys.stderr)
+        print(f"openapi: {shown_lines(str(error))}", file=sys.stderr)
         return 1
     return done.returncode
 
