@@ -89,8 +89,8 @@ def _list(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
     for letter in letters:
         age = _age((datetime.now(UTC) - letter.sent_at).total_seconds())
         order = letter.order_id or "-"
-        cells = (letter.message_id, order, age, str(letter.receive_count), letter.reason)
-        rows.append(tuple(shown(cell) for cell in cells))
+        receives = str(letter.receive_count)
+        rows.append((letter.message_id, order, age, receives, shown(letter.reason)))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

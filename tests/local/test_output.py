@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import ORDER, SECONDS, until
 
 from local import output
 from local.client import Api
@@ -26,6 +25,7 @@ from local.emulator import HOST
 from local.output import Output
 from local.program import ROOT
 from local.text import shown
+from tests.local.conftest import ORDER, SECONDS, until
 
 REQUESTS = 2_500
 """More lines than a pipe and the buffer hold together."""
