@@ -25,7 +25,7 @@ from local.emulator import HOST
 from local.output import Output
 from local.program import ROOT
 from local.text import shown
-from tests.local.conftest import ORDER, SECONDS, until
+from tests.local.support import ORDER, SECONDS, until
 
 REQUESTS = 2_500
 """More lines than a pipe and the buffer hold together."""
