@@ -14,10 +14,10 @@ import string
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
@@ -86,7 +86,7 @@ class Emulator:
         self._secret_key = secrets.token_urlsafe(30)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
-        self._serving: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._progress: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = threading.Lock()
         # One for all clients: each session parses botocore's endpoint data again.
@@ -114,13 +114,18 @@ class Emulator:
         _sweep()
         self._folder = BUILD / "local" / f"run-{os.getpid()}-{secrets.token_hex(4)}"
         temporary = self._folder / "tmp"
-        temporary.mkdir(parents=True, mode=0o700)
+        self._folder.mkdir(parents=True, mode=0o700)  # the log is nobody else's business
+        temporary.mkdir()
         emulator_socket = listen(0)
         port = emulator_socket.getsockname()[1]
         self.endpoint = f"http://{HOST}:{port}"
         sockets = (emulator_socket.fileno(), self._edge_socket.fileno())
+        environment = self._environment(port, temporary)
+        endpoints = (self.endpoint, f"http://localhost:{port}", environment.get("AWS_ENDPOINT_URL"))
         settings = {
             "folder": str(self._folder),
+            "endpoint": self.endpoint,
+            "hosts": [urlsplit(endpoint).netloc for endpoint in endpoints if endpoint],
             "emulatorSocket": sockets[0],
             "edgeSocket": sockets[1],
             "concurrency": self._concurrency,
@@ -129,7 +134,7 @@ class Emulator:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "local.server", json.dumps(settings)],
                 cwd=ROOT,
-                env=self._environment(port, temporary),
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -164,18 +169,7 @@ class Emulator:
 
     def wait_ready(self) -> None:
         """Wait until the emulator answers; raises `EmulatorError` when it does not."""
-        deadline = time.monotonic() + START_SECONDS
-        port = int(self.endpoint.rsplit(":", 1)[1])
-        while time.monotonic() < deadline:
-            if self._process is not None and self._process.poll() is not None:
-                raise EmulatorError(self._death())
-            with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1) as probe:
-                probe.sendall(b"GET /_ministack/health HTTP/1.0\r\nHost: local\r\n\r\n")
-                probe.settimeout(START_SECONDS)
-                if b" 200 " in probe.recv(64):
-                    return
-            time.sleep(0.02)
-        raise EmulatorError(f"the emulator did not answer within {START_SECONDS:.0f} s")
+        self._advance()
 
     def serve(
         self, stack: str, url: str, api: Mapping[str, Any], region: str, interpreter: Path
@@ -194,8 +188,15 @@ class Emulator:
         try:
             process.stdin.write((json.dumps(command) + "\n").encode())
             process.stdin.flush()
-            failure = self._serving.get(timeout=START_SECONDS)
-        except (OSError, queue.Empty) as error:
+        except OSError as error:
+            raise EmulatorError(self._death()) from error
+        self._advance()
+
+    def _advance(self) -> None:
+        """Wait for the process to say that its next step is done."""
+        try:
+            failure = self._progress.get(timeout=START_SECONDS)
+        except queue.Empty as error:
             raise EmulatorError(self._death()) from error
         if failure is not None:
             raise EmulatorError(failure)
@@ -219,6 +220,7 @@ class Emulator:
             connect_timeout=5,
             read_timeout=60,
             retries={"mode": "standard", "total_max_attempts": 1},
+            signature_version="s3v4" if service == "s3" else None,  # presigned URLs too
         )
         return self._session.client(
             service, region, endpoint_url=self.endpoint, config=config, **credentials
@@ -246,14 +248,14 @@ class Emulator:
             for line in process.stdout:
                 event = events.decode(line)
                 self._publish(event)
-                if isinstance(event, events.SystemStarted):
-                    self._serving.put(None)
+                if isinstance(event, events.EmulatorStarted | events.SystemStarted):
+                    self._progress.put(None)
         if not self._stopping:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
             reason = self._death()
             _kill_group(process.pid)
-            self._serving.put(reason)
+            self._progress.put(reason)
             self._publish(events.SystemEnded(reason=reason))
 
     def _death(self) -> str:

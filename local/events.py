@@ -30,6 +30,13 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmulatorStarted(Event):
+    """The emulator answers at `endpoint`; no resource is created yet."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SystemStarted(Event):
     """Every resource of `stack` is created and the API answers at `url`."""
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import gc
-import importlib
 import json
 import logging
 import os
@@ -27,34 +25,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-import ministack.app  # type: ignore[import-untyped]
 from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from ministack.core.iam_actions import extract_resource_arn  # type: ignore[import-untyped]
-from ministack.core.lambda_runtime import Worker  # type: ignore[import-untyped]
-from ministack.core.router import detect_service, extract_region  # type: ignore[import-untyped]
 
-from local import events, repairs
+from local import events, ministack
 from local.edge import Edge, Invocation, Receive, Scope, Send
+from local.guard import Answer, Guard, Refused
 
 ACCESS_LOG_SECONDS = 0.25
 """How often collected access log lines are written to their log group."""
-
-# A worker writes its log lines before its answer, so they are in the pipe when the answer is
-# read: a fifth of the 5 ms that ministack waits for more of them is plenty, and each request
-# pays for it.
-LOG_IDLE_SECONDS = 0.001
-
-HEALTH = "/_ministack/health"
-
-SERVICES = (
-    *("sts", "iam", "dynamodb", "sqs", "s3", "cloudwatch_logs", "lambda_svc", "apigateway"),
-    *("sns", "kms", "cloudwatch", "scheduler"),
-)
-"""Modules of the emulator that are loaded ahead, while nobody asks anything of it yet."""
 
 
 class Server:
@@ -87,7 +69,10 @@ class Server:
         told = self._stream.subscribe()
         threading.Thread(target=self._tell_parent, args=(told,), daemon=True).start()
         config = _config(self._settings["emulatorSocket"])
-        await serve(_asgi(self._observed), config, shutdown_trigger=self._ended.wait)
+        guard = Guard(self._observed, self._settings["hosts"], self._credentials_of, _refusal)
+        # Whatever connects from now on is served in its turn.
+        self._stream.publish(events.EmulatorStarted(endpoint=self._settings["endpoint"]))
+        await serve(_asgi(guard), config, shutdown_trigger=self._ended.wait)
 
     def _read_commands(self, loop: asyncio.AbstractEventLoop) -> None:
         for line in sys.stdin:
@@ -97,12 +82,9 @@ class Server:
         os.killpg(0, signal.SIGKILL)
 
     def _command(self, command: dict[str, Any]) -> None:
-        # Here, since by now what it changes is loaded: before, it would delay the start.
-        from local import observation
-
-        observation.install(self._stream.publish)
+        ministack.observe(self._stream.publish)
+        ministack.use_interpreter(Path(command["interpreter"]))
         self._region = command["region"]
-        sys.executable = command["interpreter"]  # what ministack starts functions with
         edge = Edge(command["api"], self.invoke, self._record)
         self._start(serve(_asgi(edge), _config(self._settings["edgeSocket"])))
         if command["api"].get("accessLogGroup"):
@@ -175,7 +157,7 @@ class Server:
         async def send(message: dict[str, Any]) -> None:
             messages.append(message)
 
-        await ministack.app.app(scope, receive, send)
+        await ministack.application(scope, receive, send)
         answer_headers = {k.decode().lower(): v.decode() for k, v in messages[0]["headers"]}
         content = b"".join(message.get("body", b"") for message in messages[1:])
         return messages[0]["status"], answer_headers, content
@@ -183,12 +165,7 @@ class Server:
     async def _observed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The emulator's own application, with denied calls reported."""
         if scope["type"] != "http":
-            await ministack.app.app(scope, receive, send)
-            return
-        if scope["path"].startswith("/_") and scope["path"] != HEALTH:
-            # Administration without credentials, open to any web page that finds the port.
-            await send({"type": "http.response.start", "status": 404, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
+            await ministack.application(scope, receive, send)
             return
         # Loopback stands for TLS here: without it the queues' TLS-only policies deny everything.
         scope["scheme"] = "https"
@@ -204,35 +181,18 @@ class Server:
             nonlocal refused
             if message["type"] == "http.response.start":
                 refused = message["status"] in (400, 403)
-            elif refused and b"not authorized to perform" in message.get("body", b""):
-                self._denied(scope, b"".join(parts), message["body"])
+            elif refused:
+                denied = ministack.denial(scope, b"".join(parts), message.get("body", b""))
+                if denied is not None:
+                    self._stream.publish(denied)
             await send(message)
 
-        await ministack.app.app(scope, receive_kept, send_watched)
+        await ministack.application(scope, receive_kept, send_watched)
 
-    def _denied(self, scope: Scope, body: bytes, answer: bytes) -> None:
-        text = answer.decode("utf-8", errors="replace")
-        principal = _between(text, "User: ", " is not authorized")
-        action = _between(text, "authorized to perform: ", " ")
-        headers = {k.decode().lower(): v.decode("latin-1") for k, v in scope["headers"]}
-        try:
-            service = detect_service(scope["method"], scope["path"], headers, {})
-            resource = extract_resource_arn(
-                service,
-                scope["method"],
-                scope["path"],
-                headers,
-                body,
-                {},
-                extract_region(headers),
-                principal.split(":")[4],
-            )
-        except Exception:
-            logging.getLogger("local").exception("the resource of a denied call is unknown")
-            resource = "*"
-        self._stream.publish(
-            events.CallDenied(action=action, resource=resource, principal=principal)
-        )
+    def _credentials_of(self, access_key: str) -> Credentials | None:
+        if access_key == self._credentials.access_key:
+            return self._credentials
+        return ministack.session(access_key)
 
     def _record(self, request: events.RequestAnswered, line: str | None) -> None:
         if line is not None:
@@ -275,13 +235,8 @@ def _asgi(application: Any) -> Any:
     return application  # hypercorn's own types are those of one event each
 
 
-def _between(text: str, start: str, end: str) -> str:
-    return text.partition(start)[2].partition(end)[0]
-
-
-def _load_services() -> None:
-    for service in SERVICES:
-        importlib.import_module(f"ministack.services.{service}")
+def _refusal(scope: Scope, refused: Refused) -> Answer:
+    return ministack.refusal(scope, refused.code, refused.message)
 
 
 def main() -> None:
@@ -291,22 +246,10 @@ def main() -> None:
     parent = os.dup(1)
     os.dup2(2, 1)  # only events go to the parent
     Path(settings["folder"]).joinpath("pid").write_text(str(os.getpid()))
-    repairs.apply()
-    Worker._drain_stderr_bounded = functools.partialmethod(
-        Worker._drain_stderr_bounded, idle_confirm=LOG_IDLE_SECONDS
-    )
-
-    threading.Thread(target=_load_services, daemon=True).start()
-
-    async def serve_all() -> None:
-        server = Server(settings, parent)
-        # Set here, since as LOG_LEVEL in the environment it would reach the functions.
-        for handler in logging.getLogger().handlers:
-            handler.setLevel(logging.WARNING)
-        logging.getLogger().setLevel(logging.WARNING)
-        await server.run()
-
-    asyncio.run(serve_all())
+    server = Server(settings, parent)
+    ministack.prepare()
+    threading.Thread(target=ministack.load_services, daemon=True).start()
+    asyncio.run(server.run())
 
 
 if __name__ == "__main__":

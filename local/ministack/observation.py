@@ -13,9 +13,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import lambda_svc, sqs  # type: ignore[import-untyped]
+from ministack.core import iam_actions  # type: ignore[import-untyped]
+from ministack.core.router import detect_service, extract_region  # type: ignore[import-untyped]
 
 from local import events
+from local.edge import Scope
+from local.ministack.access import header_fields
 
 Publish = Callable[[events.Event], None]
 
@@ -24,9 +27,14 @@ _BATCH_CLEAN = "ESM: Lambda %s processed %d SQS messages from %s"
 _BATCH_FAILED = "ESM: Lambda %s failed processing SQS batch from %s"
 _ASYNCHRONOUS = "Lambda %s async output"
 
+_DENIED = "not authorized to perform: "
+
 
 def install(publish: Publish) -> None:
     """Publish what happens from now on; once in a process."""
+    # Here, since they take long to load, and the start needs them elsewhere first.
+    from ministack.services import lambda_svc, sqs  # type: ignore[import-untyped]
+
     lambda_svc._execute_function_dispatch = _observed_invocation(
         lambda_svc._execute_function_dispatch, publish
     )
@@ -35,6 +43,32 @@ def install(publish: Publish) -> None:
     logger = logging.getLogger("lambda")
     logger.setLevel(logging.INFO)
     logger.addHandler(_LogReader(publish))
+
+
+def denial(scope: Scope, request: bytes, answer: bytes) -> events.CallDenied | None:
+    """Who was denied what, when an answer to `request` says so."""
+    text = answer.decode("utf-8", errors="replace")
+    if _DENIED not in text:
+        return None
+    principal = text.partition("User: ")[2].partition(" is not authorized")[0]
+    headers = header_fields(scope)
+    try:
+        service = detect_service(scope["method"], scope["path"], headers, {})
+        resource = iam_actions.extract_resource_arn(
+            service,
+            scope["method"],
+            scope["path"],
+            headers,
+            request,
+            {},
+            extract_region(headers),
+            principal.split(":")[4],
+        )
+    except Exception:
+        logging.getLogger("local").exception("the resource of a denied call is unknown")
+        resource = "*"
+    action = text.partition(_DENIED)[2].partition(" ")[0]
+    return events.CallDenied(action=action, resource=str(resource), principal=principal)
 
 
 def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Callable[..., Any]:

@@ -1,0 +1,61 @@
+"""The one door to the emulator's own code: all that is tied to its version is in this package.
+
+Used in the emulator's process only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from pathlib import Path
+
+import ministack.app  # type: ignore[import-untyped]
+
+from local.ministack import observation, repairs
+from local.ministack.access import refusal, session
+from local.ministack.observation import Publish, denial
+
+__all__ = [
+    "application",
+    "denial",
+    "load_services",
+    "observe",
+    "prepare",
+    "refusal",
+    "session",
+    "use_interpreter",
+]
+
+application = ministack.app.app
+"""The emulator as an ASGI application."""
+
+_SERVICES = (
+    *("sts", "iam", "dynamodb", "sqs", "s3", "cloudwatch_logs", "lambda_svc", "apigateway"),
+    *("sns", "kms", "cloudwatch", "scheduler"),
+)
+
+
+def prepare() -> None:
+    """Repair the emulator. Before any of its services is loaded: they import by name."""
+    repairs.apply()
+    # Set here, since as LOG_LEVEL in the environment it would reach the functions.
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.WARNING)
+    logging.getLogger().setLevel(logging.WARNING)
+
+
+def load_services() -> None:
+    """Load the services that a program uses while nobody asks anything of them yet."""
+    for service in _SERVICES:
+        importlib.import_module(f"ministack.services.{service}")
+
+
+def observe(publish: Publish) -> None:
+    """Publish what functions and queues do from now on; once in a process."""
+    observation.install(publish)
+
+
+def use_interpreter(path: Path) -> None:
+    """Start functions with the Python at `path` from now on."""
+    sys.executable = str(path)

@@ -1,0 +1,59 @@
+"""Where the emulator is so unlike AWS that a program fails here or is unsafe: put right."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import iam_actions, lambda_runtime  # type: ignore[import-untyped]
+
+# A worker writes its log lines before its answer, so they are in the pipe when the answer is
+# read: a fifth of the 5 ms that ministack waits for more of them is plenty, and each request
+# pays for it.
+_LOG_IDLE_SECONDS = 0.001
+
+# IAM has no actions of the batch operations' names: a permission for SendMessage covers
+# SendMessageBatch (SQS developer guide, "Amazon SQS API permissions").
+_BATCH_ACTIONS = {
+    f"sqs:{operation}Batch": f"sqs:{operation}"
+    for operation in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
+}
+
+
+def apply() -> None:
+    """Repair the emulator in this process."""
+    iam_actions.extract_iam_action = _single_action(iam_actions.extract_iam_action)
+    lambda_runtime.execution_credentials = _unguessable(lambda_runtime.execution_credentials)
+    lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(
+        lambda_runtime.Worker._drain_stderr_bounded, idle_confirm=_LOG_IDLE_SECONDS
+    )
+
+
+def _single_action(extract: Callable[..., str | None]) -> Callable[..., str | None]:
+    @functools.wraps(extract)
+    def action(*args: Any, **kwargs: Any) -> str | None:
+        found = extract(*args, **kwargs)
+        return _BATCH_ACTIONS.get(found or "", found)
+
+    return action
+
+
+Issue = Callable[[dict[str, Any]], dict[str, str]]
+
+
+def _unguessable(issue: Issue) -> Issue:
+    """Functions' sessions whose keys nobody can compute.
+
+    The emulator derives them from the ARNs of function and role alone. Only the last part of
+    the role's ARN matters to it otherwise, so the rest can carry a secret.
+    """
+    secret = secrets.token_hex(32)
+
+    @functools.wraps(issue)
+    def issued(config: dict[str, Any]) -> dict[str, str]:
+        role = str(config.get("Role", ""))
+        return issue({**config, "Role": f"{role}/{secret}/{role.rsplit('/', 1)[-1]}"})
+
+    return issued
