@@ -19,7 +19,8 @@ provider = aws.Provider(
 system = OrderSystem(
     "orders",
     {**settings.order_system(), "service": f"{project}-{stack}"},
-    pulumi.ResourceOptions(provider=provider),
+    # Every part inherits it: what is deleted before a protected part is met would be lost.
+    pulumi.ResourceOptions(provider=provider, protect=settings.protect),
 )
 
 pulumi.export("apiUrl", system.api_url)

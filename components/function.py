@@ -125,16 +125,16 @@ class PythonFunction(pulumi.ComponentResource):
         policies = self._policies(name, args, role, log_group, grants)
 
         function = self._function(name, args, role, log_group, policies)
+        denied = [self._keep_network_from_code(name, role, function)] if "vpc" in args else []
         alias = aws.lambda_.Alias(
             name,
             name=ALIAS,
             description="What callers target",
             function_name=function.name,
             function_version=function.version,
-            opts=child,
+            # Nobody calls the code before it is kept from the network's interfaces.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=denied),
         )
-        if "vpc" in args:
-            self._keep_network_from_code(name, role, function)
         sources.connect(self, function, alias)
 
         self.name, self.arn = function.name, function.arn
@@ -245,9 +245,9 @@ class PythonFunction(pulumi.ComponentResource):
 
     def _keep_network_from_code(
         self, name: str, role: aws.iam.Role, function: aws.lambda_.Function
-    ) -> None:
+    ) -> aws.iam.RolePolicy:
         # The role's network permissions are for Lambda itself, not for what runs inside.
-        aws.iam.RolePolicy(
+        return aws.iam.RolePolicy(
             f"{name}-network",
             role=role.name,
             policy=iam.document(
@@ -260,7 +260,8 @@ class PythonFunction(pulumi.ComponentResource):
                     }
                 ]
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            # It comes and goes with the VPC, in a protected stack as well.
+            opts=pulumi.ResourceOptions(parent=self, protect=False),
         )
 
 

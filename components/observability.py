@@ -134,6 +134,17 @@ class Observability(pulumi.ComponentResource):
             opts=child,
         )
         topic = aws.sns.Topic(name, kms_master_key_id=key.arn, opts=child)
+        subscriptions = [
+            aws.sns.TopicSubscription(
+                f"{name}-email-{number}",
+                topic=topic.arn,
+                protocol="email",
+                endpoint=email,
+                # People come and go, in a protected stack as well.
+                opts=pulumi.ResourceOptions(parent=self, protect=False),
+            )
+            for number, email in enumerate(emails)
+        ]
         aws.sns.TopicPolicy(
             name,
             arn=topic.arn,
@@ -150,16 +161,10 @@ class Observability(pulumi.ComponentResource):
                     iam.deny_without_tls("sns:Publish", topic.arn),
                 ]
             ),
-            opts=child,
+            # Alarms may speak when there is somebody to hear them; and what is protected here is
+            # deleted before the subscriptions, so that a destroy ends before them.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=subscriptions),
         )
-        for number, email in enumerate(emails):
-            aws.sns.TopicSubscription(
-                f"{name}-email-{number}",
-                topic=topic.arn,
-                protocol="email",
-                endpoint=email,
-                opts=child,
-            )
         return topic.arn
 
 

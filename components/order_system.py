@@ -206,7 +206,10 @@ class OrderSystem(pulumi.ComponentResource):
                 "protect",
             )
         )
-        return Queue(f"{self._prefix}-events", args, self._child)
+        # SQS hands out a queue of the same name and attributes instead of refusing to create it,
+        # DynamoDB refuses. After the table, no queue of another stack is taken for ours.
+        after = pulumi.ResourceOptions(parent=self, depends_on=[self._table])
+        return Queue(f"{self._prefix}-events", args, after)
 
     def _make_functions(self) -> dict[str, PythonFunction]:
         """Each function's grants are all that it calls, on what it calls it on."""

@@ -38,6 +38,12 @@ VERSION = importlib.metadata.version("pulumi-aws")
 
 _loading = threading.Lock()  # pulumi_aws loads its modules late, and not for many at once
 
+# Functions that look up a resource by its name: which type they look for.
+LOOK_UPS = {
+    "aws:dynamodb/getTable:getTable": "aws:dynamodb/table:Table",
+    "aws:sqs/getQueue:getQueue": "aws:sqs/queue:Queue",
+}
+
 Inputs = dict[str, Any]
 
 
@@ -84,7 +90,9 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.ConfigureRequest, context: Any
     ) -> provider_pb2.ConfigureResponse:
         args = wire.plain(wire.to_dict(request.args))
-        self._region = args["region"]
+        self._region = args.get("region") or os.environ.get("AWS_REGION", "")
+        if not self._region:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "there is no region: set aws:region")
         tags = args.get("defaultTags") or {}
         self._default_tags = (json.loads(tags) if isinstance(tags, str) else tags).get("tags", {})
         return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True)
@@ -93,7 +101,21 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.InvokeRequest, context: Any
     ) -> provider_pb2.InvokeResponse:
         args = wire.to_dict(request.args)
-        answers = {
+        answer = self._account_facts().get(request.tok)
+        if request.tok in LOOK_UPS:
+            answer = self._look_up(LOOK_UPS[request.tok], args, context)
+        if answer is None:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the double has no {request.tok}")
+        with _loading:
+            found = invoke_problems(request.tok, args)
+        failures = [
+            provider_pb2.CheckFailure(property=where, reason=reason)
+            for where, reason in _split(found)
+        ]
+        return provider_pb2.InvokeResponse(**{"return": wire.to_struct(answer)}, failures=failures)
+
+    def _account_facts(self) -> dict[str, dict[str, Any]]:
+        return {
             "aws:index/getCallerIdentity:getCallerIdentity": {
                 "accountId": ACCOUNT,
                 "arn": f"arn:{PARTITION}:iam::{ACCOUNT}:user/double",
@@ -114,17 +136,14 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
                 "region": self._region,
             },
         }
-        if request.tok not in answers:
-            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the double has no {request.tok}")
-        with _loading:
-            found = invoke_problems(request.tok, args)
-        failures = [
-            provider_pb2.CheckFailure(property=where, reason=reason)
-            for where, reason in _split(found)
-        ]
-        return provider_pb2.InvokeResponse(
-            **{"return": wire.to_struct(answers[request.tok])}, failures=failures
-        )
+
+    def _look_up(self, token: str, args: Inputs, context: Any) -> dict[str, Any]:
+        name = args.get("name")
+        found = [r for r in self._cloud if r["type"] == token and r["outputs"].get("name") == name]
+        if not found:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"there is no {token} {name}")
+        outputs: dict[str, Any] = found[0]["outputs"]
+        return outputs
 
     # Resources.
 
@@ -173,16 +192,18 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
         unique = _digest(request.urn, json.dumps(inputs, sort_keys=True))[:10]
         if request.preview:
             made = Made(self._region, unique, _named(kind, inputs, unique), 1)
-            unknown = dict.fromkeys(kind.computed(made), wire.UNKNOWN)
+            unknown = dict.fromkeys(["id", *kind.computed(made)], wire.UNKNOWN)
             if kind.name and kind.name not in inputs:
                 unknown[kind.name] = wire.UNKNOWN
             return provider_pb2.CreateResponse(properties=wire.to_struct({**inputs, **unknown}))
-        record = self._record(request.type, kind, request.urn, unique, inputs, 1)
-        if self._cloud.get(request.type, record["id"]):
-            context.abort(
-                grpc.StatusCode.ALREADY_EXISTS, f"{request.type} {record['id']} exists already"
-            )
-        self._cloud.put(record)
+        there = self._adopted(request.type, kind, inputs)
+        record = there or self._record(request.type, kind, request.urn, unique, inputs, 1)
+        if not there:
+            if self._cloud.get(request.type, record["id"]):
+                context.abort(
+                    grpc.StatusCode.ALREADY_EXISTS, f"{request.type} {record['id']} exists already"
+                )
+            self._cloud.put(record)
         return provider_pb2.CreateResponse(
             id=record["id"], properties=wire.to_struct(record["outputs"])
         )
@@ -239,15 +260,28 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
         named = _named(kind, inputs, unique)
         outputs = {**named, **kind.computed(Made(self._region, unique, named, version))}
         outputs.pop(INTERNAL, None)
+        outputs["id"] = outputs[kind.id] if kind.id else unique
         return {
             "type": token,
-            "id": outputs[kind.id] if kind.id else unique,
+            "id": outputs["id"],
             "urn": urn,
             "unique": unique,
             "inputs": inputs,
             "outputs": outputs,
             "version": version,
         }
+
+    def _adopted(self, token: str, kind: ResourceType, inputs: Inputs) -> dict[str, Any] | None:
+        """What is there already and a creation with these inputs would return."""
+        if not kind.adopts:
+            return None
+        same = (
+            record
+            for record in self._cloud
+            if record["type"] == token
+            and all(record["inputs"].get(name) == inputs.get(name) for name in kind.adopts)
+        )
+        return next(same, None)
 
     def _kind(self, token: str, context: Any) -> ResourceType:
         if token not in RESOURCE_TYPES:

@@ -43,7 +43,8 @@ class ResourceType:
     `name` is the input with the physical name, made up when absent; `replaced_by` are the inputs
     whose change makes another resource; `id` is the output or input that identifies it (the
     unique part when empty); `computed` gives the outputs beside the inputs, `changing` names
-    those of them that an update changes.
+    those of them that an update changes. Where all inputs in `adopts` are equal, a creation
+    returns the resource that is there, whosever it is.
     """
 
     name: str = ""
@@ -51,6 +52,7 @@ class ResourceType:
     id: str = ""
     computed: Callable[[Made], dict[str, Any]] = _no_outputs
     changing: tuple[str, ...] = ()
+    adopts: tuple[str, ...] = ()
 
 
 def _queue(made: Made) -> dict[str, Any]:
@@ -95,6 +97,18 @@ def _arn(service: str, resource: str, region: str | None = None) -> Callable[[Ma
 
     return computed
 
+
+QUEUE_ATTRIBUTES = (
+    "delaySeconds",
+    "fifoQueue",
+    "kmsMasterKeyId",
+    "maxMessageSize",
+    "messageRetentionSeconds",
+    "receiveWaitTimeSeconds",
+    "redrivePolicy",
+    "sqsManagedSseEnabled",
+    "visibilityTimeoutSeconds",
+)
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
     "aws:apigatewayv2/api:Api": ResourceType("name", ("protocolType",), "", _api),
@@ -145,10 +159,16 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
         "name", ("name", "fifoTopic"), "arn", _arn("sns", "{name}")
     ),
     "aws:sns/topicPolicy:TopicPolicy": ResourceType(replaced_by=("arn",)),
+    # Subscribe answers a known endpoint with the ARN of its subscription:
+    # https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
     "aws:sns/topicSubscription:TopicSubscription": ResourceType(
-        replaced_by=("topic", "protocol", "endpoint")
+        replaced_by=("topic", "protocol", "endpoint"), adopts=("topic", "protocol", "endpoint")
     ),
-    "aws:sqs/queue:Queue": ResourceType("name", ("name", "fifoQueue"), "url", _queue),
+    # CreateQueue answers a known name and the same attributes with the URL of that queue:
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+    "aws:sqs/queue:Queue": ResourceType(
+        "name", ("name", "fifoQueue"), "url", _queue, adopts=("name", *QUEUE_ATTRIBUTES)
+    ),
     "aws:sqs/queuePolicy:QueuePolicy": ResourceType(replaced_by=("queueUrl",)),
     "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": ResourceType(replaced_by=("queueUrl",)),
 }

@@ -43,7 +43,10 @@ _FEATURES = [
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineServicer):
-    """`old` is the state before, by URN; `states` the state after, in order of registration."""
+    """`old` is the state before, by URN; `states` are all that the program registers.
+
+    `done` are those of them that were carried out, with what is known of them then.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
     ) -> None:
         self.outcome = Outcome()
         self.states: dict[str, State] = {}
+        self.done: dict[str, State] = {}
         self._provider = provider
         self._project, self._stack = project, stack
         self._old = old
@@ -107,6 +111,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
             said = error.details() if isinstance(error, grpc.RpcError) else str(error)
             self.outcome.errors.append(f"{state.type} {state.name}: {said}")
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{state.urn}: {said}")
+        self.done[state.urn] = state
         return resource_pb2.RegisterResourceResponse(
             urn=state.urn, id=state.id, object=wire.to_struct(state.outputs)
         )

@@ -42,6 +42,12 @@ class State:
         return self.custom and self.type != PROVIDER
 
     @property
+    def needs(self) -> set[str]:
+        """URNs of what has to be there as long as this is: dependencies, parent and provider."""
+        provider = self.provider.rpartition("::")[0]
+        return {*self.dependencies, self.parent, provider} - {""}
+
+    @property
     def identity(self) -> dict[str, str]:
         """What every request about the resource begins with."""
         return {"urn": self.urn, "name": self.name, "type": self.type}
@@ -137,6 +143,7 @@ def _refuse(checked: provider_pb2.CheckResponse) -> None:
 def double(cloud: Path) -> Iterator[Provider]:
     """The provider double, in a process of its own, creating in the folder `cloud`."""
     environment = {**os.environ, aws_double.CLOUD_VARIABLE: str(cloud)}
+    environment.pop("AWS_REGION", None)  # what the tests' own shell says decides nothing
     command = [sys.executable, "-m", aws_double.__name__, "no-engine"]
     with plugin(command, ROOT, environment) as client:
         yield Provider(client)

@@ -7,6 +7,7 @@ beside this checkout's own environment and bundle, and providers are taken from 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ from tests.engine.provider import ROOT
 
 HOW_TO = (
     "no `pulumi` on PATH: install the Pulumi CLI (https://www.pulumi.com/docs/install/), "
-    "3.272 or newer, then `make engine`"
+    "3.259 or newer, then `make engine`"
 )
 
 _PROGRAM = ("*.py", "Pulumi.*", "*requirements.txt", "constraints.txt", "LICENSE", "README.md")
@@ -111,7 +112,7 @@ class PulumiCli:
             )
         chosen = self._stacks[stack]
         for key, value in (settings or {}).items():
-            chosen.set_config(f"serverless-orders:{key}", automation.ConfigValue(str(value)))
+            chosen.set_config(f"serverless-orders:{key}", automation.ConfigValue(_text(value)))
         try:
             yield chosen
         finally:
@@ -155,6 +156,11 @@ def _copy_program(work: Path) -> None:
     (work / ".venv").symlink_to(sys.prefix)
     (work / "components" / "venv").symlink_to(sys.prefix)
     (work / ".build").symlink_to(ROOT / ".build")
+
+
+def _text(value: Any) -> str:
+    """A setting as `pulumi config set` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def run(operation: Any, told_by: str) -> Outcome:

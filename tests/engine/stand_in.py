@@ -11,7 +11,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from graphlib import TopologicalSorter
 from typing import Any
+
+import grpc
 
 from local.program import stack_config
 from tests.engine import program, wire
@@ -54,11 +57,17 @@ class StandIn:
             outcome.steps.append(Step(operation, state.type, state.name, changed))
         return outcome
 
-    def destroy(self, stack: str) -> Outcome:
+    def destroy(self, stack: str, *, preview_first: bool = False) -> Outcome:
+        """What `pulumi destroy` does, by default with `--skip-preview`.
+
+        A preview refuses up front; without one, deletions run until one is refused.
+        """
         outcome = Outcome()
         states = self._states[stack]
-        outcome.errors += [f"{s.type} {s.name} is protected" for s in states.values() if s.protect]
-        if not outcome.errors:
+        protected = [state for state in states.values() if state.protect]
+        if preview_first and protected:
+            outcome.errors += [_protected(state) for state in protected]
+        else:
             self._delete(stack, list(states), outcome)
         return outcome
 
@@ -90,19 +99,42 @@ class StandIn:
         outcome = monitor.outcome
         if ended.returncode != 0 and not outcome.errors:
             outcome.errors.append(ended.stderr)
-        gone = [urn for urn in old if urn not in monitor.states]
-        if preview or outcome.errors:
+        gone = [state for urn, state in old.items() if urn not in monitor.states]
+        if preview:
+            outcome.errors += [_protected(state) for state in gone if state.protect]
+            outcome.steps += [Step("delete", state.type, state.name) for state in gone]
             return outcome
-        self._states[stack] = {**monitor.states, **{urn: old[urn] for urn in gone}}
-        self._delete(stack, gone, outcome)
+        # What was made before a failure is there, and a later run goes on from it.
+        self._states[stack] = {**old, **monitor.done}
+        if not outcome.errors:
+            self._delete(stack, [state.urn for state in gone], outcome)
         return outcome
 
     def _delete(self, stack: str, urns: list[str], outcome: Outcome) -> None:
-        """Delete what was registered last first, as what it was made of came before."""
+        """Delete in waves, each of what nothing left depends on; end with a wave that fails."""
         states = self._states[stack]
-        for urn in reversed(urns):
-            state = states[urn]
-            if state.managed:
-                self._provider.delete(state)
-            del states[urn]
-            outcome.steps.append(Step("delete", state.type, state.name))
+        order: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(urns, ()))
+        for urn in urns:
+            for needed in states[urn].needs:
+                if needed in urns:
+                    order.add(needed, urn)
+        order.prepare()
+        while not outcome.errors and order.is_active():
+            wave = order.get_ready()
+            for state in [states[urn] for urn in wave]:
+                if state.protect:
+                    outcome.errors.append(_protected(state))
+                    continue
+                if state.managed:
+                    try:
+                        self._provider.delete(state)
+                    except grpc.RpcError as error:
+                        outcome.errors.append(f"{state.type} {state.name}: {error.details()}")
+                        continue
+                del states[state.urn]
+                outcome.steps.append(Step("delete", state.type, state.name))
+            order.done(*wave)
+
+
+def _protected(state: State) -> str:
+    return f"{state.type} {state.name} is protected"

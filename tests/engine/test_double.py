@@ -176,14 +176,37 @@ def test_only_a_given_name_that_stays_needs_the_old_resource_to_go_first(
 
 
 def test_a_physical_name_is_given_once(double: Double) -> None:
-    _create(double, QUEUE, {"name": "order-events"})
+    _create(double, TABLE, {"name": "Orders"})
     with pytest.raises(grpc.RpcError, match="exists already"):
-        _create(double, QUEUE, {"name": "order-events"})
+        _create(double, TABLE, {"name": "Orders"})
+
+
+def test_a_queue_with_the_same_attributes_is_adopted_and_one_with_others_refused(
+    double: Double, cloud: Cloud
+) -> None:
+    inputs = {"name": "order-events", "messageRetentionSeconds": 60, "tags": {"stack": "a"}}
+    first = _create(double, QUEUE, inputs)
+    assert _create(double, QUEUE, {**inputs, "tags": {"stack": "b"}}).id == first.id
+    assert len(list(cloud)) == 1
+    with pytest.raises(grpc.RpcError, match="exists already"):
+        _create(double, QUEUE, {**inputs, "messageRetentionSeconds": 61})
+
+
+def test_a_second_subscription_of_an_endpoint_is_the_first(double: Double, cloud: Cloud) -> None:
+    kind = "aws:sns/topicSubscription:TopicSubscription"
+    inputs = {"topic": "t", "protocol": "email", "endpoint": "a@example.com"}
+    first, same = (_create(double, kind, inputs) for _ in range(2))
+    other = _create(double, kind, {**inputs, "endpoint": "b@example.com"})
+    assert same.id == first.id != other.id
+    assert len(list(cloud)) == 2
 
 
 def test_a_preview_creates_nothing_and_knows_only_inputs(double: Double, cloud: Cloud) -> None:
     created = wire.to_dict(_create(double, QUEUE, {"name": "a"}, preview=True).properties)
-    assert created == {"name": "a", "arn": wire.UNKNOWN, "url": wire.UNKNOWN}
+    assert created == {
+        "name": "a",
+        **dict.fromkeys(("id", "arn", "url"), wire.UNKNOWN),
+    }
     assert list(cloud) == []
 
 
@@ -207,6 +230,25 @@ def test_wrong_arguments_of_a_function_are_refused(double: Double) -> None:
         provider_pb2.InvokeRequest(tok="aws:index/getRegion:getRegion", args=args)
     )
     assert [failure.property for failure in answer.failures] == ["regoin"]
+
+
+def test_table_and_queue_are_looked_up_by_name(double: Double) -> None:
+    for token, kind in (
+        ("aws:dynamodb/getTable:getTable", TABLE),
+        ("aws:sqs/getQueue:getQueue", QUEUE),
+    ):
+        made = wire.to_dict(_create(double, kind, {"name": "orders"}).properties)
+        request = provider_pb2.InvokeRequest(tok=token, args=wire.to_struct({"name": "orders"}))
+        found = wire.to_dict(getattr(double.Invoke(request), "return"))
+        assert (found["arn"], found["id"]) == (made["arn"], made["id"])
+        absent = provider_pb2.InvokeRequest(tok=token, args=wire.to_struct({"name": "none"}))
+        with pytest.raises(grpc.RpcError, match="there is no"):
+            double.Invoke(absent)
+
+
+def test_a_provider_without_a_region_is_refused(double: Double) -> None:
+    with pytest.raises(grpc.RpcError, match="no region"):
+        double.Configure(provider_pb2.ConfigureRequest(args=wire.to_struct({})))
 
 
 def test_a_type_or_function_that_it_does_not_know_is_refused(double: Double) -> None:

@@ -124,15 +124,34 @@ def protected(recorded: Recording) -> set[str]:
     return {each.name for each in recorded.registrations if each.protect}
 
 
-def test_production_protects_table_and_queues_from_pulumi_and_the_table_from_everybody() -> None:
-    recorded = stacks.recording("prod")
-    table = recorded.one(stacks.TABLE)
+# What a setting adds and takes away again while the stack goes on.
+COMES_AND_GOES = {"aws:sns/topicSubscription:TopicSubscription", "aws:iam/rolePolicy:RolePolicy"}
+WITH_ALL_THAT_COMES_AND_GOES = {
+    "alarmEmails": ["on-call@example.com", "shop@example.com"],
+    "vpcSubnetIds": ["subnet-0a1b2c3d", "subnet-0e4f5a6b"],
+    "vpcSecurityGroupIds": ["sg-0a1b2c3d"],
+}
 
-    assert protected(recorded) == {"orders", "orders-events", "orders-events-dlq"}
-    assert {each.type for each in recorded.registrations if each.protect} == {
-        stacks.TABLE,
-        stacks.QUEUE,
-    }
+
+def test_production_protects_the_whole_system_from_pulumi() -> None:
+    recorded = stacks.recording("prod")
+    exposed = {each.name for each in recorded.registrations if not each.protect}
+    assert exposed == {"aws"}  # the provider, which no deletion reaches before all else is gone
+    assert protected(recorded) > {"orders", "orders-api", "orders-events", "orders-get-order"}
+
+
+def test_what_a_protected_stack_can_lose_goes_only_after_something_protected() -> None:
+    """Deletions begin with what nothing depends on, so all of that has to be protected."""
+    recorded = stacks.recording("prod", **WITH_ALL_THAT_COMES_AND_GOES)
+    exposed = [each for each in recorded.registrations if each.custom and not each.protect]
+    needed = {urn for each in recorded.registrations if each.protect for urn in each.dependencies}
+
+    assert {each.type for each in exposed} == COMES_AND_GOES | {stacks.PROVIDER}
+    assert [each.name for each in exposed if each.urn not in needed] == ["aws"]
+
+
+def test_production_protects_the_table_from_everybody() -> None:
+    table = stacks.recording("prod").one(stacks.TABLE)
     assert table.inputs["deletionProtectionEnabled"] is True
     assert table.inputs["pointInTimeRecovery"] == {"enabled": True}
 
