@@ -176,7 +176,8 @@ class PythonFunction(pulumi.ComponentResource):
                 f"{name}-{grant}",
                 role=role.name,
                 policy=iam.document(statements),
-                opts=pulumi.ResourceOptions(parent=self),
+                # A grant comes and goes, in a protected stack as well.
+                opts=pulumi.ResourceOptions(parent=self, protect=False),
             )
             for grant, statements in grants.items()
         ]
