@@ -12,6 +12,7 @@ from .event_sources import EventSources, QueueEventSource
 from .function import PythonFunction, PythonFunctionArgs, VpcPlacement
 from .http_api import HttpApi, HttpApiArgs, HttpApiRoute
 from .iam import Statement
+from .kept_secret import kept_secret
 from .monitored import MonitoredFunction
 from .observability import Observability, ObservabilityArgs
 from .queues import Queue, QueueArgs
@@ -221,7 +222,13 @@ class OrderSystem(pulumi.ComponentResource):
         return {
             "create_order": self._function(
                 "create_order",
-                {**table_name, **queue_url},
+                {
+                    **table_name,
+                    **queue_url,
+                    contract.ORDER_ID_KEY_VARIABLE: kept_secret(
+                        f"{self._prefix}-order-id-key", self._child
+                    ),
+                },
                 [_grant("dynamodb:PutItem", table.arn), send],
             ),
             "get_order": self._function(

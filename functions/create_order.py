@@ -31,6 +31,7 @@ _RANDOM_IDS = 3
 _KEY = re.compile(schema.IDEMPOTENCY_KEY["pattern"])
 
 _store = Store(aws.client("dynamodb"), environment.text(contract.TABLE_NAME_VARIABLE))
+_id_secret = environment.text(contract.ORDER_ID_KEY_VARIABLE).encode()
 _events = Events(aws.client("sqs"), environment.text(contract.QUEUE_URL_VARIABLE))
 
 
@@ -61,7 +62,7 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
     if key is None:
         stored, replayed = _store_new(item), False
     else:
-        stored, replayed = _store_keyed(item, order.derived_id(request.caller(), key))
+        stored, replayed = _store_keyed(item, order.derived_id(_id_secret, request.caller(), key))
     order_id = stored["id"]["S"]
     created_at = stored[contract.CREATED_AT_ATTRIBUTE]["S"]
     if stored["status"]["S"] == contract.PENDING:

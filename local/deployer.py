@@ -17,6 +17,7 @@ from local.inputs import Inputs
 from local.resources import CREATORS, WITHOUT_EFFECT, Creation
 
 _PROVIDER = "pulumi:providers:aws"
+_STASH = "pulumi:index:Stash"  # kept by the engine itself; here a run is all that it outlives
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class Deployer(pulumi.runtime.Mocks):
             return self._provider(args.name, args.inputs)
         if not args.custom:
             return "", dict(args.inputs)
+        if args.typ == _STASH:
+            return args.name, {**args.inputs, "output": args.inputs["input"]}
         if self.error is not None:
             raise self.error  # the run is over: create nothing more
         try:

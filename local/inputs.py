@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pulumi.runtime import rpc
+
 
 class Inputs(Mapping[str, Any]):
     """A read-only mapping; nested mappings are `Inputs` too, whole floats are ints.
@@ -50,6 +52,8 @@ class Inputs(Mapping[str, Any]):
 
 
 def _wrap(value: Any) -> Any:
+    if rpc.is_rpc_secret(value):
+        return _wrap(rpc.unwrap_rpc_secret(value))
     if isinstance(value, Mapping):
         return Inputs(value)
     if isinstance(value, list):

@@ -16,6 +16,7 @@ from typing import Any
 from unittest import mock
 
 import pulumi
+from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
 from local import program
@@ -45,6 +46,7 @@ class Registration:
     custom: bool
     dependencies: frozenset[str]
     property_dependencies: dict[str, frozenset[str]]
+    secrets: frozenset[str]  # names of the inputs with a secret in them; `inputs` has them plain
 
     def __str__(self) -> str:
         return f"{self.name} ({self.type})"
@@ -143,18 +145,21 @@ class _RecordingMocks(Mocks):
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         request, urn = self.request.value
+        # What deserializes an input moves the mark of a secret in it to the top.
+        secrets = {name for name, value in args.inputs.items() if rpc.is_rpc_secret(value)}
+        inputs = {name: rpc.unwrap_rpc_secret(value) for name, value in args.inputs.items()}
         if args.custom and not self.preview:
-            id_, made = _made(args.typ, args.name, args.inputs)
+            id_, made = _made(args.typ, args.name, inputs)
         else:
             id_, made = "", {}
-        outputs = {**made, **args.inputs}
+        outputs = {**made, **inputs}
         self.recording.registrations.append(
             Registration(
                 type=args.typ,
                 name=args.name,
                 urn=urn,
                 id=id_,
-                inputs=args.inputs,
+                inputs=inputs,
                 outputs=outputs,
                 parent=request.parent,
                 provider=request.provider,
@@ -165,6 +170,7 @@ class _RecordingMocks(Mocks):
                     key: frozenset(value.urns)
                     for key, value in request.propertyDependencies.items()
                 },
+                secrets=frozenset(secrets),
             )
         )
         return id_, outputs
@@ -277,6 +283,10 @@ def _alarm(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
     return name, {"name": name, "arn": _arn("cloudwatch", f"alarm:{name}")}
 
 
+def _stash(name: str, _unique: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    return name, {"output": inputs["input"]}
+
+
 _MAKERS: dict[str, Callable[[str, str, Any], tuple[str, dict[str, Any]]]] = {
     "aws:apigatewayv2/api:Api": _api,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
@@ -288,4 +298,5 @@ _MAKERS: dict[str, Callable[[str, str, Any], tuple[str, dict[str, Any]]]] = {
     "aws:lambda/function:Function": _function,
     "aws:sns/topic:Topic": _topic,
     "aws:sqs/queue:Queue": _queue,
+    "pulumi:index:Stash": _stash,
 }

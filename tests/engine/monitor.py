@@ -27,7 +27,7 @@ from tests.engine import wire
 from tests.engine.differences import top_level
 from tests.engine.outcome import Outcome, Step
 from tests.engine.plugin import UNLIMITED
-from tests.engine.provider import Provider, RefusedError, State
+from tests.engine.provider import STASH, Provider, RefusedError, State
 from tests.inputs.aws_types import PROVIDER
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -105,6 +105,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
             if state.urn in self.states:
                 context.abort(grpc.StatusCode.ALREADY_EXISTS, f"{state.urn} is registered twice")
             self.states[state.urn] = state
+        if state.urn in self._old:
+            ignored = self._old[state.urn].inputs
+            state.inputs |= {
+                name: ignored[name] for name in request.ignoreChanges if name in ignored
+            }
         try:
             self._carry_out(state)
         except (RefusedError, grpc.RpcError) as error:
@@ -164,6 +169,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
             self._step("same" if state.urn in self._old else "create", state)
         elif state.type == PROVIDER:
             self._configure(state)
+        elif state.type == STASH:
+            self._keep(state)
         elif not state.provider:
             raise RefusedError("it has no explicit provider, and default providers are disabled")
         else:
@@ -175,6 +182,18 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         state.id = old.id if old else f"{state.name}-id"
         state.outputs = state.inputs
         self._step("same" if old else "create", state)
+
+    def _keep(self, state: State) -> None:
+        old = self._old.get(state.urn)
+        if old is None:
+            state.id = f"{state.name}-id"
+            kept = {} if self._preview else {"output": state.inputs["input"]}
+            self._step("create", state)
+        else:
+            state.id, kept = old.id, {"output": old.outputs["output"]}
+            same = state.inputs == old.inputs
+            self._step("same" if same else "update", state, frozenset(() if same else ["input"]))
+        state.outputs = {**state.inputs, **kept}
 
     def _deploy(self, state: State) -> None:
         old = self._old.get(state.urn)

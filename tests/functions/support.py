@@ -22,6 +22,7 @@ VARIABLES = {
     "AWS_LAMBDA_FUNCTION_NAME": "function",
     "ORDERS_TABLE_NAME": "Orders",
     "ORDER_EVENTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/order-events",
+    "ORDER_ID_KEY": "SECRET-of-this-stack",
     "MAX_RECEIVE_COUNT": "3",
     "PENDING_THRESHOLD_SECONDS": "120",
     "REPUBLISH_LIMIT": "100",

@@ -9,6 +9,7 @@ from tests.functions.support import Functions
 NEEDED = [
     ("create_order", "ORDERS_TABLE_NAME"),
     ("create_order", "ORDER_EVENTS_QUEUE_URL"),
+    ("create_order", "ORDER_ID_KEY"),
     ("create_order", "POWERTOOLS_SERVICE_NAME"),
     ("get_order", "ORDERS_TABLE_NAME"),
     ("get_order", "POWERTOOLS_SERVICE_NAME"),

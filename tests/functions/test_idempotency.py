@@ -1,20 +1,38 @@
 """Idempotency-Key: one order for one key, whatever happens on the way."""
 
+import hashlib
+import hmac
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.functions.fake_aws import ANSWER_LOST, DROPPED, SERVER_ERROR
-from tests.functions.support import ORDER, Functions, record
+from tests.functions.support import ORDER, VARIABLES, Functions, forget, record
 
 OTHER = {**ORDER, "customerName": "Grace Hopper"}
 
 
-def test_the_id_follows_from_the_key(functions: Functions) -> None:
+def test_the_id_is_the_keys_hmac_as_a_uuid(functions: Functions) -> None:
     answer = functions.create(ORDER, idempotency_key="key-1")
-    assert uuid.UUID(answer.body["id"]).version == 5
+    mac = hmac.new(VARIABLES["ORDER_ID_KEY"].encode(), b"\nkey-1", hashlib.sha256).hexdigest()
+    parsed = uuid.UUID(answer.body["id"])
+    assert (parsed.version, parsed.variant) == (8, uuid.RFC_4122)
+    # RFC 9562: all but the 4 bits of the version and the 2 of the variant.
+    assert parsed.hex[:12] + parsed.hex[13:16] == mac[:12] + mac[13:16]
+    assert parsed.int & ~(~0 << 62) == int(mac[16:32], 16) & ~(~0 << 62)
     assert functions.create(OTHER, idempotency_key="key-2").body["id"] != answer.body["id"]
+
+
+def test_the_id_of_a_key_is_another_in_every_stack(
+    functions: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    here = functions.create(ORDER, idempotency_key="order-1001").body["id"]
+    variables.setenv("ORDER_ID_KEY", "that of another stack")
+    forget()
+    there = functions.create(ORDER, idempotency_key="order-1001").body["id"]
+    assert there != here
+    assert len(functions.aws.table) == 2
 
 
 def test_a_repeated_request_gets_the_same_answer_marked_as_a_replay(functions: Functions) -> None:

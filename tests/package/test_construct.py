@@ -119,7 +119,7 @@ def test_children_are_below_the_component_with_the_callers_provider(
     assert made.children
     for child in made.children:
         assert _is_below(child, made.urn, caller), child.urn
-        if child.custom:
+        if child.managed:
             assert child.provider == caller.provider, child.urn
 
 

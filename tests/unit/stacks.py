@@ -29,6 +29,7 @@ KEY = "aws:kms/key:Key"
 TOPIC = "aws:sns/topic:Topic"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+STASH = "pulumi:index:Stash"
 PROVIDER = "pulumi:providers:aws"
 
 FUNCTIONS = ("create-order", "get-order", "process-order", "republish-pending")

@@ -1,6 +1,7 @@
 """The values that the specification demands, as each stack registers them."""
 
 import json
+import re
 from typing import Any
 
 import pulumi
@@ -8,7 +9,7 @@ import pytest
 
 from functions import contract
 from tests.aws_names import ACCOUNT
-from tests.recorder import Recording
+from tests.recorder import Recording, deploy_stack
 from tests.unit import stacks
 
 DAY = 86_400
@@ -91,8 +92,24 @@ VARIABLES: dict[str, dict[str, str]] = {
 @every_function
 def test_function_is_told_exactly_what_it_needs(stack: str, function: str) -> None:
     variables = stacks.function(stacks.recording(stack), function).inputs["environment"]
-    service = {"POWERTOOLS_SERVICE_NAME": f"serverless-orders-{stack}"}
-    assert variables == {"variables": VARIABLES[function] | service}
+    expected = VARIABLES[function] | {"POWERTOOLS_SERVICE_NAME": f"serverless-orders-{stack}"}
+    if function == "create-order":
+        expected["ORDER_ID_KEY"] = stacks.recording(stack).one(stacks.STASH).outputs["output"]
+    assert variables == {"variables": expected}
+
+
+def test_the_key_of_order_ids_is_256_random_bits_and_a_secret_wherever_it_goes() -> None:
+    recorded = [deploy_stack("dev") for _ in range(2)]
+    kept = [each.one(stacks.STASH) for each in recorded]
+    assert kept[0].inputs != kept[1].inputs
+    assert re.fullmatch("[0-9a-f]{64}", kept[0].inputs["input"])
+    assert kept[0].secrets == {"input"}
+
+    secret = {each.name: each.secrets for each in recorded[0].of(stacks.FUNCTION)}
+    assert secret.pop("orders-create-order") == {"environment"}
+    assert set(secret.values()) == {frozenset()}
+    plain = [each for each in recorded[0].registrations if not each.secrets]
+    assert kept[0].inputs["input"] not in str([plain, recorded[0].outputs])
 
 
 def test_the_processor_learns_the_queues_own_receive_count() -> None:
