@@ -23,7 +23,7 @@ from botocore.auth import SIGV4_TIMESTAMP, UNSIGNED_PAYLOAD, SigV4Auth  # type: 
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
 
-from local.edge import Receive, Scope, Send
+from local.edge.request import Receive, Scope, Send
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How old a signature may be, and how far ahead: AWS's bound for most services."""

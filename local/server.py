@@ -19,6 +19,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
@@ -32,7 +33,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from local import events, ministack
-from local.edge import Edge, Invocation, Receive, Scope, Send
+from local.edge import Edge, Invocation, serving
+from local.edge.request import Receive, Scope, Send
 from local.guard import Answer, Guard, Refused
 
 ACCESS_LOG_SECONDS = 0.25
@@ -54,6 +56,7 @@ class Server:
         self._region = "us-east-1"
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ended = asyncio.Event()
+        self._door: asyncio.Server | None = None
 
     def _tell_parent(self, told: events.Subscription) -> None:
         with contextlib.suppress(BrokenPipeError):  # the parent is gone: see _read_commands
@@ -86,12 +89,15 @@ class Server:
         ministack.use_interpreter(Path(command["interpreter"]))
         self._region = command["region"]
         edge = Edge(command["api"], self.invoke, self._record)
-        self._start(serve(_asgi(edge), _config(self._settings["edgeSocket"])))
+        self._start(self._open_door(edge, command["stack"], command["url"]))
         if command["api"].get("accessLogGroup"):
             self._start(self._write_access_log(command["api"]["accessLogGroup"]))
         gc.freeze()  # what is loaded by now stays: no collection need look at it again
         gc.enable()
-        self._stream.publish(events.SystemStarted(stack=command["stack"], url=command["url"]))
+
+    async def _open_door(self, edge: Edge, stack: str, url: str) -> None:
+        self._door = await serving.serve(edge, socket.socket(fileno=self._settings["edgeSocket"]))
+        self._stream.publish(events.SystemStarted(stack=stack, url=url))
 
     def _start(self, coroutine: Any) -> None:
         task = asyncio.ensure_future(coroutine)

@@ -15,7 +15,7 @@ from typing import Any
 
 from local import events, permissions, program, state
 from local.deployer import Deployer, Resource
-from local.edge_definition import define
+from local.edge.definition import define
 from local.emulator import (
     BATCH_CONCURRENCY,
     HOST,

@@ -11,7 +11,7 @@ from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from ministack.core import iam_actions  # type: ignore[import-untyped]
 from ministack.core.router import detect_service  # type: ignore[import-untyped]
 
-from local.edge import Scope
+from local.edge.request import Scope
 
 
 def session(access_key: str) -> Credentials | None:

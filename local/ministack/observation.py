@@ -17,7 +17,7 @@ from ministack.core import iam_actions  # type: ignore[import-untyped]
 from ministack.core.router import detect_service, extract_region  # type: ignore[import-untyped]
 
 from local import events
-from local.edge import Scope
+from local.edge.request import Scope
 from local.ministack.access import header_fields
 
 Publish = Callable[[events.Event], None]

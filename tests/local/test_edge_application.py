@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from local.edge import MAX_INVOCATION_BYTES, Edge, Invocation
+from local.edge import Edge, Invocation
+from local.edge.payload import MAX_BYTES as MAX_INVOCATION_BYTES
 from local.events import RequestAnswered
 
 INTERNAL = {"message": "Internal Server Error"}
@@ -18,7 +19,7 @@ INTERNAL = {"message": "Internal Server Error"}
 class Door:
     """An edge with a function that returns what the test says, and a clock it can turn."""
 
-    def __init__(self, **definition: Any) -> None:
+    def __init__(self, body_seconds: float = 30, **definition: Any) -> None:
         self.now = 0.0
         self.returned = Invocation(200, b'{"statusCode": 200, "body": "ok"}')
         self.seconds = 0.0
@@ -39,6 +40,7 @@ class Door:
             self._invoke,
             lambda request, line: self.records.append((request, line)),
             lambda: self.now,
+            body_seconds,
         )
 
     async def _invoke(self, function: str, qualifier: str | None, payload: bytes) -> Invocation:
@@ -53,9 +55,24 @@ class Door:
         method: str = "POST",
         path: str = "/orders",
         body: bytes = b"{}",
-        headers: dict[str, str] | None = None,
+        headers: dict[str, str] | list[tuple[str, str]] | None = None,
         query: str = "",
+        content_type: str = "application/json",
     ) -> tuple[int, dict[str, str], bytes]:
+        pairs = [("content-type", content_type), *_pairs(headers)]
+        start, end = self.messages([_part(body, more=False)], method, path, pairs, query)
+        answered = [(k.decode(), v.decode()) for k, v in start["headers"]]
+        return start["status"], dict(answered), end["body"]
+
+    def messages(
+        self,
+        received: list[dict[str, Any]],
+        method: str = "POST",
+        path: str = "/orders",
+        headers: list[tuple[str, str]] | None = None,
+        query: str = "",
+    ) -> list[dict[str, Any]]:
+        """What the application sends for what it receives; after that, nothing more comes."""
         scope = {
             "type": "http",
             "method": method,
@@ -64,22 +81,25 @@ class Door:
             "query_string": query.encode(),
             "http_version": "1.1",
             "client": ("192.0.2.1", 1),
-            "headers": [
-                (k.encode(), v.encode())
-                for k, v in {"content-type": "application/json", **(headers or {})}.items()
-            ],
+            "headers": [(k.encode(), v.encode()) for k, v in headers or []],
         }
+        coming = iter(received)
         sent: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
+            for message in coming:
+                return message
+            return await asyncio.Future()
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
         asyncio.run(self.edge(scope, receive, send))
-        pairs = [(k.decode(), v.decode()) for k, v in sent[0]["headers"]]
-        return sent[0]["status"], dict(pairs), sent[1]["body"]
+        return sent
+
+
+def _pairs(headers: dict[str, str] | list[tuple[str, str]] | None) -> list[tuple[str, str]]:
+    return list(headers.items()) if isinstance(headers, dict) else headers or []
 
 
 def _returned(value: Any) -> Invocation:
@@ -122,13 +142,15 @@ def test_request_id_is_the_same_for_function_and_caller() -> None:
         ("application/json", b'{"a":1}', ('{"a":1}', False)),
         ("text/plain; charset=utf-8", "é".encode(), ("é", False)),
         ("application/octet-stream", b"\xff", (base64.b64encode(b"\xff").decode(), True)),
+        ("application/json", b'{"a":"\xff"}', (base64.b64encode(b'{"a":"\xff"}').decode(), True)),
+        ("text/plain", b"\xed\xa0\x80", (base64.b64encode(b"\xed\xa0\x80").decode(), True)),
     ],
 )
 def test_body_reaches_the_function_as_text_or_base64(
     content_type: str, body: bytes, expected: tuple[str, bool]
 ) -> None:
     door = Door()
-    door.request(body=body, headers={"content-type": content_type})
+    door.request(body=body, content_type=content_type)
     assert (door.events[0]["body"], door.events[0]["isBase64Encoded"]) == expected
 
 
@@ -171,6 +193,9 @@ def test_json_without_a_status_code_is_the_body() -> None:
         _returned({"statusCode": "many"}),
         _returned({"statusCode": True}),
         _returned({"statusCode": 99}),
+        _returned({"statusCode": 101}),
+        _returned({"statusCode": 200, "headers": {"x-a": "1\r\nx-b: 2"}}),
+        _returned({"statusCode": 200, "headers": {"x a": "1"}}),
         _returned({"statusCode": 200, "body": {"a": 1}}),
         _returned({"statusCode": 200, "headers": []}),
         _returned({"statusCode": 200, "cookies": "a=1"}),
@@ -319,3 +344,78 @@ def test_route_without_permission_does_not_reach_the_function() -> None:
     door = Door(routes=[route])
     status, _, body = door.request()
     assert (status, json.loads(body), door.called) == (500, INTERNAL, [])
+
+
+def test_repeated_header_is_joined_with_a_comma() -> None:
+    door = Door()
+    door.request(headers=[("idempotency-key", "one"), ("Idempotency-Key", "two")])
+    assert door.events[0]["headers"]["idempotency-key"] == "one,two"
+
+
+@pytest.mark.parametrize("method", ["post", "Post", "pOST"])
+def test_methods_are_case_sensitive(method: str) -> None:
+    door = Door()
+    assert (door.request(method)[0], door.called) == (404, [])
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("http://localhost:4566/orders/1", "/orders/1"),
+        ("HTTPS://user@other.example/orders/1", "/orders/1"),
+    ],
+)
+def test_absolute_request_target_is_served_as_its_path(target: str, path: str) -> None:
+    door = Door()
+    assert door.request("GET", target)[0] == 200
+    assert door.events[0]["rawPath"] == path
+    assert door.events[0]["pathParameters"] == {"id": "1"}
+
+
+@pytest.mark.parametrize(
+    "target", ["http://localhost:4566", "*", "localhost:4566", "ftp://h/orders"]
+)
+def test_other_request_targets_have_no_route(target: str) -> None:
+    door = Door()
+    assert (door.request("GET", target)[0], door.called) == (404, [])
+
+
+def test_body_that_ends_with_the_connection_is_not_taken() -> None:
+    door = Door()
+    assert door.messages([_part(b'{"a":1}'), {"type": "http.disconnect"}]) == []
+    assert (door.called, door.records) == ([], [])
+
+
+def test_half_sent_body_is_given_up_in_time() -> None:
+    door = Door(body_seconds=0.01)
+    start, end = door.messages([_part(b"{")])
+    assert start["status"] == 408
+    assert (b"connection", b"close") in start["headers"]
+    assert json.loads(end["body"]) == {"message": "Request Timeout"}
+    assert door.called == []
+
+
+def test_body_in_parts_is_joined() -> None:
+    door = Door()
+    door.messages(
+        [_part(b'{"a"'), _part(b":1"), _part(b"}", more=False)],
+        headers=[("content-type", "application/json")],
+    )
+    assert door.events[0]["body"] == '{"a":1}'
+
+
+def test_no_content_has_no_body() -> None:
+    door = Door()
+    door.returned = _returned({"statusCode": 204, "body": "text"})
+    status, headers, body = door.request()
+    assert (status, headers["content-length"], body) == (204, "0", b"")
+
+
+def test_access_log_in_another_format_stays_one_line() -> None:
+    door = Door(accessLogFormat="$context.requestId $context.path")
+    _, headers, _ = door.request(path="/a%0aforged%e2%80%a8b")
+    assert door.records[0][1] == f"{headers['apigw-requestid']} /a forged b"
+
+
+def _part(content: bytes, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.request", "body": content, "more_body": more}

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from local.client import Api
-from local.edge import MAX_PAYLOAD_BYTES
+from local.edge.body import MAX_BYTES as MAX_PAYLOAD_BYTES
 from local.events import RequestAnswered
 from local.system import System
 from tests.local.support import ORDER, until
