@@ -23,6 +23,9 @@ STARTED = time.monotonic()
 gc.disable()
 
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 class _StopError(Exception):
     """A signal asked the run to end."""
 
@@ -72,7 +75,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)  # what follows is short, and must be whole
     raise _StopError
 
@@ -80,8 +83,10 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 def main() -> int:
     """Run the command; the exit code is 0 when it did what was asked."""
     arguments = _arguments()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    for number in _STOPPING:
+        # `nohup` has the hangup ignored, and means it.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
     try:
         return _demo(arguments) if arguments.command == "demo" else _run(arguments)
     except _StopError:

@@ -19,12 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3  # type: ignore[import-untyped]
-from botocore.config import Config  # type: ignore[import-untyped]
-
-from local import events, state
+from local import aws, events, state
 from local.errors import EmulatorError, LocalRunError
-from local.package import BUILD
+from local.package import workspace
 from local.program import ROOT
 
 START_SECONDS = 30.0
@@ -64,20 +61,18 @@ def listen(port: int) -> socket.socket:
 
 
 class Emulator:
-    """The child process. `publish` is called, from a thread, with each event it reports.
+    """The child process, which takes over `edge_socket`.
 
-    The last is a `SystemEnded` with the reason when the process ends by itself.
     `concurrency` is how many invocations of one function run at once.
     """
 
     def __init__(
         self,
         edge_socket: socket.socket,
-        publish: Publish,
         functions_endpoint: Callable[[str], str] | None = None,
         concurrency: int = INVOCATIONS_PER_FUNCTION,
     ) -> None:
-        self._edge_socket, self._publish = edge_socket, publish
+        self._edge_socket = edge_socket
         self._concurrency = concurrency
         self._functions_endpoint = functions_endpoint
         self._access_key = "AKIA" + "".join(
@@ -89,8 +84,7 @@ class Emulator:
         self._progress: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = threading.Lock()
-        # One for all clients: each session parses botocore's endpoint data again.
-        self._session = boto3.session.Session()
+        self._ready = False
         self._folder: Path | None = None
         self.endpoint = ""
 
@@ -109,12 +103,16 @@ class Emulator:
             raise EmulatorError("the emulator was not started")
         return self._process.pid
 
-    def start(self) -> None:
-        """Start the process; returns at once. `wait_ready` waits until it answers."""
-        _sweep()
-        self._folder = BUILD / "local" / f"run-{os.getpid()}-{secrets.token_hex(4)}"
+    def start(self, publish: Publish) -> None:
+        """Start the process; returns at once. The first `client` waits until it answers.
+
+        `publish` is called, from a thread, with each event that it reports. The last is a
+        `SystemEnded` with the reason when the process ends by itself.
+        """
+        _sweep(workspace())
+        self._folder = workspace() / f"run-{os.getpid()}-{secrets.token_hex(4)}"
         temporary = self._folder / "tmp"
-        self._folder.mkdir(parents=True, mode=0o700)  # the log is nobody else's business
+        self._folder.mkdir(mode=0o700)  # the log is nobody else's business
         temporary.mkdir()
         emulator_socket = listen(0)
         port = emulator_socket.getsockname()[1]
@@ -142,7 +140,11 @@ class Emulator:
                 start_new_session=True,
             )
         emulator_socket.close()
-        threading.Thread(target=self._read_events, daemon=True, name="emulator-events").start()
+        self._edge_socket.close()
+        reader = threading.Thread(
+            target=self._read_events, args=(publish,), daemon=True, name="emulator-events"
+        )
+        reader.start()
 
     def _environment(self, port: int, temporary: Path) -> dict[str, str]:
         # Functions inherit this environment: nothing of this machine belongs in it.
@@ -166,10 +168,6 @@ class Emulator:
         if self._functions_endpoint is not None:
             environment["AWS_ENDPOINT_URL"] = self._functions_endpoint(self.endpoint)
         return environment
-
-    def wait_ready(self) -> None:
-        """Wait until the emulator answers; raises `EmulatorError` when it does not."""
-        self._advance()
 
     def serve(
         self, stack: str, url: str, api: Mapping[str, Any], region: str, interpreter: Path
@@ -196,35 +194,27 @@ class Emulator:
         """Wait for the process to say that its next step is done."""
         try:
             failure = self._progress.get(timeout=START_SECONDS)
-        except queue.Empty as error:
-            raise EmulatorError(self._death()) from error
+        except queue.Empty:
+            failure = self._death()
         if failure is not None:
+            self._progress.put(failure)  # for whoever else waits
             raise EmulatorError(failure)
 
     def client(self, service: str, region: str, **credentials: str) -> Any:
         """A boto3 client of the emulator; the administrator's unless `credentials` are given.
 
-        A service's errors are not retried, so that a caller sees what happened.
+        Raises `EmulatorError` when the process does not answer.
         """
-        if credentials:
-            return self._new_client(service, region, credentials)
         with self._clients_lock:
+            if not self._ready:
+                self._advance()
+                self._ready = True
+            if credentials:
+                return aws.client(service, self.endpoint, region, credentials)
             key = (service, region)
             if key not in self._clients:
-                self._clients[key] = self._new_client(service, region, self.credentials)
+                self._clients[key] = aws.client(service, self.endpoint, region, self.credentials)
             return self._clients[key]
-
-    def _new_client(self, service: str, region: str, credentials: Mapping[str, str]) -> Any:
-        config = Config(
-            max_pool_connections=32,
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 1},
-            signature_version="s3v4" if service == "s3" else None,  # presigned URLs too
-        )
-        return self._session.client(
-            service, region, endpoint_url=self.endpoint, config=config, **credentials
-        )
 
     def stop(self) -> None:
         """End the process with all its workers and remove its folder; may be called twice."""
@@ -240,14 +230,14 @@ class Emulator:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _read_events(self) -> None:
+    def _read_events(self, publish: Publish) -> None:
         process = self._process
         if process is None or process.stdout is None:
             return
         with contextlib.suppress(OSError, ValueError):
             for line in process.stdout:
                 event = events.decode(line)
-                self._publish(event)
+                publish(event)
                 if isinstance(event, events.EmulatorStarted | events.SystemStarted):
                     self._progress.put(None)
         if not self._stopping:
@@ -256,7 +246,7 @@ class Emulator:
             reason = self._death()
             _kill_group(process.pid)
             self._progress.put(reason)
-            self._publish(events.SystemEnded(reason=reason))
+            publish(events.SystemEnded(reason=reason))
 
     def _death(self) -> str:
         code = self._process.poll() if self._process is not None else None
@@ -279,9 +269,9 @@ def _kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _sweep() -> None:
+def _sweep(place: Path) -> None:
     """Remove what a run left whose processes were all killed at once."""
-    for folder in (BUILD / "local").glob("run-*"):
+    for folder in place.glob("run-*"):
         owner = folder.name.split("-")[1]
         if owner.isdigit() and not _alive(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)

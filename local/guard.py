@@ -131,9 +131,7 @@ class Guard:
             raise Refused(
                 "InvalidClientTokenId", "The security token included in the request is invalid."
             )
-        if not hmac.compare_digest(
-            (claim.token or "").encode(), (credentials.token or "").encode()
-        ):
+        if not _equal(claim.token or "", credentials.token or ""):
             raise Refused("InvalidToken", "The security token does not belong to the access key.")
         _require_fresh(claim, datetime.now(UTC))
         body = await _body(receive)

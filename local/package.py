@@ -6,18 +6,34 @@ import io
 import shutil
 import sys
 import tempfile
+import threading
 import venv
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from local.errors import DeployError
+from local.errors import DeployError, LocalRunError
 from local.program import ROOT
 
 BUILD = ROOT / ".build"
 _TIME = (1990, 1, 1, 0, 0, 0)  # constant, so that the same code is the same zip
+
+
+def workspace() -> Path:
+    """The folder of local runs; raises `LocalRunError` where nothing can be written."""
+    folder = BUILD / "local"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise LocalRunError(
+            f"{folder} cannot be written ({error.strerror}), and a run keeps its files there: "
+            f"run from a checkout of your own"
+        ) from error
+    return folder
 
 
 def worker_interpreter() -> Path:
@@ -26,15 +42,41 @@ def worker_interpreter() -> Path:
     It is of this interpreter's version and is made once, in `.build/`.
     """
     version = "{}.{}.{}".format(*sys.version_info)
-    home = BUILD / "local" / f"python-{version}"
+    home = workspace() / f"python-{version}"
     interpreter = home / "bin" / "python"
     if not interpreter.exists():
-        home.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home.parent) as scratch:
             fresh = Path(scratch) / "venv"
             venv.create(fresh, with_pip=False, symlinks=True)
             _rename(fresh, home)
     return interpreter
+
+
+class CodeStore:
+    """Puts each registered archive into S3 once, though several functions share it.
+
+    `client(service, region)` gives a boto3 client. Calling it gives the place of an archive as
+    Lambda's API names it.
+    """
+
+    def __init__(self, client: Callable[[str, str], Any]) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._put: dict[tuple[str, str], dict[str, str]] = {}
+
+    def __call__(self, archive: Any, region: str) -> dict[str, str]:
+        """Where Lambda finds `archive` in `region`."""
+        key = (region, str(getattr(archive, "path", id(archive))))
+        with self._lock:
+            if key not in self._put:
+                # A bucket of its own each time: Lambda reads code in its own region only.
+                bucket = f"local-function-code-{len(self._put)}"
+                storage = self._client("s3", region)
+                elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+                storage.create_bucket(Bucket=bucket, **({} if region == "us-east-1" else elsewhere))
+                storage.put_object(Bucket=bucket, Key="function.zip", Body=package(archive))
+                self._put[key] = {"S3Bucket": bucket, "S3Key": "function.zip"}
+            return self._put[key]
 
 
 def package(code: Any) -> bytes:

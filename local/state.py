@@ -1,27 +1,34 @@
-"""Where a local run can be found while it runs: for tools in other processes."""
+"""Where local runs can be found while they run: for tools in other processes."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from local.errors import LocalRunError
 from local.package import BUILD
 
+_ANSWER_SECONDS = 1.0
 
-def path(stack: str) -> Path:
-    """The file of the run of `stack`; readable by its owner only, since it holds credentials."""
-    return BUILD / "local" / f"{stack}.json"
+
+def path(stack: str, pid: int | None = None) -> Path:
+    """The file of a run of `stack`, that of this process unless a `pid` is given.
+
+    Readable by its owner only, since it holds credentials.
+    """
+    return BUILD / "local" / f"state-{stack}-{pid or os.getpid()}.json"
 
 
 def write(stack: str, content: dict[str, Any]) -> None:
     """Say where the run of `stack` is: endpoint, credentials, region, url, outputs, pid."""
     target = path(stack)
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_suffix(f".{os.getpid()}")
+    fresh = target.with_suffix(".new")
     with contextlib.suppress(FileNotFoundError):
         fresh.unlink()
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -31,28 +38,40 @@ def write(stack: str, content: dict[str, Any]) -> None:
 
 
 def read(stack: str) -> dict[str, Any]:
-    """What `write` said; raises `LocalRunError` when no run of `stack` is alive."""
-    try:
-        content: dict[str, Any] = json.loads(path(stack).read_text())
-        os.kill(content["pid"], 0)
-    except (OSError, ValueError, KeyError) as error:
-        raise LocalRunError(
-            f"no local run of stack {stack!r} is alive: start one with `make run`"
-        ) from error
-    return content
+    """What `write` said last; raises `LocalRunError` when no run of `stack` is alive."""
+    files = [(file.stat().st_mtime_ns, file) for file in _files(stack)]
+    for _, file in sorted(files, reverse=True):
+        content = _alive(file)
+        if content is not None:
+            return content
+    raise LocalRunError(f"no local run of stack {stack!r} is alive: start one with `make run`")
 
 
 def forget_dead() -> None:
     """Remove the files of runs that were killed."""
-    for file in (BUILD / "local").glob("*.json"):
-        try:
-            read(file.stem)
-        except LocalRunError:
+    for file in _files("*"):
+        if _alive(file) is None:
             file.unlink(missing_ok=True)
 
 
 def remove(stack: str) -> None:
-    """Forget the run of this process; another run's file is left alone."""
-    with contextlib.suppress(OSError, ValueError):
-        if json.loads(path(stack).read_text()).get("pid") == os.getpid():
-            path(stack).unlink()
+    """Forget the run of this process."""
+    with contextlib.suppress(OSError):  # there may be none, and no folder for it either
+        path(stack).unlink()
+
+
+def _files(stack: str) -> list[Path]:
+    found = (BUILD / "local").glob(f"state-{stack}-*.json")
+    return [file for file in found if file.stem.rpartition("-")[2].isdigit()]
+
+
+def _alive(file: Path) -> dict[str, Any] | None:
+    """What the file says, when its run still answers: a process id alone may be another's now."""
+    try:
+        content: dict[str, Any] = json.loads(file.read_text())
+        os.kill(content["pid"], 0)
+        address = urlsplit(content["endpoint"])
+        socket.create_connection((address.hostname, address.port), _ANSWER_SECONDS).close()
+    except (OSError, ValueError, KeyError):
+        return None
+    return content

@@ -24,7 +24,8 @@ from local.emulator import (
     listen,
 )
 from local.errors import EmulatorError
-from local.package import package, worker_interpreter
+from local.events import Event
+from local.package import CodeStore, worker_interpreter
 
 
 class System:
@@ -122,10 +123,29 @@ class System:
         if self._died.wait(seconds):
             raise EmulatorError(self._reason)
 
-    def ended(self, reason: str) -> None:
-        """Take note that the emulator has ended by itself."""
-        self._reason = reason
-        self._died.set()
+    def heard(self, event: Event) -> None:
+        """Take in what the emulator reports; callable from any thread."""
+        if isinstance(event, events.SystemEnded):
+            self._reason = event.reason or ""
+            self._died.set()
+        self.stream.publish(event)
+
+    def end(self) -> None:
+        """Tell whoever listens that nothing more will happen."""
+        if not self._died.is_set():
+            self.stream.publish(events.SystemEnded())
+        self.stream.close()
+
+    def whereabouts(self, config: Mapping[str, str]) -> dict[str, Any]:
+        """What a tool in another process needs to reach this run."""
+        return {
+            "endpoint": self.endpoint,
+            "credentials": self.credentials,
+            "region": self.region,
+            "url": self.url,
+            "outputs": self.outputs,
+            "config": dict(config),
+        }
 
 
 @contextmanager
@@ -150,68 +170,47 @@ def system(
     Raises `LocalRunError` for what cannot be run; nothing is left behind in any case.
     """
     config = program.stack_config(stack, overrides)
-    collecting = gc.isenabled()
     edge_socket = listen(port)
+    emulator = Emulator(edge_socket, functions_endpoint, concurrency or INVOCATIONS_PER_FUNCTION)
     url = f"http://{HOST}:{edge_socket.getsockname()[1]}"
-    created: list[System] = []
-    told = stream or events.Stream()
-    died: list[str] = []
-
-    def heard(event: events.Event) -> None:
-        if isinstance(event, events.SystemEnded):
-            died.append(event.reason or "")
-            for each in created:
-                each.ended(event.reason or "")
-        told.publish(event)
-
-    emulator = Emulator(
-        edge_socket, heard, functions_endpoint, concurrency or INVOCATIONS_PER_FUNCTION
+    deployer = Deployer(
+        client=emulator.client,
+        code=CodeStore(emulator.client),
+        edge_url=url,
+        batch_concurrency=concurrency or BATCH_CONCURRENCY,
     )
+    running = System(stack, url, stream or events.Stream(), emulator, deployer)
     try:
-        emulator.start()
-        gc.disable()  # what the program makes stays, and collecting is a third of the start
-        edge_socket.close()
-        interpreter = worker_interpreter()
-        clients = _Clients(emulator)
-        deployer = Deployer(
-            client=clients,
-            code=_Code(clients),
-            edge_url=url,
-            batch_concurrency=concurrency or BATCH_CONCURRENCY,
-        )
-        running = System(stack, url, told, emulator, deployer)
-        created.append(running)
-        for reason in died:
-            running.ended(reason)
-        running.outputs = _deploy(stack, deployer, overrides, running)
-        permissions.require(deployer.resources, running.client("iam"))
-        running.api = define(deployer.resources, deployer.account)
-        emulator.serve(stack, url, running.api or _no_api(deployer), deployer.region, interpreter)
-        if publish_state:
-            state.write(
-                stack,
-                {
-                    "endpoint": emulator.endpoint,
-                    "credentials": emulator.credentials,
-                    "region": deployer.region,
-                    "url": url,
-                    "outputs": running.outputs,
-                    "config": config,
-                },
+        with _collecting_nothing():
+            emulator.start(running.heard)
+            interpreter = worker_interpreter()
+            running.outputs = _deploy(stack, deployer, overrides, running)
+            permissions.require(deployer.resources, running.client("iam"))
+            running.api = define(deployer.resources, deployer.account)
+            emulator.serve(
+                stack, url, running.api or _no_api(deployer), running.region, interpreter
             )
-        if collecting:
-            gc.enable()
+            if publish_state:
+                state.write(stack, running.whereabouts(config))
         yield running
+    finally:
+        emulator.stop()
+        edge_socket.close()
+        running.end()
+        if publish_state:
+            state.remove(stack)
+
+
+@contextmanager
+def _collecting_nothing() -> Iterator[None]:
+    """What the start makes stays, and collecting garbage is a third of its time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
-        emulator.stop()
-        edge_socket.close()
-        if not died:
-            told.publish(events.SystemEnded())
-        told.close()
-        if publish_state:
-            state.remove(stack)
 
 
 def _deploy(
@@ -234,41 +233,3 @@ def _no_api(deployer: Deployer) -> dict[str, Any]:
         "stage": "$default",
         "routes": [],
     }
-
-
-class _Clients:
-    """Gives clients once the emulator answers."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
-        self._ready = threading.Lock()
-        self._answered = False
-
-    def __call__(self, service: str, region: str) -> Any:
-        with self._ready:
-            if not self._answered:
-                self._emulator.wait_ready()
-                self._answered = True
-        return self._emulator.client(service, region)
-
-
-class _Code:
-    """Puts each registered archive into S3 once, though several functions share it."""
-
-    def __init__(self, clients: _Clients) -> None:
-        self._clients = clients
-        self._lock = threading.Lock()
-        self._put: dict[tuple[str, str], dict[str, str]] = {}
-
-    def __call__(self, archive: Any, region: str) -> dict[str, str]:
-        key = (region, str(getattr(archive, "path", id(archive))))
-        with self._lock:
-            if key not in self._put:
-                # A bucket of its own each time: Lambda reads code in its own region only.
-                bucket = f"local-function-code-{len(self._put)}"
-                storage = self._clients("s3", region)
-                elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-                storage.create_bucket(Bucket=bucket, **({} if region == "us-east-1" else elsewhere))
-                storage.put_object(Bucket=bucket, Key="function.zip", Body=package(archive))
-                self._put[key] = {"S3Bucket": bucket, "S3Key": "function.zip"}
-            return self._put[key]

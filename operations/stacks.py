@@ -10,7 +10,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 
-from local import state
+from local import aws, state
 from local.errors import LocalRunError
 from operations.dead_letters import DeadLetterQueue
 
@@ -54,10 +54,10 @@ def _local() -> DeadLetterQueue:
         run = state.read(LOCAL)
     except LocalRunError as error:
         raise StackError(str(error)) from error
-    session = boto3.Session(region_name=run["region"], **run["credentials"])
+    where = run["endpoint"], run["region"], run["credentials"]
     return DeadLetterQueue(
-        session.client("sqs", endpoint_url=run["endpoint"]),
-        session.client("dynamodb", endpoint_url=run["endpoint"]),
+        aws.client("sqs", *where),
+        aws.client("dynamodb", *where),
         **_needed(run["outputs"], f"the local run of stack {LOCAL}"),
         moves=False,
     )

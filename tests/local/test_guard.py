@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import json
@@ -24,8 +25,10 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from local.client import Api
+from local.guard import Guard
 from local.system import System
-from tests.local.support import until
+from tests.local.support import ORDER, until
 
 NOBODY = 65534
 REGION = "us-east-1"
@@ -103,16 +106,19 @@ def session_of(running: System) -> Credentials:
     return Credentials(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
 
 
-def function_session(running: System) -> Credentials:
-    """A function's session as the emulator computes it unless that is repaired."""
-    function = running.of_type("Function")[0]
-    role = function.inputs["role"]
-    digest = hashlib.sha256(f"{function.outputs['arn']}:{role}".encode()).hexdigest()
-    return Credentials(
-        f"ASIA{digest[:16].upper()}",
-        hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
-        hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
-    )
+def computed_sessions(running: System) -> Iterator[Credentials]:
+    """The sessions of a function as the emulator computes them unless that is repaired."""
+    functions = {function.outputs["name"]: function for function in running.of_type("Function")}
+    for alias in running.of_type("lambda/alias:Alias"):
+        function = functions[alias.inputs["functionName"]]
+        arns = ("arn", "qualifiedArn")
+        for arn in (*(function.outputs[name] for name in arns), alias.outputs["arn"]):
+            digest = hashlib.sha256(f"{arn}:{function.inputs['role']}".encode()).hexdigest()
+            yield Credentials(
+                f"ASIA{digest[:16].upper()}",
+                hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
+                hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
+            )
 
 
 def _header(name: str, value: str) -> Callable[[Attempt], None]:
@@ -162,6 +168,15 @@ def _query_and_header(attempt: Attempt) -> None:
     attempt.sign()
 
 
+def _other_day(attempt: Attempt) -> None:
+    attempt.sign()
+    key = attempt.own.access_key
+    today = attempt.headers["X-Amz-Date"][:8]
+    attempt.headers["Authorization"] = attempt.headers["Authorization"].replace(
+        f"{key}/{today}/", f"{key}/20260101/"
+    )
+
+
 def _version_2(attempt: Attempt) -> None:
     attempt.headers["authorization"] = f"AWS {attempt.own.access_key}:c2lnbmF0dXJl"
 
@@ -184,6 +199,7 @@ REFUSED: dict[str, Callable[[Attempt], Any]] = {
     "query signature of a week and a second": lambda attempt: attempt.presign(seconds=604801),
     "query and header": _query_and_header,
     "version 2": _version_2,
+    "credential of another day": _other_day,
     "other body": _late(body=b'{"QueueName": "other"}'),
     "other action": _late(header={"x-amz-target": "AmazonSQS.ListQueues"}),
     "unsigned x-amz- header": _late(header={"x-amz-account-id": "1"}),
@@ -195,9 +211,6 @@ REFUSED: dict[str, Callable[[Attempt], Any]] = {
     "session without its token": _session(token=None),
     "session with another token": _session(token="x"),
     "session, wrong secret": _session(secret="x"),
-    "computed session of a function": lambda attempt: attempt.sign(
-        function_session(attempt.running)
-    ),
     "origin": _header("origin", "https://example.com"),
     "origin null": _header("origin", "null"),
     "own origin": lambda attempt: _header("origin", attempt.running.endpoint)(attempt),
@@ -285,6 +298,14 @@ def test_session_of_the_runs_sts_passes_as_its_role(running: System) -> None:
     assert not attempt.succeeded()
 
 
+def test_session_of_a_function_cannot_be_computed(running: System, api: Api) -> None:
+    assert api.create(ORDER).status == 201, "what runs has a session"
+    for credentials in computed_sessions(running):
+        answer = Attempt(running).sign(credentials).send()
+        assert answer.status == 403
+        assert b"security token included in the request is invalid" in answer.content
+
+
 def test_presigned_storage_url_works_and_no_other_does(running: System) -> None:
     storage, bucket = running.client("s3"), f"attempt-{secrets.token_hex(6)}"
     storage.create_bucket(Bucket=bucket)
@@ -332,17 +353,23 @@ def test_administration_is_closed_even_to_the_runs_own_key(running: System, path
     assert running.client("sqs").list_queues()["QueueUrls"]
 
 
-def test_websocket_is_refused(running: System) -> None:
-    attempt = Attempt(running)
-    attempt.method, attempt.body = "GET", b""
-    attempt.headers = {
-        "host": attempt.host,
-        "connection": "Upgrade",
-        "upgrade": "websocket",
-        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
-        "sec-websocket-version": "13",
-    }
-    assert attempt.send().status == 403
+def test_websocket_never_reaches_the_emulator() -> None:
+    reached: list[str] = []
+    sent: list[dict[str, Any]] = []
+
+    async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        reached.append(scope["type"])
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    guard = Guard(application, ["127.0.0.1:1"], lambda key: None, lambda *_: (403, {}, b""))
+    asyncio.run(guard({"type": "websocket", "path": "/", "headers": []}, receive, send))
+    assert [message["type"] for message in sent] == ["websocket.close"]
+    assert not reached
 
 
 def test_clients_are_told_why_in_their_services_own_form(running: System) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -12,7 +13,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -30,14 +31,15 @@ from tests.local.support import SECONDS, until
 class Run:
     """One `python -m local run` whose output goes to a file."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self.output = folder / "output"
-        environment = {**os.environ, "PORT": "0"}
+    def __init__(
+        self, output: Path, *arguments: str, before: Sequence[str] = (), **environment: str
+    ) -> None:
+        self.output = output
         with self.output.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local", "run", *arguments],
+                [*before, sys.executable, "-m", "local", "run", *arguments],
                 cwd=ROOT,
-                env=environment,
+                env={**os.environ, "PORT": "0", **environment},
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
@@ -55,6 +57,11 @@ class Run:
         self.wait_for(r"CONFIRMED  after")
         return self.wait_for(r"URL +(\S+)")[1]
 
+    @property
+    def state(self) -> Path:
+        """The file by which other processes find it."""
+        return state.path("local", self.process.pid)
+
     def folder(self) -> Path:
         return next((BUILD / "local").glob(f"run-{self.process.pid}-*"))
 
@@ -66,8 +73,9 @@ class Run:
 def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
-    def begin(*arguments: str) -> Run:
-        runs.append(Run(tmp_path, *arguments))
+    def begin(*arguments: str, before: Sequence[str] = (), **environment: str) -> Run:
+        output = tmp_path / f"output-{len(runs)}"
+        runs.append(Run(output, *arguments, before=before, **environment))
         return runs[-1]
 
     yield begin
@@ -119,15 +127,14 @@ def test_signal_ends_the_run_and_leaves_nothing(
     run = start()
     url = run.started()
     folder, group = run.folder(), run.group()
-    assert state.read("local")["url"] == url
-    assert state.path("local").stat().st_mode & 0o077 == 0, "others can read the credentials"
+    assert json.loads(run.state.read_text())["url"] == url
+    assert run.state.stat().st_mode & 0o077 == 0, "others can read the credentials"
     run.process.send_signal(number)
     assert run.process.wait(SECONDS) == 0
     assert _gone(group), "a process is left"
     assert not folder.exists(), "a temporary folder is left"
     assert _refused(url), "the port is still open"
-    with pytest.raises(LocalRunError):
-        state.read("local")
+    assert not run.state.exists(), "the credentials of an ended run are left"
     assert "Traceback" not in run.text()
 
 
@@ -166,13 +173,16 @@ def test_first_screen_shows_what_runs_and_a_curl_line_that_works(
     run.wait_for(r"GET  /nowhere +404 ")
 
 
-def test_dead_emulator_ends_the_run_with_an_error(start: Callable[..., Run]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_dead_emulator_ends_the_run_with_an_error(
+    start: Callable[..., Run], number: signal.Signals
+) -> None:
     run = start()
     run.started()
     folder, group = run.folder(), run.group()
-    os.kill(group, signal.SIGKILL)
+    os.kill(group, number)
     assert run.process.wait(SECONDS) == 1
-    assert "the emulator was ended by SIGKILL" in run.text()
+    assert f"local run: the emulator was ended by {number.name}" in run.text()
     assert until(lambda: _gone(group))
     assert not folder.exists()
 
@@ -186,15 +196,132 @@ def test_killed_run_takes_the_emulator_with_it(start: Callable[..., Run]) -> Non
     assert until(lambda: _gone(group)), "the emulator or a worker is left"
     assert until(lambda: not folder.exists()), "the temporary folder is left"
     assert _refused(url)
-    with pytest.raises(LocalRunError):
-        state.read("local")
+    assert run.state.exists()
     state.forget_dead()
-    assert not state.path("local").exists(), "the credentials of a killed run are left"
+    assert not run.state.exists(), "the credentials of a killed run are left"
+
+
+def test_run_that_ends_leaves_another_findable(start: Callable[..., Run]) -> None:
+    first = start()
+    url = first.started()
+    second = start()
+    assert second.started() != url
+    second.process.send_signal(signal.SIGINT)
+    assert second.process.wait(SECONDS) == 0
+    assert not second.state.exists()
+    assert json.loads(first.state.read_text())["url"] == url
+    listed = _python("operations", "dlq", "list", "--stack", "local")
+    assert listed.returncode == 0, listed.stderr
+
+
+def test_state_of_a_reused_process_id_is_no_run(tmp_path: Path) -> None:
+    stack = f"reused-{os.getpid()}"
+    with socket.socket() as silent:
+        silent.bind((HOST, 0))
+        state.write(stack, {"endpoint": f"http://{HOST}:{silent.getsockname()[1]}"})
+        try:
+            with pytest.raises(LocalRunError, match="make run"):
+                state.read(stack)
+            silent.listen()
+            assert state.read(stack)["pid"] == os.getpid()
+        finally:
+            state.remove(stack)
+
+
+@pytest.mark.skipif(shutil.which("nohup") is None, reason="no nohup on this machine")
+def test_hangup_is_ignored_under_nohup(start: Callable[..., Run]) -> None:
+    run = start(before=["nohup"])
+    url = run.started()
+    run.process.send_signal(signal.SIGHUP)
+    for _ in range(3):
+        assert Api(url).request("GET", "/nowhere").status == 404
+    assert run.process.poll() is None
+    run.process.send_signal(signal.SIGTERM)
+    assert run.process.wait(SECONDS) == 0
+
+
+def test_environment_meant_for_aws_has_no_say(start: Callable[..., Run], tmp_path: Path) -> None:
+    broken = tmp_path / "config"
+    broken.write_text("[profile\nnonsense")
+    with socket.socket() as proxy:  # takes connections and never answers
+        proxy.bind((HOST, 0))
+        proxy.listen()
+        address = f"http://{HOST}:{proxy.getsockname()[1]}"
+        environment = {
+            **dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"), address),
+            **dict.fromkeys(("all_proxy", "ALL_PROXY"), address),
+            "no_proxy": "",
+            "NO_PROXY": "",
+            "AWS_PROFILE": "missing",
+            "AWS_DEFAULT_PROFILE": "missing",
+            "AWS_CONFIG_FILE": str(broken),
+            "AWS_SHARED_CREDENTIALS_FILE": str(broken),
+            "AWS_DATA_PATH": str(tmp_path),
+            "AWS_CA_BUNDLE": str(tmp_path / "missing"),
+            "REQUESTS_CA_BUNDLE": str(tmp_path / "missing"),
+            "AWS_ACCESS_KEY_ID": "AKIAFOREIGN",
+            "AWS_SECRET_ACCESS_KEY": "foreign",
+            "AWS_SESSION_TOKEN": "foreign",
+            "AWS_REGION": "nowhere",
+            "AWS_DEFAULT_REGION": "no where",
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ENDPOINT_URL_SQS": address,
+            "AWS_USE_FIPS_ENDPOINT": "true",
+            "AWS_USE_DUALSTACK_ENDPOINT": "true",
+            "AWS_DEFAULTS_MODE": "invalid",
+            "AWS_RETRY_MODE": "invalid",
+            "AWS_MAX_ATTEMPTS": "many",
+            "AWS_STS_REGIONAL_ENDPOINTS": "invalid",
+            "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "invalid",
+            "AWS_REQUEST_CHECKSUM_CALCULATION": "invalid",
+            "AWS_RESPONSE_CHECKSUM_VALIDATION": "invalid",
+            "AWS_ACCOUNT_ID_ENDPOINT_MODE": "invalid",
+            "AWS_DISABLE_REQUEST_COMPRESSION": "invalid",
+            "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "many",
+            "AWS_SIGV4A_SIGNING_REGION_SET": "nowhere",
+            "AWS_AUTH_SCHEME_PREFERENCE": "nothing",
+            "AWS_SDK_UA_APP_ID": "x" * 200,
+            "BOTOCORE_EXPERIMENTAL__PLUGINS": "missing=missing",
+        }
+        run = start(**environment)
+        run.started()
+        listed = _python("operations", "dlq", "list", "--stack", "local", **environment)
+    assert listed.returncode == 0, listed.stderr
+
+
+_ELSEWHERE = """
+import pathlib, sys
+import local.package
+local.package.BUILD = pathlib.Path(sys.argv.pop())
+from local.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_checkout_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "file"  # for root, too, no folder can be made in it
+    file.touch()
+    ended = subprocess.run(
+        [sys.executable, "-c", _ELSEWHERE, "run", "--port", "0", str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert re.fullmatch(
+        r"local run: .*/file/local cannot be written \(Not a directory\), and .*\n", ended.stderr
+    )
 
 
 def _local(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return _python("local", *arguments, **environment)
+
+
+def _python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "local", *arguments],
+        [sys.executable, "-m", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
