@@ -1,10 +1,37 @@
-"""The account that tests pretend to deploy to, and how AWS writes ARNs and URLs in it.
+"""The account that tests pretend to deploy to: what AWS says of it, its ARNs and URLs.
 
 Formats: https://docs.aws.amazon.com/service-authorization/latest/reference/
 """
 
+from typing import Any
+
 ACCOUNT = "123456789012"
 PARTITION = "aws"
+
+
+def invoke_answers(region: str) -> dict[str, dict[str, Any]]:
+    """What the provider's functions about account and region answer, by token."""
+    return {
+        "aws:index/getCallerIdentity:getCallerIdentity": {
+            "accountId": ACCOUNT,
+            "arn": f"arn:{PARTITION}:iam::{ACCOUNT}:user/deployer",
+            "id": ACCOUNT,
+            "userId": "AIDAEXAMPLE",
+        },
+        "aws:index/getPartition:getPartition": {
+            "dnsSuffix": "amazonaws.com",
+            "id": PARTITION,
+            "partition": PARTITION,
+            "reverseDnsPrefix": "com.amazonaws",
+        },
+        "aws:index/getRegion:getRegion": {
+            "description": region,
+            "endpoint": f"ec2.{region}.amazonaws.com",
+            "id": region,
+            "name": region,
+            "region": region,
+        },
+    }
 
 
 def arn(service: str, resource: str, region: str, account: str = ACCOUNT) -> str:

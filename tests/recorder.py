@@ -20,10 +20,14 @@ from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
 from local import program
-from tests import aws_names
-from tests.aws_names import ACCOUNT, PARTITION
+from tests.aws_names import invoke_answers
+from tests.engine.aws_resources import RESOURCE_TYPES, Made, ResourceType
 
 REGION = "eu-west-1"  # not the one of any default
+_OTHER = ResourceType("name", id="name")  # a type that the description of AWS does not have
+_BUILT_IN = {
+    "pulumi:index:Stash": ResourceType(computed=lambda made: {"output": made.inputs["input"]})
+}
 COMPONENT_PREFIX = "serverless-orders:index:"
 
 
@@ -98,8 +102,10 @@ def deploy(
     project: str = "test",
     config: Mapping[str, str] | None = None,
     preview: bool = False,
+    answers: Mapping[str, dict[str, Any]] | None = None,
 ) -> Recording:
-    """Run any program; `config` maps full keys to values. Raises what the program raises."""
+    """Run any program; `config` maps full keys to values, `answers` tokens of the provider's
+    functions to what they answer beside those on the account. Raises what the program raises."""
 
     def run(mocks: Mocks, monitor: MockMonitor) -> dict[str, Any]:
         return program.execute(
@@ -112,7 +118,7 @@ def deploy(
             monitor=monitor,
         )
 
-    return _record(run, preview)
+    return _record(run, preview, answers)
 
 
 def deploy_stack(
@@ -129,18 +135,25 @@ def small_bundle(runtime: str = "") -> pulumi.Archive:
     return pulumi.AssetArchive({"README": pulumi.StringAsset(f"the functions' bundle {runtime}")})
 
 
-def _record(run: Callable[[Mocks, MockMonitor], dict[str, Any]], preview: bool) -> Recording:
+def _record(
+    run: Callable[[Mocks, MockMonitor], dict[str, Any]],
+    preview: bool,
+    answers: Mapping[str, dict[str, Any]] | None = None,
+) -> Recording:
     recording = Recording()
-    mocks = _RecordingMocks(recording, preview)
+    mocks = _RecordingMocks(recording, preview, {**invoke_answers(REGION), **(answers or {})})
     with mock.patch("components.order_system.bundle", small_bundle):
         recording.outputs = run(mocks, _RecordingMonitor(mocks))
     return recording
 
 
 class _RecordingMocks(Mocks):
-    def __init__(self, recording: Recording, preview: bool) -> None:
+    def __init__(
+        self, recording: Recording, preview: bool, answers: Mapping[str, dict[str, Any]]
+    ) -> None:
         self.recording = recording
         self.preview = preview
+        self.answers = answers
         self.request = threading.local()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -177,9 +190,11 @@ class _RecordingMocks(Mocks):
 
     def call(self, args: MockCallArgs) -> dict[str, Any]:
         self.recording.invocations.append(Invocation(args.token, args.args, args.provider))
-        answer = _ANSWERS.get(args.token)
+        answer = self.answers.get(args.token)
         if answer is None:
-            raise AssertionError(f"the recorder has no answer to {args.token}: add it to _ANSWERS")
+            raise AssertionError(
+                f"there is no answer to {args.token}: add it to tests/aws_names.py"
+            )
         return answer
 
 
@@ -194,109 +209,13 @@ class _RecordingMonitor(MockMonitor):
         return super().RegisterResource(request)
 
 
-_ANSWERS: dict[str, dict[str, Any]] = {
-    "aws:index/getCallerIdentity:getCallerIdentity": {
-        "accountId": ACCOUNT,
-        "arn": f"arn:{PARTITION}:iam::{ACCOUNT}:user/deployer",
-        "id": ACCOUNT,
-        "userId": "AIDAEXAMPLE",
-    },
-    "aws:index/getPartition:getPartition": {
-        "dnsSuffix": "amazonaws.com",
-        "id": PARTITION,
-        "partition": PARTITION,
-        "reverseDnsPrefix": "com.amazonaws",
-    },
-    "aws:index/getRegion:getRegion": {
-        "description": "Europe (Ireland)",
-        "endpoint": f"ec2.{REGION}.amazonaws.com",
-        "id": REGION,
-        "name": REGION,
-        "region": REGION,
-    },
-}
-
-
 def _made(type_: str, logical: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The id and the outputs that AWS would give a resource."""
     unique = f"{zlib.crc32(f'{type_} {logical}'.encode()):08x}"
-    name = inputs.get("name") or f"{inputs.get('namePrefix', f'{logical}-')}{unique[:7]}"
-    maker = _MAKERS.get(type_)
-    if maker is None:
-        service = type_.split(":")[1].split("/")[0]
-        return name, {"name": name, "arn": _arn(service, name)}
-    return maker(name, unique, inputs)
-
-
-def _arn(service: str, resource: str, region: str = REGION) -> str:
-    return aws_names.arn(service, resource, region)
-
-
-def _table(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
-    return name, {"name": name, "arn": _arn("dynamodb", f"table/{name}")}
-
-
-def _queue(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
-    url = aws_names.queue_url(name, REGION)
-    return url, {"name": name, "url": url, "arn": _arn("sqs", name)}
-
-
-def _log_group(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
-    return name, {"name": name, "arn": _arn("logs", f"log-group:{name}")}
-
-
-def _role(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
-    return name, {"name": name, "arn": _arn("iam", f"role/{name}", region="")}
-
-
-def _function(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
-    arn = _arn("lambda", f"function:{name}")
-    outputs = {"name": name, "arn": arn, "version": "7", "qualifiedArn": f"{arn}:7"}
-    return name, {**outputs, "invokeArn": aws_names.invoke_arn(arn, REGION)}
-
-
-def _alias(name: str, _unique: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    arn = _arn("lambda", f"function:{inputs['functionName']}:{name}")
-    return arn, {"name": name, "arn": arn, "invokeArn": aws_names.invoke_arn(arn, REGION)}
-
-
-def _api(name: str, unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
-    return unique, {
-        "name": name,
-        "arn": aws_names.api_arn(unique, REGION),
-        "apiEndpoint": aws_names.api_endpoint(unique, REGION),
-        "executionArn": _arn("execute-api", unique),
-    }
-
-
-def _key(_name: str, unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
-    id_ = f"{unique}-0000-4000-8000-000000000000"
-    return id_, {"keyId": id_, "arn": _arn("kms", f"key/{id_}")}
-
-
-def _topic(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
-    arn = _arn("sns", name)
-    return arn, {"name": name, "arn": arn}
-
-
-def _alarm(name: str, _unique: str, _inputs: Any) -> tuple[str, dict[str, Any]]:
-    return name, {"name": name, "arn": _arn("cloudwatch", f"alarm:{name}")}
-
-
-def _stash(name: str, _unique: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    return name, {"output": inputs["input"]}
-
-
-_MAKERS: dict[str, Callable[[str, str, Any], tuple[str, dict[str, Any]]]] = {
-    "aws:apigatewayv2/api:Api": _api,
-    "aws:cloudwatch/logGroup:LogGroup": _log_group,
-    "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
-    "aws:dynamodb/table:Table": _table,
-    "aws:iam/role:Role": _role,
-    "aws:kms/key:Key": _key,
-    "aws:lambda/alias:Alias": _alias,
-    "aws:lambda/function:Function": _function,
-    "aws:sns/topic:Topic": _topic,
-    "aws:sqs/queue:Queue": _queue,
-    "pulumi:index:Stash": _stash,
-}
+    kind = {**RESOURCE_TYPES, **_BUILT_IN}.get(type_, _OTHER)
+    named = dict(inputs)
+    if kind.name:
+        prefix = inputs.get("namePrefix", f"{logical}-")
+        named.setdefault(kind.name, f"{prefix}{unique[:7]}")
+    outputs = {**named, **kind.computed(Made(REGION, unique, named, version=7))}
+    return str(outputs[kind.id] if kind.id else unique), outputs

@@ -31,15 +31,13 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 
 def _deploy(example: str, config: dict[str, str], preview: bool = False) -> Recording:
-    with (
-        mock.patch.dict(sys.modules, {"serverless_orders": components}),
-        mock.patch.dict(recorder._ANSWERS, ANSWERS),
-    ):
+    with mock.patch.dict(sys.modules, {"serverless_orders": components}):
         return recorder.deploy(
             lambda: runpy.run_path(str(EXAMPLES / example / "__main__.py")),
             project=example,
             config={f"{example}:{key}": value for key, value in config.items()},
             preview=preview,
+            answers=ANSWERS,
         )
 
 
