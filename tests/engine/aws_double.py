@@ -26,7 +26,7 @@ import pulumi
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from tests.aws_names import ACCOUNT, PARTITION
+from tests.aws_names import invoke_answers
 from tests.engine import wire
 from tests.engine.aws_resources import RESOURCE_TYPES, Made, ResourceType
 from tests.engine.cloud import Cloud
@@ -101,7 +101,7 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.InvokeRequest, context: Any
     ) -> provider_pb2.InvokeResponse:
         args = wire.to_dict(request.args)
-        answer = self._account_facts().get(request.tok)
+        answer = invoke_answers(self._region).get(request.tok)
         if request.tok in LOOK_UPS:
             answer = self._look_up(LOOK_UPS[request.tok], args, context)
         if answer is None:
@@ -113,29 +113,6 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
             for where, reason in _split(found)
         ]
         return provider_pb2.InvokeResponse(**{"return": wire.to_struct(answer)}, failures=failures)
-
-    def _account_facts(self) -> dict[str, dict[str, Any]]:
-        return {
-            "aws:index/getCallerIdentity:getCallerIdentity": {
-                "accountId": ACCOUNT,
-                "arn": f"arn:{PARTITION}:iam::{ACCOUNT}:user/double",
-                "id": ACCOUNT,
-                "userId": "double",
-            },
-            "aws:index/getPartition:getPartition": {
-                "dnsSuffix": "amazonaws.com",
-                "id": PARTITION,
-                "partition": PARTITION,
-                "reverseDnsPrefix": "com.amazonaws",
-            },
-            "aws:index/getRegion:getRegion": {
-                "description": self._region,
-                "endpoint": f"ec2.{self._region}.amazonaws.com",
-                "id": self._region,
-                "name": self._region,
-                "region": self._region,
-            },
-        }
 
     def _look_up(self, token: str, args: Inputs, context: Any) -> dict[str, Any]:
         name = args.get("name")
