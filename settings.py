@@ -247,6 +247,7 @@ class Settings:
         args["alarm_thresholds"] = {
             _THRESHOLDS[key]: value for key, value in self.alarm_thresholds.items()
         }
+        args["require_bytecode"] = self.production
         if not self.processor_maximum_concurrency:
             del args["processor_maximum_concurrency"]
         if self.vpc_subnet_ids:

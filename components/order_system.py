@@ -35,6 +35,8 @@ class OrderSystemArgs(TypedDict):
     """The functions' deployment package; built from the functions of this package by default."""
     runtime: NotRequired[str]
     """Lambda runtime of the functions; python3.13 by default."""
+    require_bytecode: NotRequired[bool]
+    """Whether to refuse to deploy functions not compiled for their runtime; false by default."""
     architecture: NotRequired[str]
     """x86_64 (the default) or arm64."""
     memory_size: NotRequired[int]
@@ -132,7 +134,10 @@ class OrderSystem(pulumi.ComponentResource):
         self._prefix = name
         self._args = args
         self._service = args.get("service", name)
-        self._code = args.get("code") or bundle(args.get("runtime", defaults.RUNTIME))
+        self._code = args.get("code") or bundle(
+            args.get("runtime", defaults.RUNTIME),
+            require_bytecode=args.get("require_bytecode", False),
+        )
         self._child = pulumi.ResourceOptions(parent=self)
         unknown = set(args.get("reserved_concurrency") or {}) - set(FUNCTIONS)
         if unknown:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pulumi
 
+from components import bundle
 from local.errors import DeployError, LocalRunError
 from local.program import ROOT
 
@@ -92,7 +93,7 @@ def package(code: Any) -> bytes:
 
 def _files(code: Any) -> dict[str, bytes]:
     if isinstance(code, pulumi.FileArchive):
-        path = (ROOT / code.path).resolve()
+        path = bundle.runnable_here((ROOT / code.path).resolve())
         if path.is_dir():
             return {
                 str(item.relative_to(path)): item.read_bytes()

@@ -130,7 +130,7 @@ def deploy_stack(
     )
 
 
-def small_bundle(runtime: str = "") -> pulumi.Archive:
+def small_bundle(runtime: str = "", *, require_bytecode: bool = False) -> pulumi.Archive:
     """Stands for the functions' bundle, whose making would install packages."""
     return pulumi.AssetArchive({"README": pulumi.StringAsset(f"the functions' bundle {runtime}")})
 

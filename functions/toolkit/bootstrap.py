@@ -1,7 +1,7 @@
 """What a function process needs before its other imports. Imported first, ended last.
 
 The bundle carries botocore's data reduced to the operations in use and Amazon's own root
-certificates (components/bundle.py); botocore finds both by its public settings. Outside the
+certificates (components/bundle); botocore finds both by its public settings. Outside the
 bundle neither exists, and botocore falls back to its own.
 
 The way back to botocore's complete data or the system's certificates is to set AWS_DATA_PATH

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -28,6 +29,7 @@ from botocore.model import ServiceModel
 from botocore.session import Session
 
 from components import bundle
+from components.bundle import certificates, compiler, installer
 from tests.functions.support import ORDER, Functions, created, record
 
 RUNNING = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -66,6 +68,11 @@ def test_the_archive_stays_below_its_size(tmp_path: Path) -> None:
     archive = shutil.make_archive(str(tmp_path / "bundle"), "zip", folder)
     assert Path(archive).stat().st_size <= 4_500_000
     assert len(zipfile.ZipFile(archive).namelist()) < 700
+
+
+def test_there_is_bytecode_for_the_runtime_and_for_no_other_python(bundle_folder: Path) -> None:
+    compiled = {path.name.split(".")[-2] for path in bundle_folder.rglob("*.pyc")}
+    assert compiled == {sys.implementation.cache_tag}
 
 
 def test_bytecode_is_valid_whatever_the_files_times_say(bundle_folder: Path) -> None:
@@ -282,7 +289,7 @@ def test_the_trusted_roots_are_valid_for_another_year(bundle_folder: Path) -> No
 
 def test_a_missing_root_stops_the_build() -> None:
     with pytest.raises(bundle.BundleError, match="Amazon Root CA 1"):
-        list(bundle.amazon_roots(""))
+        list(certificates.amazon_roots(""))
 
 
 @pytest.fixture
@@ -388,6 +395,13 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return functions.parent
 
 
+def _reuse(bundle_folder: Path, root: Path) -> None:
+    """Give a build the dependencies that were built already."""
+    for name in ("dependencies", "compiled"):
+        for folder in bundle_folder.parent.glob(f"{name}-*"):
+            (root / folder.name).symlink_to(folder)
+
+
 def _contents(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -407,6 +421,7 @@ def test_builds_at_the_same_time_are_one_and_equal_those_elsewhere(
     assert folder.name == bundle_folder.name
     assert _contents(folder) == _contents(bundle_folder)
     assert sorted(path.name.partition("-")[0] for path in folder.parent.iterdir()) == [
+        "compiled",
         "dependencies",
         "functions",
     ]
@@ -426,8 +441,7 @@ def test_a_changed_function_makes_another_folder_from_the_same_dependencies(
 ) -> None:
     build_root = checkout / ".build"
     build_root.mkdir()
-    for dependencies in bundle_folder.parent.glob("dependencies-*"):
-        (build_root / dependencies.name).symlink_to(dependencies)
+    _reuse(bundle_folder, build_root)
     before = len(list(build_root.iterdir()))
     (checkout / "functions" / "get_order.py").write_text("print('changed')\n")
     folder = bundle.build(RUNNING, pytest.fail)
@@ -444,32 +458,128 @@ def test_an_abandoned_build_is_removed_and_a_running_one_is_not(
     for folder in (old, new):
         folder.mkdir(parents=True)
     os.utime(old, (0, 0))
-    for dependencies in bundle_folder.parent.glob("dependencies-*"):
-        (root / dependencies.name).symlink_to(dependencies)
+    _reuse(bundle_folder, root)
     bundle.build(RUNNING, pytest.fail)
     assert not old.exists()
     assert new.exists()
 
 
-def test_without_the_runtimes_interpreter_a_warning_is_given(
-    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_the_runtimes_interpreter_a_warning_is_given_and_no_bytecode_of_another(
+    bundle_folder: Path,
 ) -> None:
     warnings: list[str] = []
     folder = bundle.build("python3.99", warnings.append)
-    assert folder == bundle_folder
-    assert "python3.99 is not on PATH" in warnings[0]
+    assert list(folder.rglob("*.pyc")) == []
+    sources = _contents(bundle_folder).items()
+    assert _contents(folder) == {name: it for name, it in sources if not name.endswith(".pyc")}
+    (warning,) = warnings
+    for said in ("Lambda functions", "no python3.99 on its PATH", "Install it", "cold"):
+        assert said in warning
+
+
+def test_where_bytecode_is_required_its_absence_is_an_error(bundle_folder: Path) -> None:
+    with pytest.raises(bundle.BundleError, match=r"no python3\.99 on its PATH.*Install it"):
+        bundle.build("python3.99", pytest.fail, require_bytecode=True)
+    assert bundle.build(RUNNING, pytest.fail, require_bytecode=True) == bundle_folder
 
 
 def test_an_interpreter_that_does_not_start_counts_as_absent(
-    bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in = tmp_path / "python3.99"
     stand_in.write_text("#!/bin/sh\necho 'not chosen' >&2\nexit 127\n")
     stand_in.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     warnings: list[str] = []
-    assert bundle.build("python3.99", warnings.append) == bundle_folder
+    bundle.build("python3.99", warnings.append)
     assert "does not start" in warnings[0]
+
+
+# `components.bundle` and nothing else of the package, in whatever Python: without Pulumi.
+ELSEWHERE = """
+import os, sys, types
+from pathlib import Path
+pulumi = types.ModuleType("pulumi")
+pulumi.RunError, pulumi.Archive = Exception, object
+components = types.ModuleType("components")
+components.__path__ = [str(Path.cwd() / "components")]
+sys.modules |= {"pulumi": pulumi, "components": components}
+os.umask(0o077)
+from components import bundle
+print(bundle.build(sys.argv[1], sys.exit))
+"""
+
+
+def test_the_same_sources_give_the_same_bytes_on_every_machine(
+    bundle_folder: Path, tmp_path: Path
+) -> None:
+    """In another folder, by another Python (where there is one), under another umask and from
+    files of another time."""
+    checkout = tmp_path / "elsewhere"
+    for name in ("functions", "components/bundle"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(bundle.FUNCTIONS.parent / name, checkout / name, ignore=ignored)
+    for path in checkout.rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    others = (compiler.interpreter_of(f"python3.{minor}") for minor in (14, 13, 12, 11))
+    other = next((it for it in others if it and it != compiler.RUNNING), compiler.RUNNING)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        [other.executable, "-c", ELSEWHERE, RUNNING],
+        cwd=checkout,
+        env={**os.environ, "PATH": path, "TZ": "Asia/Tokyo", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    folder = Path(done.stdout.strip())
+    assert folder.is_relative_to(checkout)
+    assert folder.name == bundle_folder.name
+    assert _contents(folder) == _contents(bundle_folder)
+    for path in folder.rglob("*"):
+        here, there = path.stat(), (bundle_folder / path.relative_to(folder)).stat()
+        assert (here.st_mode, here.st_mtime) == (there.st_mode, there.st_mtime), path
+
+
+def test_the_copy_for_this_machine_has_the_same_sources_and_bytecode_of_its_own_python() -> None:
+    deployed = bundle.build("python3.99", lambda warning: None)
+    copy = bundle.runnable_here(deployed)
+    assert copy != deployed
+    files = _contents(copy).items()
+    assert {name: it for name, it in files if not name.endswith(".pyc")} == _contents(deployed)
+    tag = sys.implementation.cache_tag
+    assert (copy / "functions" / "__pycache__" / f"create_order.{tag}.pyc").is_file()
+    assert bundle.runnable_here(copy) == copy
+
+
+def test_a_folder_that_is_no_bundle_runs_here_as_it_is(tmp_path: Path) -> None:
+    assert bundle.runnable_here(tmp_path) == tmp_path
+
+
+def test_other_operations_make_another_bundle_with_their_descriptions(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Path(botocore.__file__).parent
+
+    def install(_requirements: Path, folder: Path) -> None:
+        for name in ("data/dynamodb", "data/sns"):
+            shutil.copytree(whole / name, folder / "botocore" / name)
+        for name in ("endpoints", "sdk-default-configuration"):
+            (file,) = (whole / "data").glob(f"{name}.json*")
+            shutil.copy(file, folder / "botocore" / "data")
+        shutil.copy(whole / "cacert.pem", folder / "botocore")
+
+    monkeypatch.setattr(installer, "install", install)
+    operations = [{"dynamodb": ["GetItem"]}, {"dynamodb": ["DeleteItem"], "sns": ["Publish"]}]
+    folders = [bundle.build("python3.99", lambda warning: None, each) for each in operations]
+    for folder, asked in zip(folders, operations, strict=True):
+        described = {}
+        for service in (folder / "botocore-data").iterdir():
+            if service.is_dir():
+                (model,) = service.rglob("service-2.json")
+                described[service.name] = list(json.loads(model.read_text())["operations"])
+        assert described == asked
 
 
 def test_without_a_writable_checkout_the_cache_is_used(
@@ -479,8 +589,7 @@ def test_without_a_writable_checkout_the_cache_is_used(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     root = tmp_path / "cache" / "serverless-orders"
     root.mkdir(parents=True)
-    for dependencies in bundle_folder.parent.glob("dependencies-*"):
-        (root / dependencies.name).symlink_to(dependencies)
+    _reuse(bundle_folder, root)
     assert bundle.build(RUNNING, pytest.fail).parent == root
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

@@ -1,0 +1,155 @@
+"""The functions' deployable folder: our code, its locked dependencies, bytecode for Lambda.
+
+`bundle()` is what a program uses; `make bundle` builds it and prints its path. The same sources
+give the same bytes on every machine; see the modules for how each part is made:
+
+- `installer`: the dependencies of functions/requirements.txt
+- `botocore_data`: botocore's service descriptions, reduced to the operations in use
+- `certificates`: Amazon's root certificates
+- `compiler`: bytecode for the runtime's Python, and for no other
+- `cache`: where the folder lies and when it is built
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pulumi
+
+from . import botocore_data, cache, certificates, compiler, installer
+from .botocore_data import Operations
+from .commands import BundleError
+
+__all__ = ["FUNCTIONS", "OPERATIONS", "BundleError", "build", "bundle", "main", "runnable_here"]
+
+_HERE = Path(__file__).resolve().parent
+_INSTALLED = _HERE.parent / "functions"  # where a pip installation has them
+FUNCTIONS = _INSTALLED if _INSTALLED.is_dir() else _HERE.parents[1] / "functions"
+
+# What the functions call, by botocore's service name.
+OPERATIONS: Operations = {
+    "dynamodb": ("PutItem", "GetItem", "UpdateItem", "Query"),
+    "sqs": ("SendMessage", "SendMessageBatch"),
+}
+
+Warn = Callable[[str], None]
+
+
+def bundle(
+    runtime: str = "python3.13",
+    operations: Operations = OPERATIONS,
+    *,
+    require_bytecode: bool = False,
+) -> pulumi.Archive:
+    """The archive of all functions for a Lambda runtime, built now unless it is there already.
+
+    Without the runtime's Python on this machine the archive lacks bytecode. A warning says so;
+    with `require_bytecode` it is a BundleError.
+    """
+    return pulumi.FileArchive(
+        str(build(runtime, pulumi.log.warn, operations, require_bytecode=require_bytecode))
+    )
+
+
+def build(
+    runtime: str,
+    warn: Warn,
+    operations: Operations = OPERATIONS,
+    *,
+    require_bytecode: bool = False,
+) -> Path:
+    """The bundle's folder for a Lambda runtime (such as "python3.13"); raises BundleError."""
+    target = compiler.interpreter_of(runtime)
+    if target is None:
+        if require_bytecode:
+            raise BundleError(_MISSING.format(runtime=runtime) + _REFUSED)
+        warn(_MISSING.format(runtime=runtime) + _WARNING)
+    requirements = FUNCTIONS / "requirements.txt"
+    sources = {
+        f"functions/{name}": FUNCTIONS / name
+        for name in sorted(path.relative_to(FUNCTIONS).as_posix() for path in _sources(FUNCTIONS))
+    }
+
+    def dependencies(folder: Path) -> None:
+        installer.install(requirements, folder)
+        botocore_data.reduce_data(folder, operations)
+        certificates.pick_certificates(folder)
+        installer.remove_unused(folder)
+
+    def compiled(folder: Path) -> None:
+        shutil.copytree(installed, folder, dirs_exist_ok=True)
+        if target:
+            target.compile(folder)
+
+    def whole(folder: Path) -> None:
+        shutil.copytree(ready, folder, dirs_exist_ok=True)
+        for name, path in sources.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / name)
+        if target:
+            target.compile(folder, sources)
+
+    base = [path.read_bytes() for path in sorted(_HERE.glob("*.py"))]
+    base.append(requirements.read_bytes())
+    base.append(repr([(name, sorted(operations[name])) for name in sorted(operations)]).encode())
+    root = _build_root()
+    installed = cache.made(root, "dependencies", base, dependencies)
+    base.append((target.cache_tag if target else "no bytecode").encode())
+    ready = cache.made(root, "compiled", base, compiled) if target else installed
+    code = [name.encode() + b"\0" + path.read_bytes() for name, path in sources.items()]
+    return cache.made(root, "functions", [*base, *code], whole)
+
+
+def runnable_here(folder: Path) -> Path:
+    """The folder itself, or if it is a bundle that `build` made: the same with bytecode for the
+    running Python, in a folder of its own. For running it on this machine; never deployed."""
+    here = compiler.RUNNING
+    compiled = f"functions/__pycache__/create_order.{here.cache_tag}.pyc"
+    if folder.parent != _build_root() or (folder / compiled).is_file():
+        return folder
+
+    def copy(copied: Path) -> None:
+        shutil.copytree(folder, copied, dirs_exist_ok=True)
+        here.compile(copied)
+
+    return cache.made(folder.parent, "here", [folder.name.encode(), here.cache_tag.encode()], copy)
+
+
+_MISSING = (
+    "The Lambda functions of this program run on {runtime}, and this machine has no {runtime} on"
+    " its PATH (or one that does not start), so they cannot be compiled for it here. "
+)
+_WARNING = (
+    "They are deployed all the same, but start about three times as slowly when they are cold."
+    " Install it to get rid of this; it need not run your program."
+)
+_REFUSED = (
+    "A production stack is not deployed without: what is deployed must not depend on the machine"
+    " that deploys. Install it; it need not run your program."
+)
+
+
+def _build_root() -> Path:
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "serverless-orders"
+    in_checkout = FUNCTIONS.parent / ".build"
+    return cache.writable([user] if FUNCTIONS == _INSTALLED else [in_checkout, user])
+
+
+def _sources(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*.py") if "__pycache__" not in path.parts]
+
+
+def main() -> None:
+    """The command line: build, print the folder."""
+    runtime = sys.argv[1] if len(sys.argv) > 1 else "python3.13"
+    try:
+        folder = build(runtime, lambda warning: print(warning, file=sys.stderr))  # noqa: T201
+    except BundleError as error:
+        sys.exit(f"bundle: {error}")
+    print(folder)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
