@@ -229,17 +229,19 @@ def _check_misplaced(
         for order in entry.orders
     }
     for order in sorted(orders):
+        reasons: Counter[str] = Counter()
         for letter in letters[order]:
             losable -= letter.unanswered
             if contract.CONFIRMED in letter.answers:
-                why = "the processor had found it so"
+                reasons["the processor had found it so"] += 1
             elif not (letter.unanswered or order in disturbed):
-                why = "no fault had struck it"
+                reasons["no fault had struck it"] += 1
             elif losable < 0:
-                why = "not so many workers were killed"
-            else:
-                report.confirmed_in_dlq += 1
-                continue
+                reasons["not so many workers were killed"] += 1
+        if not reasons:
+            report.confirmed_in_dlq += 1
+        for why, events in reasons.items():
             report.misplaced.append(
-                f"{order}: {contract.CONFIRMED}, but its event is in the DLQ though {why}"
+                f"{order}: {contract.CONFIRMED}, but {events} of its events are in the DLQ "
+                f"though {why}"
             )

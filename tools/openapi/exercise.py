@@ -1,15 +1,18 @@
-"""Requests generated from tools.openapi.json against a running system, every answer checked.
+"""Requests generated from openapi.json against a running system, every answer checked.
 
-schemathesis does it; which checks do not apply, and why, is in schemathesis.toml.
+schemathesis does it; which checks do not apply, and why, is in schemathesis.toml beside it.
 """
 
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from local.system import system
 from tools.openapi import PATH
+
+CONFIGURATION = Path(__file__).parent / "schemathesis.toml"
 
 UNTHROTTLED = {
     "throttleRate": 10_000,
@@ -33,7 +36,8 @@ def run(url: str, examples: int, seed: int, kept: bool = False) -> subprocess.Co
     What schemathesis says goes to the screen, or with `kept` into the result's stdout.
     """
     command = [
-        *(sys.executable, "-m", "schemathesis.cli", "run", str(PATH), "--url", url, "--no-color"),
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
+        *("run", str(PATH), "--url", url, "--no-color"),
         *("--max-examples", str(examples), "--seed", str(seed)),
         *("--generation-database", "none", "--continue-on-failure"),
     ]
