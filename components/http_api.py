@@ -20,6 +20,7 @@ INTEGRATION_TIMEOUT_MILLISECONDS = 30_000
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 ACCESS_LOG_FORMAT = json.dumps(
     {
+        "apiId": "$context.apiId",
         "requestId": "$context.requestId",
         "requestTime": "$context.requestTime",
         "routeKey": "$context.routeKey",

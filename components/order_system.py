@@ -13,8 +13,8 @@ from .function import PythonFunction, PythonFunctionArgs, VpcPlacement
 from .http_api import HttpApi, HttpApiArgs, HttpApiRoute
 from .iam import Statement
 from .kept_secret import kept_secret
-from .monitored import MonitoredFunction
 from .observability import Observability, ObservabilityArgs
+from .observability.function import MonitoredFunction
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
 from .thresholds import AlarmThresholds
@@ -347,7 +347,14 @@ class OrderSystem(pulumi.ComponentResource):
             "functions": [
                 self._monitored(label, function) for label, function in self._functions.items()
             ],
-            "apis": [{"label": "api", "api_id": api.api_id, "stage_name": api.stage_name}],
+            "apis": [
+                {
+                    "label": "api",
+                    "api_id": api.api_id,
+                    "stage_name": api.stage_name,
+                    "log_group_name": api.log_group_name,
+                }
+            ],
             "tables": [
                 {
                     "label": "orders-table",

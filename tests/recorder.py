@@ -35,7 +35,8 @@ COMPONENT_PREFIX = "serverless-orders:index:"
 class Registration:
     """One registered resource; property names are the provider's, in camelCase.
 
-    `parent` and `dependencies` are URNs, `provider` is the provider's URN and id.
+    `parent` and `dependencies` are URNs, `provider` is the provider's URN and id, `aliases`
+    are former names.
     """
 
     type: str
@@ -48,6 +49,7 @@ class Registration:
     provider: str
     protect: bool
     custom: bool
+    aliases: frozenset[str]
     dependencies: frozenset[str]
     property_dependencies: dict[str, frozenset[str]]
     secrets: frozenset[str]  # names of the inputs with a secret in them; `inputs` has them plain
@@ -178,6 +180,7 @@ class _RecordingMocks(Mocks):
                 provider=request.provider,
                 protect=request.protect,
                 custom=bool(args.custom),
+                aliases=frozenset(each.spec.name for each in request.aliases),
                 dependencies=frozenset(request.dependencies),
                 property_dependencies={
                     key: frozenset(value.urns)

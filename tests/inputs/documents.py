@@ -115,10 +115,35 @@ def inputs_of_the_provider(text: str, _: Registration, __: Recording) -> list[st
     return []
 
 
+def log_filter(text: str, resource: Registration, recording: Recording) -> list[str]:
+    """A metric filter over JSON lines: of the fields it compares, each is one of the line's.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+    comparison = r"\$\.\w+ (=|!=|<|>|<=|>=) (\"[^\"]*\"|-?[0-9.]+)"
+    if not re.fullmatch(rf"{{ {comparison}( (&&|\|\|) {comparison})* }}", text):
+        return [f"{text} is no filter of JSON lines"]
+    arns = {
+        each.outputs["arn"]
+        for each in recording.of("aws:cloudwatch/logGroup:LogGroup")
+        if each.outputs["name"] == resource.inputs["logGroupName"]
+    }
+    lines = [
+        json.loads(stage.inputs["accessLogSettings"]["format"])
+        for stage in recording.of("aws:apigatewayv2/stage:Stage")
+        if stage.inputs["accessLogSettings"]["destinationArn"] in arns
+    ]
+    if not lines:
+        return [f"{resource.inputs['logGroupName']} is no access log's group"]
+    fields = re.findall(r"\$\.(\w+)", text)
+    return [f"the line has no {each}" for each in fields if each not in lines[0]]
+
+
 CHECKS: dict[tuple[str, str], Check] = {
     ("aws:apigatewayv2/stage:Stage", "accessLogSettings.format"): access_log_format,
     ("aws:cloudwatch/dashboard:Dashboard", "dashboardBody"): dashboard_body,
     ("aws:cloudwatch/eventRule:EventRule", "eventPattern"): event_pattern,
+    ("aws:cloudwatch/logMetricFilter:LogMetricFilter", "pattern"): log_filter,
     ("aws:iam/role:Role", "assumeRolePolicy"): attached_policy,
     ("aws:iam/rolePolicy:RolePolicy", "policy"): identity_policy,
     ("aws:kms/key:Key", "policy"): attached_policy,

@@ -20,6 +20,7 @@ KEY = ("aws:kms/key:Key", "policy")
 REDRIVE = ("aws:sqs/queue:Queue", "redrivePolicy")
 REDRIVE_ALLOW = ("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "redriveAllowPolicy")
 DASHBOARD = ("aws:cloudwatch/dashboard:Dashboard", "dashboardBody")
+FILTER = ("aws:cloudwatch/logMetricFilter:LogMetricFilter", "pattern")
 ACCESS_LOG = ("aws:apigatewayv2/stage:Stage", "accessLogSettings.format")
 
 
@@ -39,7 +40,7 @@ def test_documents_of_the_stack_are_what_they_should_be(variant: str) -> None:
 
 def test_each_kind_of_document_is_there_to_be_checked() -> None:
     there = {(r.type, path) for r in recording("dev").registrations for path, _ in documents(r)}
-    assert {ROLE_POLICY, TRUST, KEY, REDRIVE, REDRIVE_ALLOW, DASHBOARD, ACCESS_LOG} <= there
+    assert {ROLE_POLICY, TRUST, KEY, REDRIVE, REDRIVE_ALLOW, DASHBOARD, ACCESS_LOG, FILTER} <= there
 
 
 Change = Callable[[dict[str, Any]], object]

@@ -67,6 +67,7 @@ CONDITIONS: dict[str, tuple[Any, ...]] = {
     "republish-pending-failures-depth": (GREATER, 0, *AT_ONCE),
     "api-5xx": (GREATER, 1, *USUAL),
     "api-latency": (GREATER, 3000, *USUAL),
+    "api-throttled": (GREATER, 0, *USUAL),
     "orders-table-throttles": (GREATER, 0, *USUAL),
     "orders-table-system-errors": (GREATER, 0, *USUAL),
     "order-events-age": (GREATER, 300, *USUAL),
@@ -75,8 +76,10 @@ CONDITIONS: dict[str, tuple[Any, ...]] = {
     "creation-success": (LESS, 99, *USUAL),
     "processing-time": (GREATER, 60_000, *USUAL),
     "queue-lag": (GREATER, 60_000, *USUAL),
-    # The repair reports at every run: silence is a fault.
-    "oldest-pending": (GREATER, 600, 60, 3, 3, "breaching"),
+    "orders-failed": (GREATER, 0, *AT_ONCE),
+    "messages-rejected": (GREATER, 0, *AT_ONCE),
+    # The repair reports at every run: silence is told, but not before the first one.
+    "oldest-pending": (GREATER, 600, 60, 3, 3, "missing"),
 }
 
 
@@ -112,6 +115,18 @@ def test_every_alarm_is_sent_to_the_topic_when_it_rings_and_when_it_ends(stack: 
         assert each.inputs["alarmActions"] == [topic], each.name
         assert each.inputs["okActions"] == [topic], each.name
         assert each.inputs.get("actionsEnabled", True) is True, each.name
+
+
+def test_silence_is_told_where_it_is_a_fault_and_nowhere_before_there_was_anything() -> None:
+    """CloudWatch calls actions on a change of state alone, and an alarm without data begins as
+    INSUFFICIENT_DATA: a first deployment tells nobody, a repair that stops does."""
+    recorded = stacks.recording()
+    topic = recorded.one(stacks.TOPIC).outputs["arn"]
+    for each in recorded.of(stacks.ALARM):
+        treated = each.inputs["treatMissingData"]
+        assert treated in ("missing", "notBreaching"), each.name
+        told = each.inputs.get("insufficientDataActions")
+        assert told == ([topic] if treated == "missing" else None), each.name
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
@@ -168,6 +183,8 @@ OWN_METRICS: dict[str, set[str]] = {
     contract.ORDERS_REPUBLISHED: SERVICE,
     contract.OLDEST_PENDING_AGE: SERVICE,
     contract.COLD_START: {contract.SERVICE_DIMENSION, contract.FUNCTION_NAME_DIMENSION},
+    # Counted in the API's access log.
+    "RequestsThrottled": {"ApiId"},
 }
 
 
@@ -200,6 +217,27 @@ def test_api_alarms_watch_the_stage() -> None:
     assert watched(alarm(recorded, "api-latency")) == {
         "metric": Watched("AWS/ApiGateway", "Latency", stage, "p99")
     }
+
+
+def test_requests_that_the_api_itself_refuses_are_counted_in_its_access_log() -> None:
+    recorded = stacks.recording()
+    counter = recorded.one(stacks.METRIC_FILTER).inputs
+    stage = recorded.one(stacks.STAGE).inputs["accessLogSettings"]
+    group = recorded.one(stacks.LOG_GROUP, "orders-api")
+    throttled = watched(alarm(recorded, "api-throttled"))["metric"]
+    counted = counter["metricTransformation"]
+
+    assert stage["destinationArn"] == group.outputs["arn"]
+    assert counter["logGroupName"] == group.outputs["name"]
+    assert counter["pattern"] == '{ $.status = "429" }'
+    assert (counted["namespace"], counted["name"]) == (throttled.namespace, throttled.name)
+    assert (counted["value"], throttled.statistic) == ("1", "Sum")
+    # The line holds both fields that the filter reads, the status as a text.
+    line = stacks.document(stage["format"])
+    assert line["status"] == "$context.status"
+    assert counted["dimensions"] == {"ApiId": "$.apiId"}
+    assert line["apiId"] == "$context.apiId"
+    assert throttled.dimensions == {"ApiId": recorded.one(stacks.API).id}
 
 
 def test_table_alarms_watch_the_table_and_its_index_and_each_operation_we_call() -> None:
@@ -278,6 +316,10 @@ def test_order_alarms_watch_what_the_functions_of_this_stack_count(stack: str) -
     assert watched(alarm(recorded, "queue-lag")) == {"metric": own("QueueLag", "Average")}
     assert watched(alarm(recorded, "oldest-pending")) == {
         "metric": own("OldestPendingAge", "Maximum")
+    }
+    assert watched(alarm(recorded, "orders-failed")) == {"metric": own("OrdersFailed", "Sum")}
+    assert watched(alarm(recorded, "messages-rejected")) == {
+        "metric": own("MessagesRejected", "Sum")
     }
 
 
@@ -430,5 +472,46 @@ def test_addresses_are_subscribed_to_the_topic() -> None:
     topic = recorded.one(stacks.TOPIC).outputs["arn"]
     subscribed = [each.inputs for each in recorded.of(stacks.SUBSCRIPTION)]
 
-    assert [each["endpoint"] for each in subscribed] == ["a@example.com", "b@example.com"]
+    assert {each["endpoint"] for each in subscribed} == {"a@example.com", "b@example.com"}
     assert {(each["topic"], each["protocol"]) for each in subscribed} == {(topic, "email")}
+
+
+def subscriptions(*emails: str) -> dict[str, str]:
+    """Each subscription's address by its URN."""
+    recorded = stacks.recording("dev", alarmEmails=list(emails))
+    return {each.urn: each.inputs["endpoint"] for each in recorded.of(stacks.SUBSCRIPTION)}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        ("b@example.com", "c@example.com"),
+        ("c@example.com", "a@example.com", "b@example.com"),
+        ("new@example.com", "a@example.com", "b@example.com", "c@example.com"),
+    ],
+    ids=" ".join,
+)
+def test_a_changed_list_touches_only_the_addresses_that_came_or_went(
+    after: tuple[str, ...],
+) -> None:
+    """SNS answers a known address with its old subscription: were a resource to move to
+    another address, its replacement would be adopted and then deleted."""
+    before = subscriptions("a@example.com", "b@example.com", "c@example.com")
+    now = subscriptions(*after)
+
+    kept = before.keys() & now.keys()
+    assert all(before[urn] == now[urn] for urn in kept)
+    assert {before[urn] for urn in kept} == set(before.values()) & set(after)
+
+
+def test_a_subscription_named_by_its_place_in_the_list_is_taken_over_not_made_again() -> None:
+    recorded = stacks.recording("dev", alarmEmails=["b@example.com", "a@example.com"])
+    former = {each.inputs["endpoint"]: each.aliases for each in recorded.of(stacks.SUBSCRIPTION)}
+    assert former == {
+        "b@example.com": {"orders-observability-email-0"},
+        "a@example.com": {"orders-observability-email-1"},
+    }
+
+
+def test_addresses_that_differ_in_punctuation_alone_are_two_subscriptions() -> None:
+    assert len(subscriptions("a.b@example.com", "a-b@example.com")) == 2

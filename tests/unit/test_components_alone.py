@@ -307,6 +307,10 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
         "alarm_emails need the alarm topic",
     ),
     (
+        lambda: Observability("watch", {"alarm_emails": ["a@b.example", "A@b.example"]}),
+        "alarm_emails: given twice: ",
+    ),
+    (
         lambda: Observability("watch", {"thresholds": {"queue_age": 3}}),  # type: ignore[typeddict-unknown-key]
         "thresholds: unknown queue_age",
     ),

@@ -198,7 +198,9 @@ def test_a_preview_registers_the_same_resources_though_nothing_is_known_yet(stac
 # What the sources may not do
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "components").glob("*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "components").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_component_neither_reads_configuration_nor_makes_a_provider(path: Any) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         name = getattr(node, "attr", None) or getattr(node, "id", None)

@@ -1,19 +1,24 @@
 """Alarms, the topic they are sent to, and a dashboard."""
 
+import re
+import zlib
 from typing import NotRequired, Optional, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from . import alarms, dashboard, iam
-from .monitored import (
-    MonitoredApi,
-    MonitoredFunction,
-    MonitoredOrders,
-    MonitoredQueue,
-    MonitoredTable,
-)
-from .thresholds import AlarmThresholds, Thresholds, thresholds
+from .. import iam
+from ..thresholds import AlarmThresholds, thresholds
+from . import api, dashboard, function, orders, queue, table
+from .api import MonitoredApi
+from .dashboard import Section
+from .function import MonitoredFunction
+from .orders import MonitoredOrders
+from .queue import MonitoredQueue
+from .table import MonitoredTable
+
+# So many functions at most share their graphs.
+FUNCTIONS_IN_A_GRAPH = 4
 
 
 class ObservabilityArgs(TypedDict):
@@ -65,25 +70,22 @@ class Observability(pulumi.ComponentResource):
             actions.append(self.topic_arn)
         elif emails:
             raise ValueError("alarm_emails need the alarm topic: set alarm_topic to true")
+        twice = sorted({each for each in emails if _count(emails, each) > 1}, key=str.lower)
+        if twice:
+            raise ValueError(f"alarm_emails: given twice: {', '.join(twice)}")
 
-        limits = thresholds(args.get("thresholds") or {})
-        created = [alarm.create(name, self, actions) for alarm in _alarms(args, limits)]
-        arns = [alarm.arn for alarm in created]
+        for each in args.get("apis") or []:
+            api.count_throttled(name, each, self)
+        sections = _sections(args)
+        arns = [alarm.create(name, self, actions).arn for alarm in dashboard.alarms(sections)]
         region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
-        board = aws.cloudwatch.Dashboard(
-            name,
-            dashboard_name=args.get("dashboard_name", name),
-            dashboard_body=pulumi.Output.json_dumps(
-                dashboard.body(_rows(args, dashboard.Widgets(region, limits), arns))
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.dashboard_name = board.dashboard_name
+        first = self._boards(name, args.get("dashboard_name", name), sections, region, arns)
+        self.dashboard_name = first.dashboard_name
         self.dashboard_url = pulumi.Output.concat(
             "https://console.aws.amazon.com/cloudwatch/home?region=",
             region,
             "#dashboards/dashboard/",
-            board.dashboard_name,
+            first.dashboard_name,
         )
         self.alarm_arns = pulumi.Output.all(*arns).apply(list)
         self.register_outputs(
@@ -94,6 +96,33 @@ class Observability(pulumi.ComponentResource):
                 "topicArn": self.topic_arn,
             }
         )
+
+    def _boards(
+        self,
+        name: str,
+        physical: str,
+        sections: list[Section],
+        region: pulumi.Output[str],
+        arns: list[pulumi.Output[str]],
+    ) -> aws.cloudwatch.Dashboard:
+        """The dashboards, of which the first shows the alarms and leads to the others."""
+        boards = dashboard.boards(sections)
+        suffixes = ["", *(f"-{number}" for number in range(2, len(boards) + 1))]
+        further = [physical + suffix for suffix in suffixes[1:]]
+        made = [
+            aws.cloudwatch.Dashboard(
+                name + suffix,
+                dashboard_name=physical + suffix,
+                dashboard_body=pulumi.Output.json_dumps(
+                    dashboard.body(shown, region)
+                    if suffix
+                    else dashboard.body(shown, region, arns, further)
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for suffix, shown in zip(suffixes, boards, strict=True)
+        ]
+        return made[0]
 
     def _topic(self, name: str, emails: list[str]) -> pulumi.Output[str]:
         """CloudWatch cannot use AWS's own key for SNS, so the topic has a key of its own."""
@@ -134,14 +163,22 @@ class Observability(pulumi.ComponentResource):
             opts=child,
         )
         topic = aws.sns.Topic(name, kms_master_key_id=key.arn, opts=child)
+        # Named by the address: SNS answers a known one with the subscription that exists, so one
+        # that only changed its place in the list would be adopted, then deleted.
         subscriptions = [
             aws.sns.TopicSubscription(
-                f"{name}-email-{number}",
+                f"{name}-email-{_slug(email)}",
                 topic=topic.arn,
                 protocol="email",
                 endpoint=email,
-                # People come and go, in a protected stack as well.
-                opts=pulumi.ResourceOptions(parent=self, protect=False),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    # People come and go, in a protected stack as well.
+                    protect=False,
+                    delete_before_replace=True,
+                    # By its place in the list, as it was named once.
+                    aliases=[pulumi.Alias(name=f"{name}-email-{number}")],
+                ),
             )
             for number, email in enumerate(emails)
         ]
@@ -168,36 +205,26 @@ class Observability(pulumi.ComponentResource):
         return topic.arn
 
 
-def _alarms(args: ObservabilityArgs, limits: Thresholds) -> list[alarms.Alarm]:
-    found: list[alarms.Alarm] = []
-    for function in args.get("functions") or []:
-        found += [*alarms.of_function(function, limits), *alarms.of_failures(function)]
-    for api in args.get("apis") or []:
-        found += alarms.of_api(api, limits)
-    for table in args.get("tables") or []:
-        found += alarms.of_table(table)
-    for queue in args.get("queues") or []:
-        found += alarms.of_queue(queue, limits)
+def _sections(args: ObservabilityArgs) -> list[Section]:
+    """What is shown, from the orders to what they go through."""
+    limits = thresholds(args.get("thresholds") or {})
+    sections: list[Section] = []
     if "orders" in args:
-        found += alarms.of_orders(args["orders"], limits)
-    return found
-
-
-def _rows(
-    args: ObservabilityArgs, widgets: dashboard.Widgets, arns: list[pulumi.Output[str]]
-) -> list[dashboard.Row]:
-    rows: list[dashboard.Row] = []
-    if arns:
-        rows.append(widgets.alarms(arns))
-    if "orders" in args:
-        rows += widgets.orders(args["orders"])
-    for api in args.get("apis") or []:
-        rows += widgets.api(api)
+        sections.append(orders.rows(args["orders"], limits))
+    sections += [api.rows(each, limits) for each in args.get("apis") or []]
+    sections += [queue.rows(each, limits) for each in args.get("queues") or []]
     functions = args.get("functions") or []
-    if functions:
-        rows += widgets.functions(functions)
-    for table in args.get("tables") or []:
-        rows += widgets.table(table)
-    for queue in args.get("queues") or []:
-        rows += widgets.queue(queue)
-    return rows
+    for start in range(0, len(functions), FUNCTIONS_IN_A_GRAPH):
+        sections.append(function.rows(functions[start : start + FUNCTIONS_IN_A_GRAPH], limits))
+    sections += [table.rows(each) for each in args.get("tables") or []]
+    return sections
+
+
+def _slug(email: str) -> str:
+    """An address as part of a name: readable, and the same for no other address."""
+    readable = re.sub(r"[^a-z0-9]+", "-", email.lower()).strip("-")
+    return f"{readable[:40]}-{zlib.crc32(email.lower().encode()):08x}"
+
+
+def _count(emails: list[str], email: str) -> int:
+    return [each.lower() for each in emails].count(email.lower())

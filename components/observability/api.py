@@ -1,0 +1,134 @@
+"""HTTP APIs.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+"""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from .._contract import contract
+from ..thresholds import Thresholds
+from .alarm import Alarm
+from .dashboard import Graph, Note, Row
+from .metric import Metric, percentage
+
+THROTTLED = "RequestsThrottled"  # Count: answered 429 by the API itself; counted in its access log
+
+
+class MonitoredApi(TypedDict):
+    """An HTTP API to watch."""
+
+    label: str
+    """What alarms and widgets call it."""
+    api_id: pulumi.Input[str]
+    """Id of the API."""
+    stage_name: pulumi.Input[str]
+    """Name of its stage."""
+    log_group_name: NotRequired[pulumi.Input[str]]
+    """Group of its access log, in HttpApi's form; without it throttled requests ring nothing."""
+
+
+def rows(api: MonitoredApi, limits: Thresholds) -> list[Row]:
+    """Its traffic, errors, refusals by its own throttle, and latency."""
+    label = api["label"]
+
+    def metric(name: str, statistic: str) -> Metric:
+        dimensions = {"ApiId": api["api_id"], "Stage": api["stage_name"]}
+        return Metric("AWS/ApiGateway", name, dimensions, statistic)
+
+    requests, latency = metric("Count", "Sum"), metric("Latency", "p99")
+    errors = percentage(metric("5xx", "Sum"), requests)
+    graphs = [
+        Graph(f"{label}: requests", {"requests": requests}),
+        Graph(f"{label}: errors", {"4xx": metric("4xx", "Sum"), "5xx": metric("5xx", "Sum")}),
+        Graph(
+            f"{label}: 5xx rate (%)",
+            {"5xx": errors},
+            [
+                Alarm(
+                    f"{label}-5xx",
+                    f"More than {limits.api_error_percent} % of the requests to {label} are "
+                    "answered with 5xx. Read `integrationError` and `status` in its access log, "
+                    "then the log of the function behind the route.",
+                    errors,
+                    limits.api_error_percent,
+                )
+            ],
+        ),
+        Graph(
+            f"{label}: latency (ms)",
+            {
+                "p50": metric("Latency", "p50"),
+                "p99": latency,
+                "integration, p99": metric("IntegrationLatency", "p99"),
+            },
+            [
+                Alarm(
+                    f"{label}-latency",
+                    f"The slowest 1 % of the requests to {label} take more than "
+                    f"{limits.api_latency_milliseconds} ms. Compare Latency with "
+                    "IntegrationLatency: if both rise, the function is slow (cold starts, "
+                    "DynamoDB, SQS).",
+                    latency,
+                    limits.api_latency_milliseconds,
+                )
+            ],
+        ),
+    ]
+    if "log_group_name" in api:
+        throttled = _throttled(api)
+        graphs.append(
+            Graph(
+                f"{label}: throttled (429)",
+                {"429": throttled},
+                [
+                    Alarm(
+                        f"{label}-throttled",
+                        f"The throttle of {label} refuses requests with 429. See in the access "
+                        "log which routes and how many; raise the rate or burst if the callers "
+                        "are welcome, up to the account's own limit.",
+                        throttled,
+                        0,
+                    )
+                ],
+            )
+        )
+    return [
+        graphs,
+        [
+            Note(
+                f"**{label}: cache hits and misses** do not exist: it is an HTTP API, and only a "
+                "REST API can cache responses."
+            )
+        ],
+    ]
+
+
+def count_throttled(name: str, api: MonitoredApi, parent: pulumi.Resource) -> None:
+    """Count the answers 429 of the access log: of an HTTP API CloudWatch has 4xx alone."""
+    if "log_group_name" not in api:
+        return
+    aws.cloudwatch.LogMetricFilter(
+        f"{name}-{api['label']}-throttled",
+        log_group_name=api["log_group_name"],
+        pattern='{ $.status = "429" }',
+        metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
+            namespace=contract.METRIC_NAMESPACE,
+            name=THROTTLED,
+            value="1",
+            unit="Count",
+            dimensions={"ApiId": "$.apiId"},
+        ),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def _throttled(api: MonitoredApi) -> Metric:
+    return Metric(
+        contract.METRIC_NAMESPACE,
+        THROTTLED,
+        {"ApiId": api["api_id"]},
+        "Sum",
+    )

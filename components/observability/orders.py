@@ -1,0 +1,141 @@
+"""The orders themselves, as the functions count them (functions/contract.py)."""
+
+from typing import TypedDict
+
+from .._contract import contract
+from ..thresholds import Thresholds
+from .alarm import LESS, Alarm, at_once
+from .dashboard import Graph, Row
+from .metric import Expression, Metric
+
+
+class MonitoredOrders(TypedDict):
+    """The order metrics that the functions of OrderSystem emit."""
+
+    service: str
+    """Value of the metrics' dimension `service`."""
+    republish_rate_minutes: int
+    """How often the repair of pending orders runs."""
+
+
+def rows(orders: MonitoredOrders, limits: Thresholds) -> list[Row]:
+    """How many are accepted, confirmed and failed, how long it takes, and the repair."""
+
+    def metric(name: str, statistic: str = "Sum") -> Metric:
+        dimensions = {contract.SERVICE_DIMENSION: orders["service"]}
+        return Metric(contract.METRIC_NAMESPACE, name, dimensions, statistic)
+
+    created, refused = metric(contract.ORDERS_CREATED), metric(contract.ORDERS_CREATE_FAILED)
+    success = Expression(
+        "IF(FILL($created, 0) + FILL($failed, 0) > 0,"
+        " 100 * FILL($created, 0) / (FILL($created, 0) + FILL($failed, 0)), 100)",
+        {"created": created, "failed": refused},
+    )
+    failed, rejected = metric(contract.ORDERS_FAILED), metric(contract.MESSAGES_REJECTED)
+    processing = metric(contract.ORDER_PROCESSING_TIME, "Average")
+    lag = metric(contract.QUEUE_LAG, "Average")
+    oldest = metric(contract.OLDEST_PENDING_AGE, "Maximum")
+    return [
+        [
+            Graph(
+                "Order creation success rate (%)",
+                {"success rate": success},
+                [
+                    Alarm(
+                        "creation-success",
+                        f"Fewer than {limits.creation_success_percent} % of the valid orders are "
+                        "accepted; the rest are answered with 5xx. Read the log of the function "
+                        "that creates orders for `level: ERROR`, and the alarms on DynamoDB and "
+                        "SQS.",
+                        success,
+                        limits.creation_success_percent,
+                        LESS,
+                    )
+                ],
+            ),
+            Graph(
+                "Orders",
+                {
+                    "created": created,
+                    "refused (4xx)": metric(contract.ORDERS_REJECTED),
+                    "refused (5xx)": refused,
+                    "confirmed": metric(contract.ORDERS_CONFIRMED),
+                },
+            ),
+            Graph(
+                "Orders and messages failed",
+                {"orders failed": failed, "messages rejected": rejected},
+                [
+                    at_once(
+                        "orders-failed",
+                        "An order is FAILED after the last permitted receive of its event. Its "
+                        "message follows into the dead-letter queue: read the processor's log for "
+                        "the reason, mend it and redrive the message, which confirms the order.",
+                        failed,
+                    ),
+                    at_once(
+                        "messages-rejected",
+                        "A message in the queue is unreadable, of another type or for no order. "
+                        "The processor's log says which and why; find who sent it. It will be in "
+                        "the dead-letter queue.",
+                        rejected,
+                    ),
+                ],
+            ),
+        ],
+        [
+            Graph(
+                "Order processing time (ms)",
+                {
+                    "average": processing,
+                    "p99": metric(contract.ORDER_PROCESSING_TIME, "p99"),
+                },
+                [
+                    Alarm(
+                        "processing-time",
+                        f"On average orders take more than {limits.processing_time_milliseconds} "
+                        "ms from creation to CONFIRMED. Compare with the queue lag: if that is "
+                        "low, orders were late in coming to the queue (see the repair's log).",
+                        processing,
+                        limits.processing_time_milliseconds,
+                    )
+                ],
+            ),
+            Graph(
+                "Queue lag (ms)",
+                {"average": lag, "p99": metric(contract.QUEUE_LAG, "p99")},
+                [
+                    Alarm(
+                        "queue-lag",
+                        f"On average events wait more than {limits.queue_lag_milliseconds} ms in "
+                        "the queue. See whether the processor is throttled or slow.",
+                        lag,
+                        limits.queue_lag_milliseconds,
+                    )
+                ],
+            ),
+            Graph(
+                "Events sent again by the repair", {"events": metric(contract.ORDERS_REPUBLISHED)}
+            ),
+            Graph(
+                "Oldest pending order (s)",
+                {"age": oldest},
+                [
+                    Alarm(
+                        "oldest-pending",
+                        f"An order is PENDING for more than {limits.oldest_pending_seconds} s "
+                        "although its event is sent again; or, with INSUFFICIENT_DATA, the repair "
+                        "has stopped running. Read the logs of the repair and of the processor; "
+                        "look into the dead-letter queue.",
+                        oldest,
+                        limits.oldest_pending_seconds,
+                        period=60 * int(orders["republish_rate_minutes"]),
+                        evaluations=3,
+                        # Every run of the repair reports an age, 0 when all is well. Silence is
+                        # a fault after the first run, and no news before it.
+                        missing="missing",
+                    )
+                ],
+            ),
+        ],
+    ]
