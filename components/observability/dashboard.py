@@ -104,19 +104,19 @@ def body(
     alarm_arns: Sequence[pulumi.Input[str]] = (),
     further: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A dashboard's body: the state of alarms, the ways to further dashboards, the sections."""
+    """A dashboard's body: the state of alarms, the sections, the ways to further dashboards."""
     rows: list[list[Widget]] = []
     if alarm_arns:
         properties = {"title": "Alarms", "alarms": list(alarm_arns)}
         rows.append([{"type": "alarm", "height": 4, "properties": properties}])
-    if further:
-        links = ", ".join(f"[{name}](#dashboards:name={name})" for name in further)
-        rows.append([Note(f"More: {links}").widget()])
     rows += [
         [each.widget(region) if isinstance(each, Graph) else each.widget() for each in row]
         for section in sections
         for row in section
     ]
+    if further:
+        links = ", ".join(f"[{name}](#dashboards:name={name})" for name in further)
+        rows.append([Note(f"More: {links}").widget()])
     return {"widgets": list(_placed(rows))}
 
 
