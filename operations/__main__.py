@@ -50,18 +50,22 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--queue-url", help="without --stack: the order queue's URL")
     where.add_argument("--table", help="without --stack: the name of the table of orders")
 
-    listing = commands.add_parser("list", parents=[where], help="what lies there, and why")
-    listing.add_argument("--json", action="store_true", help="for programs")
+    listing = commands.add_parser(
+        "list", parents=[where], help="every message, and why it is there"
+    )
+    listing.add_argument("--json", action="store_true", help="print JSON, for programs")
     listing.set_defaults(run=_list)
 
-    show = commands.add_parser("show", parents=[where], help="one message")
+    show = commands.add_parser("show", parents=[where], help="print one message")
     show.add_argument("message", help="message id, from list")
     show.add_argument(
-        "--reveal", action="store_true", help="with the customer's data, which is masked otherwise"
+        "--reveal", action="store_true", help="show the customer's data, which is masked otherwise"
     )
     show.set_defaults(run=_show)
 
-    redrive = commands.add_parser("redrive", parents=[where], help="send back to the order queue")
+    redrive = commands.add_parser(
+        "redrive", parents=[where], help="move messages back to the order queue"
+    )
     which = redrive.add_mutually_exclusive_group(required=True)
     which.add_argument("message", nargs="?", help="message id, from list")
     which.add_argument("--all", action="store_true", help="every message")
@@ -143,7 +147,7 @@ def _masked(body: str) -> Any:
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):
-        return f"{len(body)} characters that are no JSON (--reveal prints them)"
+        return f"{len(body)} characters that are not JSON (--reveal prints them)"
     if not isinstance(event, dict):
         return MASK
     masked = _masked_fields(event, ("type", "detail"))

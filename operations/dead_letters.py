@@ -261,9 +261,9 @@ def read_event(body: str) -> tuple[str | None, str]:
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):
-        return None, "unreadable: the body is no JSON"
+        return None, "unreadable: the body is not JSON"
     if not isinstance(event, dict):
-        return None, "unreadable: the body is no JSON object"
+        return None, "unreadable: the body is not a JSON object"
     detail = event.get("detail")
     detail = detail if isinstance(detail, dict) else {}
     order = _order_id(detail.get("id"))

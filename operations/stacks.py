@@ -80,7 +80,7 @@ def _pulumi_outputs(name: str) -> Mapping[str, Any]:
     except ValueError:
         outputs = None
     if not isinstance(outputs, dict):
-        raise StackError(f"stack {name}: pulumi printed no JSON object of outputs")
+        raise StackError(f"stack {name}: pulumi did not print its outputs as a JSON object")
     return outputs
 
 

@@ -35,7 +35,7 @@ def table_encrypted(table: Resource, settings: Settings) -> Findings:
 @resource_rule(
     "table-point-in-time-recovery",
     [TABLE],
-    "A production table can be restored to any second of the last weeks.",
+    "A production table can be restored to any second of recent weeks.",
     "Set pointInTimeRecovery.enabled to true.",
     settings=_PRODUCTION,
 )

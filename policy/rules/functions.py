@@ -100,14 +100,14 @@ def _names(
     [FUNCTION],
     "A function sets a timeout within bounds.",
     "Set timeout (seconds) to what the slowest call needs.",
-    settings={"maximum": Setting("integer", 60, "The longest timeout, in seconds")},
+    settings={"maximum": Setting("integer", 60, "The maximum timeout, in seconds")},
 )
 def timeout(function: Resource, settings: Settings) -> Findings:
     seconds = as_number(function.props.get("timeout"))
     if not seconds:
         yield f"sets no timeout, so Lambda ends it after {DEFAULT_TIMEOUT_SECONDS} s"
     elif seconds > settings["maximum"]:
-        yield f"may run for {seconds:g} s; the longest here is {settings['maximum']} s"
+        yield f"may run for {seconds:g} s; the maximum here is {settings['maximum']} s"
 
 
 @resource_rule(
@@ -116,8 +116,8 @@ def timeout(function: Resource, settings: Settings) -> Findings:
     "A function sets its memory within bounds.",
     "Set memorySize (MB) to what was measured; the CPU grows with it.",
     settings={
-        "minimum": Setting("integer", 256, "The least memory, in MB"),
-        "maximum": Setting("integer", 3008, "The most memory, in MB"),
+        "minimum": Setting("integer", 256, "The minimum memory, in MB"),
+        "maximum": Setting("integer", 3008, "The maximum memory, in MB"),
     },
 )
 def memory(function: Resource, settings: Settings) -> Findings:
@@ -126,7 +126,7 @@ def memory(function: Resource, settings: Settings) -> Findings:
     if not size:
         yield "sets no memory, so Lambda gives it 128 MB"
     elif not least <= size <= most:
-        yield f"has {size:g} MB; here it is {least} to {most} MB"
+        yield f"has {size:g} MB; {least} to {most} MB are allowed here"
 
 
 @resource_rule(
@@ -216,7 +216,9 @@ def _kind_of_secret(value: str) -> str | None:
     "A function's environment holds no secret.",
     "Keep it in Secrets Manager or as an SSM SecureString, and give the function its ARN.",
     settings={
-        "exemptVariables": Setting("array", [], "Names (patterns) of variables that are no secrets")
+        "exemptVariables": Setting(
+            "array", [], "Names (patterns) of variables that are not secrets"
+        )
     },
 )
 def no_secrets_in_environment(function: Resource, settings: Settings) -> Findings:
@@ -239,7 +241,7 @@ def no_secrets_in_environment(function: Resource, settings: Settings) -> Finding
 @stack_rule(
     "function-keeps-failed-events",
     [PERMISSION, SCHEDULE],
-    "A function that is invoked asynchronously sends the events it could not handle somewhere.",
+    "A function that is invoked asynchronously keeps the events it could not handle.",
     "Set deadLetterConfig on the function, or an onFailure destination on its alias.",
     settings={
         "asynchronous": Setting(

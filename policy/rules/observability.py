@@ -49,7 +49,7 @@ def _retain(group: Resource, settings: Settings) -> Mapping[str, Any] | None:
     "60, 90, 120, 150, 180, 365, ...).",
     REMEDIATE,
     {
-        "minimum": Setting("integer", 7, "The least retention, in days"),
+        "minimum": Setting("integer", 7, "The minimum retention, in days"),
         "productionMinimum": Setting("integer", 90, "The same for production stacks"),
         "productionStacks": PRODUCTION_STACKS,
         # Long, because a shorter one would delete what a group has kept so far.
@@ -61,9 +61,9 @@ def log_group_retention(group: Resource, settings: Settings) -> Findings:
     days = as_number(group.props.get("retentionInDays"))
     least = _least_days(group, settings)
     if not days:
-        yield "keeps its events for ever"
+        yield "keeps its events forever"
     elif days < least:
-        yield f"keeps its events for {days:g} days, here the least is {least}"
+        yield f"keeps its events for {days:g} days; the minimum here is {least}"
 
 
 @resource_rule(
@@ -101,7 +101,7 @@ def _logs_into(stack: Stack, function: StackResource, group: StackResource) -> b
     [FUNCTION],
     "The stack owns the log group of each of its functions.",
     "Create a log group with a retention and name it in loggingConfig.logGroup; the one that "
-    "Lambda makes by itself stays for ever and outlives the stack.",
+    "Lambda makes by itself stays forever and outlives the stack.",
 )
 def function_owns_log_group(function: StackResource, stack: Stack, _: Settings) -> Findings:
     if not any(_logs_into(stack, function, group) for group in stack.of(LOG_GROUP)):

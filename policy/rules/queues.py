@@ -255,7 +255,7 @@ def visibility_has_margin(queue: StackResource, stack: Stack, settings: Settings
     "Raise maxReceiveCount, so that throttling alone does not end in the dead-letter queue.",
     ADVISORY,
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-    {"minimum": Setting("integer", 5, "The least maxReceiveCount, as AWS recommends")},
+    {"minimum": Setting("integer", 5, "The minimum maxReceiveCount, as AWS recommends")},
 )
 def receive_count_has_margin(queue: StackResource, stack: Stack, settings: Settings) -> Findings:
     if not consumers(stack, queue):

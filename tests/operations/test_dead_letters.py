@@ -131,7 +131,7 @@ def test_list_tells_each_message_its_order_and_why_it_is_there(
     ):
         order, message = dlq.failed_order(status)
         expected[message] = (order, reason)
-    expected[dlq.put("{")] = ("-", "unreadable: the body is no JSON")
+    expected[dlq.put("{")] = ("-", "unreadable: the body is not JSON")
     expected[dlq.put(event(unknown))] = (unknown, "unknown order: ")
     expected[dlq.put('{"type": "OrderCancelled"}')] = ("-", "not an OrderCreated event")
     code, out, _ = command(capsys, "list")

@@ -159,7 +159,7 @@ def test_a_stacks_queues_come_from_its_outputs(aws: Upstream, tmp_path: Path) ->
         ("echo \"error: no stack named 'dev' found\" >&2; exit 255", "no stack named 'dev' found"),
         ("exit 3", "exit code 3"),
         ("echo '{}'", "has no output orderEventsDlqUrl, orderEventsQueueUrl, ordersTableName"),
-        ("echo nonsense", "no JSON object"),
+        ("echo nonsense", "did not print its outputs as a JSON object"),
     ],
 )
 def test_a_stack_without_outputs_is_said(

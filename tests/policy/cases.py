@@ -520,7 +520,7 @@ CASES: dict[str, Cases] = {
         [
             V("sets no timeout", [function("bad", timeout=None)]),
             V("61 s", [function("bad", timeout=61)]),
-            V("the longest here is 10 s", [function("bad")], settings={"maximum": 10.0}),
+            V("the maximum here is 10 s", [function("bad")], settings={"maximum": 10.0}),
         ],
         [C([function("good", timeout=60)])],
     ),
@@ -885,10 +885,10 @@ CASES: dict[str, Cases] = {
     ),
     "log-group-retention": Cases(
         [
-            V("for ever", [R(t.LOG_GROUP, "bad", {})]),
-            V("for ever", [R(t.LOG_GROUP, "bad", {"retentionInDays": 0})]),
+            V("forever", [R(t.LOG_GROUP, "bad", {})]),
+            V("forever", [R(t.LOG_GROUP, "bad", {"retentionInDays": 0})]),
             V("5 days", [R(t.LOG_GROUP, "bad", {"retentionInDays": 5.0})]),
-            V("least is 90", [R(t.LOG_GROUP, "bad", {"retentionInDays": 30})], "prod"),
+            V("minimum here is 90", [R(t.LOG_GROUP, "bad", {"retentionInDays": 30})], "prod"),
         ],
         [
             C([R(t.LOG_GROUP, "good", {"retentionInDays": 14})]),

@@ -12,7 +12,7 @@ DOCUMENT = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
 
 def rules_table() -> list[str]:
     """The table as the document has to have it, a row for each rule in the pack's order."""
-    rows = ["| rule | level | asks | settings (default) |", "|---|---|---|---|"]
+    rows = ["| rule | level | requires | settings (default) |", "|---|---|---|---|"]
     for policy in POLICIES:
         assert policy.enforcement_level is not None
         schema = policy.config_schema.properties if policy.config_schema else {}

@@ -9,7 +9,7 @@ from tools.benchmarks.subjects import ROOT
 
 
 def seconds() -> float:
-    """A fresh process's wall clock; the functions' bundle is no part of it."""
+    """Wall-clock seconds of a fresh process, without building the functions' bundle."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-m", "tools.benchmarks.registration"], cwd=ROOT, check=True)
     return time.perf_counter() - start

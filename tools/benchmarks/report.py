@@ -136,7 +136,7 @@ def _words(calls: dict[str, dict[str, float]]) -> str:
 
 
 def _checks(result: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    """The limits that are no ratio to bare boto3: (what, figure against limit, met)."""
+    """The limits that are not relative to bare boto3: (what, figure against limit, met)."""
     own = result["own_logic_us"]["create_order"]["ours"]
     size = result["zip_megabytes"]["ours"]
     share = result["batch_of_10_billed"]["ours"]["share_of_alone"]
