@@ -53,6 +53,7 @@ def load_services() -> None:
 
 def observe(publish: Publish) -> None:
     """Publish what functions and queues do from now on; once in a process."""
+    repairs.apply_to_services()
     observation.install(publish)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import logging
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +31,32 @@ def apply() -> None:
     lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(
         lambda_runtime.Worker._drain_stderr_bounded, idle_confirm=_LOG_IDLE_SECONDS
     )
+
+
+def apply_to_services() -> None:
+    """Repair services that are loaded, or may be: they take long, and the start needs others."""
+    from ministack.services import eventbridge  # type: ignore[import-untyped]
+
+    eventbridge._dispatch_to_lambda = _hand_over
+
+
+def _hand_over(arn: str, payload: str) -> None:
+    """Invoke the function `arn` asynchronously, as schedules and rules do on AWS.
+
+    The emulator's own way knows no retries and no failure destination, and its asynchronous
+    invocations do not find the configuration of an alias.
+    """
+    from ministack.services import lambda_svc
+
+    func, config, name = lambda_svc._get_func_record_for_ref(arn)
+    if not func or not config:
+        logging.getLogger("local").warning("an event for %s, which is no function", name)
+        return
+    whole, _, _ = lambda_svc._get_base_func_record_for_ref(arn)
+    qualifier = arn.partition(":function:")[2].partition(":")[2]
+    record = lambda_svc._execution_record_for_config(func, config)
+    record["event_invoke_config"] = lambda_svc._event_invoke_config(whole or func, qualifier)
+    lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
 
 def _single_action(extract: Callable[..., str | None]) -> Callable[..., str | None]:

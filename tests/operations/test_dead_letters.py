@@ -270,13 +270,12 @@ class EndsAfter(Plan):
 
 
 @pytest.fixture
-def wire(dlq: Queue, stage: Arena, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    """The tool's own way to the emulator."""
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with FaultProxy(Plan(MIXES["calm"], 0)) as proxy:
-        proxy.connect(stage.local.endpoint)
-        state.write("local", {**state.read("local"), "endpoint": proxy.url})
-        yield proxy
+def wire(dlq: Queue, stage: Arena) -> Iterator[FaultProxy]:
+    """The tool's own way to the emulator; the functions' way leads through it, too."""
+    stage.proxy.journal.clear()
+    state.write("local", {**state.read("local"), "endpoint": stage.proxy.url})
+    yield stage.proxy
+    stage.proxy.plan = Plan(MIXES["calm"], 0)
 
 
 @pytest.mark.parametrize("which", ["one", "all"])

@@ -1,0 +1,213 @@
+"""Resource types that our own program does not use, created on the running emulator and used."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+from botocore.exceptions import ClientError
+
+from local.deployer import Deployer
+from local.package import CodeStore
+from local.program import execute
+from local.resources import CREATORS
+from local.system import System
+from tests.local.support import until
+
+FAILING = "def handler(event, context):\n    print('called')\n    raise RuntimeError\n"
+
+
+def _trust(service: str) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _allow(action: str, resource: pulumi.Input[str]) -> pulumi.Output[str]:
+    return pulumi.Output.json_dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}],
+        }
+    )
+
+
+def program() -> None:
+    """One of each."""
+    provider = aws.Provider("aws", region="us-east-1")
+    here = pulumi.ResourceOptions(provider=provider)
+    letters = aws.sqs.Queue("letters", opts=here)
+    queue = aws.sqs.Queue("things", opts=here)
+    aws.sqs.RedrivePolicy(
+        "things",
+        queue_url=queue.url,
+        redrive_policy=pulumi.Output.json_dumps(
+            {"deadLetterTargetArn": letters.arn, "maxReceiveCount": 2}
+        ),
+        opts=here,
+    )
+    bus = aws.cloudwatch.EventBus("bus", opts=here)
+    rule = aws.cloudwatch.EventRule(
+        "rule",
+        event_bus_name=bus.name,
+        event_pattern=json.dumps({"source": ["shop"]}),
+        opts=here,
+    )
+    aws.cloudwatch.EventTarget(
+        "target", rule=rule.name, event_bus_name=bus.name, arn=queue.arn, opts=here
+    )
+    role = aws.iam.Role("role", assume_role_policy=_trust("lambda.amazonaws.com"), opts=here)
+    policy = aws.iam.Policy("policy", policy=_allow("sqs:SendMessage", queue.arn), opts=here)
+    aws.iam.RolePolicyAttachment("attachment", role=role.name, policy_arn=policy.arn, opts=here)
+    function = aws.lambda_.Function(
+        "failing",
+        role=role.arn,
+        runtime=aws.lambda_.Runtime.PYTHON3D13,
+        handler="index.handler",
+        code=pulumi.AssetArchive({"index.py": pulumi.StringAsset(FAILING)}),
+        publish=True,
+        opts=here,
+    )
+    alias = aws.lambda_.Alias(
+        "live", function_name=function.name, function_version=function.version, opts=here
+    )
+    failures = aws.sqs.Queue("failures", opts=here)
+    aws.lambda_.FunctionEventInvokeConfig(
+        "failing",
+        function_name=function.name,
+        qualifier=alias.name,
+        maximum_retry_attempts=1,
+        destination_config={"on_failure": {"destination": failures.arn}},
+        opts=here,
+    )
+    group = aws.scheduler.ScheduleGroup("group", opts=here)
+    caller = aws.iam.Role("caller", assume_role_policy=_trust("scheduler.amazonaws.com"), opts=here)
+    aws.scheduler.Schedule(
+        "once",
+        group_name=group.name,
+        schedule_expression="at(2020-01-01T00:00:00)",
+        flexible_time_window={"mode": "OFF"},
+        target={"arn": alias.arn, "role_arn": caller.arn, "input": '{"due": true}'},
+        opts=pulumi.ResourceOptions(provider=provider, depends_on=[function, alias, failures]),
+    )
+    key = aws.kms.Key("key", opts=here)
+    name = aws.kms.Alias("key", name="alias/things", target_key_id=key.key_id, opts=here)
+    alarm = aws.cloudwatch.MetricAlarm(
+        "one",
+        comparison_operator="GreaterThanThreshold",
+        evaluation_periods=1,
+        namespace="AWS/SQS",
+        metric_name="ApproximateNumberOfMessagesVisible",
+        dimensions={"QueueName": queue.name},
+        period=60,
+        statistic="Maximum",
+        threshold=1,
+        opts=here,
+    )
+    aws.cloudwatch.CompositeAlarm(
+        "many",
+        alarm_name="many",
+        alarm_rule=pulumi.Output.format("ALARM({0})", alarm.name),
+        opts=here,
+    )
+    aws.dynamodb.Table(
+        "table",
+        name="things",
+        billing_mode="PAY_PER_REQUEST",
+        hash_key="id",
+        range_key="at",
+        attributes=[{"name": n, "type": "S"} for n in ("id", "at", "of")],
+        local_secondary_indexes=[{"name": "by-owner", "range_key": "of", "projection_type": "ALL"}],
+        stream_enabled=True,
+        stream_view_type="NEW_IMAGE",
+        opts=here,
+    )
+    for output, value in {
+        "queue": queue.url,
+        "failures": failures.url,
+        "bus": bus.name,
+        "role": role.arn,
+        "alias": name.name,
+        "group": group.name,
+        "alarm": alarm.name,
+    }.items():
+        pulumi.export(output, value)
+
+
+@pytest.fixture(scope="module")
+def created(running: System) -> tuple[Deployer, dict[str, Any]]:
+    """The program's resources and outputs."""
+    client = running._emulator.client
+    deployer = Deployer(
+        client=client, code=CodeStore(client), edge_url=running.url, batch_concurrency=2
+    )
+    outputs = execute(program, deployer, project="things", stack="test", config={})
+    return deployer, outputs
+
+
+Created = tuple[Deployer, dict[str, Any]]
+
+
+def test_every_creator_is_run(running: System, created: Created) -> None:
+    subscription = "aws:sns/topicSubscription:TopicSubscription"  # test_other_configurations
+    ran = {resource.type for resource in (*running.resources, *created[0].resources)}
+    assert set(CREATORS) - ran == {subscription}
+
+
+def test_event_of_a_bus_reaches_the_queue_its_rule_names(running: System, created: Created) -> None:
+    outputs = created[1]
+    event = {"DetailType": "sold", "Detail": '{"id": 1}', "EventBusName": outputs["bus"]}
+    sent = running.client("events").put_events(
+        Entries=[{**event, "Source": "shop"}, {**event, "Source": "elsewhere"}]
+    )
+    assert sent["FailedEntryCount"] == 0
+    queues = running.client("sqs")
+    got = until(
+        lambda: queues.receive_message(QueueUrl=outputs["queue"], VisibilityTimeout=30).get(
+            "Messages"
+        )
+    )
+    assert [json.loads(message["Body"])["source"] for message in got] == ["shop"]
+    attributes = queues.get_queue_attributes(
+        QueueUrl=outputs["queue"], AttributeNames=["RedrivePolicy"]
+    )["Attributes"]
+    assert json.loads(attributes["RedrivePolicy"])["maxReceiveCount"] in (2, "2")
+
+
+def test_failed_call_of_a_schedule_is_retried_and_then_told_to_the_failure_queue(
+    running: System, created: Created
+) -> None:
+    failures = created[1]["failures"]
+    got = until(lambda: running.client("sqs").receive_message(QueueUrl=failures).get("Messages"))
+    record = json.loads(got[0]["Body"])
+    assert record["requestPayload"] == {"due": True}
+    name = record["requestContext"]["functionArn"].split(":function:")[1].split(":")[0]
+    lines = [line for line in running.logs(name) if line.strip() == "called"]
+    assert len(lines) == 2, "one call and one retry"
+
+
+def test_attached_policy_grants_what_it_says_and_no_more(running: System, created: Created) -> None:
+    queues = running.role_client("sqs", created[1]["role"])
+    queues.send_message(QueueUrl=created[1]["queue"], MessageBody="allowed")
+    with pytest.raises(ClientError, match="not authorized"):
+        queues.purge_queue(QueueUrl=created[1]["queue"])
+
+
+def test_other_resources_are_what_was_asked_for(running: System, created: Created) -> None:
+    table = running.client("dynamodb").describe_table(TableName="things")["Table"]
+    assert [key["AttributeName"] for key in table["KeySchema"]] == ["id", "at"]
+    assert table["LocalSecondaryIndexes"][0]["IndexName"] == "by-owner"
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
+    assert running.client("kms").describe_key(KeyId=created[1]["alias"])["KeyMetadata"]["Enabled"]
+    groups = running.client("scheduler").list_schedule_groups()["ScheduleGroups"]
+    assert created[1]["group"] in [group["Name"] for group in groups]
+    alarms = running.client("cloudwatch").describe_alarms(
+        AlarmNames=["many"], AlarmTypes=["CompositeAlarm"]
+    )
+    assert alarms["CompositeAlarms"][0]["AlarmRule"] == f"ALARM({created[1]['alarm']})"
