@@ -11,16 +11,16 @@ settings = Settings.load(pulumi.Config(), stack)
 provider = aws.Provider(
     "aws",
     region=settings.region,
-    allowed_account_ids=list(settings.allowed_account_ids) or None,
+    allowed_account_ids=settings.allowed_account_ids or None,
     default_tags=aws.ProviderDefaultTagsArgs(
         tags={"project": project, "stack": stack, "managed-by": "pulumi", **settings.tags}
     ),
 )
 system = OrderSystem(
     "orders",
-    {**settings.order_system(), "service": f"{project}-{stack}"},
+    {**settings.system, "service": f"{project}-{stack}"},
     # Every part inherits it: what is deleted before a protected part is met would be lost.
-    pulumi.ResourceOptions(provider=provider, protect=settings.protect),
+    pulumi.ResourceOptions(provider=provider, protect=settings.system.get("protect")),
 )
 
 pulumi.export("apiUrl", system.api_url)

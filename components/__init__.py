@@ -3,7 +3,8 @@
 from .function import PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs
 from .observability import Observability, ObservabilityArgs
-from .order_system import OrderSystem, OrderSystemArgs
+from .order_inputs import OrderSystemArgs
+from .order_system import OrderSystem
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
 

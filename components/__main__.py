@@ -4,8 +4,6 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAME = "serverless-orders"
-
 _FOLDER = Path(__file__).resolve().parent
 
 
@@ -14,14 +12,9 @@ def main() -> None:
     sys.path.insert(0, str(_FOLDER.parent))
     package = import_module(_FOLDER.name)
     version = import_module(f"{package.__name__}._version").VERSION
-    component = import_module("pulumi").ComponentResource
-    components = [
-        value
-        for value in map(vars(package).get, package.__all__)
-        if isinstance(value, type) and issubclass(value, component)
-    ]
-    host = import_module("pulumi.provider.experimental").component_provider_host
-    host(components, NAME, version=version)
+    host = import_module(f"{package.__name__}.host")
+    provider = import_module("pulumi.provider")
+    provider.main(host.Host(host.hosted(package), version), sys.argv[1:])
 
 
 if __name__ == "__main__":

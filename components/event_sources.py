@@ -6,14 +6,15 @@ source is those two and its key in `EventSources`; `function.py` knows none of t
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from . import defaults, iam
-from ._values import whole
-from .queues import SECONDS_PER_DAY, tls_queue
+from . import iam
+from .inputs import Default, Problem, Text, Whole, ZeroOr, contradictions, problem
+from .queues import DEAD_LETTER_RETENTION_DAYS, SECONDS_PER_DAY, tls_queue
 
 # What Lambda's pollers need of a queue and of a table's stream:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -27,38 +28,44 @@ STREAM_ACTIONS = (
 )
 
 
-class QueueEventSource(TypedDict):
+Concurrency = Annotated[int, ZeroOr(2, 1000)]
+
+
+class Batches(TypedDict):
+    """How events are put together for one invocation."""
+
+    batch_size: NotRequired[Annotated[int, Whole(1, 10_000, default=10)]]
+    """Most events in one invocation."""
+    batch_window_seconds: NotRequired[Annotated[int, Whole(0, 300, default=0)]]
+    """How long a batch may be collected; a queue's batch of more than 10 needs it."""
+
+
+class QueueEventSource(Batches):
     """An SQS queue that a function reads in batches, answering for each message."""
 
     arn: pulumi.Input[str]
     """ARN of the queue."""
-    batch_size: NotRequired[int]
-    """Most messages in one invocation; 10 by default."""
-    batch_window_seconds: NotRequired[int]
-    """How long a batch may be collected; 0 by default."""
-    maximum_concurrency: NotRequired[int]
-    """Most concurrent invocations by this queue, 2 to 1000; unlimited by default."""
+    maximum_concurrency: NotRequired[Annotated[Concurrency, Default(default=0)]]
+    """Most concurrent invocations by this queue; 0 is unlimited."""
 
 
-class StreamEventSource(TypedDict):
+class StreamEventSource(Batches):
     """A DynamoDB table's stream, read in batches; a batch that fails is halved, then given up."""
 
     arn: pulumi.Input[str]
     """ARN of the stream."""
-    batch_size: NotRequired[int]
-    """Most records in one invocation; 10 by default."""
-    batch_window_seconds: NotRequired[int]
-    """How long a batch may be collected; 0 by default."""
-    maximum_retry_attempts: NotRequired[int]
-    """Retries of a batch that failed, each holding up its shard; 3 by default."""
-    maximum_record_age_seconds: NotRequired[int]
-    """Age after which a record is given up, 60 to 86400, the stream's own; 86400 by default."""
+    maximum_retry_attempts: NotRequired[Annotated[int, Whole(0, 10_000, default=3)]]
+    """Retries of a batch that failed, each holding up its shard."""
+    maximum_record_age_seconds: NotRequired[Annotated[int, Whole(60, 86_400, default=86_400)]]
+    """Age after which a record is given up; at most the stream's own."""
 
 
 class ScheduleEventSource(TypedDict):
     """A schedule that invokes a function."""
 
-    expression: str
+    expression: Annotated[
+        str, Text(r"(rate|cron|at)\(.+\)", "`rate(5 minutes)`, `cron(0 3 * * ? *)` or `at(...)`")
+    ]
     """When to invoke: `rate(5 minutes)`, `cron(0 3 * * ? *)` (UTC) or `at(...)`."""
 
 
@@ -76,17 +83,18 @@ class EventSources(TypedDict):
 class AsynchronousInvocation(TypedDict):
     """How often and how long an asynchronous invocation is tried again."""
 
-    maximum_retry_attempts: NotRequired[int]
-    """Retries of an invocation that failed, 0 to 2; 2 by default."""
-    maximum_event_age_seconds: NotRequired[int]
-    """Age after which a retry is pointless, 60 to 21600; 3600 by default."""
+    maximum_retry_attempts: NotRequired[Annotated[int, Whole(0, 2, default=2)]]
+    """Retries of an invocation that failed."""
+    maximum_event_age_seconds: NotRequired[Annotated[int, Whole(60, 21_600, default=3600)]]
+    """Age after which a retry is pointless."""
 
 
-class Retries(NamedTuple):
-    """AsynchronousInvocation with its defaults filled in."""
-
-    attempts: int
-    age_seconds: int
+@contradictions(QueueEventSource)
+def large_batches_are_collected(batches: Batches) -> Iterator[Problem]:
+    """A batch of more than ten messages is refused by Lambda unless it may be collected."""
+    if batches["batch_size"] > 10 and batches["batch_window_seconds"] == 0:
+        text = "expected at least 1, because {=batch_size} is more than 10"
+        yield problem("batch_window_seconds", text)
 
 
 class Target(NamedTuple):
@@ -96,7 +104,7 @@ class Target(NamedTuple):
     component: pulumi.Resource
     function: aws.lambda_.Function
     alias: aws.lambda_.Alias
-    retries: Retries
+    retries: AsynchronousInvocation
     failures: aws.sqs.Queue | None
 
 
@@ -125,18 +133,16 @@ class _Queue(EventSource):
         return [iam.allow(QUEUE_ACTIONS, [self.args["arn"]])]
 
     def connect(self, target: Target) -> None:
-        maximum = self.args.get("maximum_concurrency")
+        maximum = self.args["maximum_concurrency"]
         aws.lambda_.EventSourceMapping(
             target.name,
             event_source_arn=self.args["arn"],
             function_name=target.alias.arn,
             **_batches(self.args),
             scaling_config=(
-                None
-                if maximum is None
-                else aws.lambda_.EventSourceMappingScalingConfigArgs(
-                    maximum_concurrency=whole("maximum_concurrency", maximum)
-                )
+                aws.lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=maximum)
+                if maximum
+                else None
             ),
             opts=pulumi.ResourceOptions(parent=target.component),
         )
@@ -160,14 +166,8 @@ class _Stream(EventSource):
             **_batches(self.args),
             # A record that always fails would otherwise hold up its shard for a day.
             bisect_batch_on_function_error=True,
-            maximum_retry_attempts=whole(
-                "maximum_retry_attempts",
-                self.args.get("maximum_retry_attempts", defaults.STREAM_RETRIES),
-            ),
-            maximum_record_age_in_seconds=whole(
-                "maximum_record_age_seconds",
-                self.args.get("maximum_record_age_seconds", defaults.STREAM_RECORD_AGE_SECONDS),
-            ),
+            maximum_retry_attempts=self.args["maximum_retry_attempts"],
+            maximum_record_age_in_seconds=self.args["maximum_record_age_seconds"],
             destination_config=aws.lambda_.EventSourceMappingDestinationConfigArgs(
                 on_failure=aws.lambda_.EventSourceMappingDestinationConfigOnFailureArgs(
                     destination_arn=target.failures.arn
@@ -216,8 +216,8 @@ class _Schedule(EventSource):
                 arn=target.alias.arn,
                 role_arn=role.arn,
                 retry_policy=aws.scheduler.ScheduleTargetRetryPolicyArgs(
-                    maximum_retry_attempts=target.retries.attempts,
-                    maximum_event_age_in_seconds=target.retries.age_seconds,
+                    maximum_retry_attempts=target.retries["maximum_retry_attempts"],
+                    maximum_event_age_in_seconds=target.retries["maximum_event_age_seconds"],
                 ),
                 dead_letter_config=aws.scheduler.ScheduleTargetDeadLetterConfigArgs(
                     arn=target.failures.arn
@@ -235,24 +235,10 @@ class Sources:
 
     def __init__(self, name: str, sources: EventSources, retries: AsynchronousInvocation) -> None:
         given: dict[str, Any] = dict(sources)
-        unknown = sorted(set(given) - set(_KINDS))
-        if unknown:
-            raise ValueError(
-                f"sources: unknown {', '.join(unknown)}; there are {', '.join(_KINDS)}"
-            )
         self._name = name
         self._sources = {kind: _KINDS[kind](args) for kind, args in given.items()}
         self._asynchronous = any(each.asynchronous for each in self._sources.values())
-        self._retries = Retries(
-            whole(
-                "maximum_retry_attempts",
-                retries.get("maximum_retry_attempts", defaults.ASYNC_RETRIES),
-            ),
-            whole(
-                "maximum_event_age_seconds",
-                retries.get("maximum_event_age_seconds", defaults.ASYNC_EVENT_AGE_SECONDS),
-            ),
-        )
+        self._retries = retries
         self.failures: aws.sqs.Queue | None = None
 
     def prepare(self, component: pulumi.Resource) -> dict[str, list[dict[str, Any]]]:
@@ -266,7 +252,7 @@ class Sources:
             self.failures = tls_queue(
                 f"{self._name}-failures",
                 parent=component,
-                retention_seconds=SECONDS_PER_DAY * defaults.DEAD_LETTER_RETENTION_DAYS,
+                retention_seconds=SECONDS_PER_DAY * DEAD_LETTER_RETENTION_DAYS,
             )
             grants["failures"] = [iam.allow(["sqs:SendMessage"], [self.failures.arn])]
         return grants
@@ -290,8 +276,8 @@ class Sources:
             target.name,
             function_name=target.function.name,
             qualifier=target.alias.name,
-            maximum_retry_attempts=target.retries.attempts,
-            maximum_event_age_in_seconds=target.retries.age_seconds,
+            maximum_retry_attempts=target.retries["maximum_retry_attempts"],
+            maximum_event_age_in_seconds=target.retries["maximum_event_age_seconds"],
             destination_config=aws.lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
                 on_failure=aws.lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(
                     destination=target.failures.arn
@@ -304,10 +290,7 @@ class Sources:
 def _batches(args: QueueEventSource | StreamEventSource) -> dict[str, Any]:
     """How either is read: a batch's size and time, and an answer for each of its entries."""
     return {
-        "batch_size": whole("batch_size", args.get("batch_size", defaults.BATCH_SIZE)),
-        "maximum_batching_window_in_seconds": whole(
-            "batch_window_seconds",
-            args.get("batch_window_seconds", defaults.BATCH_WINDOW_SECONDS),
-        ),
+        "batch_size": args["batch_size"],
+        "maximum_batching_window_in_seconds": args["batch_window_seconds"],
         "function_response_types": ["ReportBatchItemFailures"],
     }

@@ -2,17 +2,22 @@
 
 import re
 import zlib
-from typing import Any, NotRequired, Optional, TypedDict
+from collections.abc import Iterator
+from typing import Annotated, Any, NotRequired, Optional, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from . import defaults, iam
-from ._values import whole
+from . import iam
+from .component import Component
 from .event_sources import AsynchronousInvocation, EventSources, Sources
 from .iam import Statement
+from .inputs import Default, Items, OneOf, Problem, Text, Whole, checked, contradictions, problem
+from .logs import LogRetention
 
 ALIAS = "live"
+
+RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 
 # X-Ray has no resources to name:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
@@ -33,46 +38,70 @@ NETWORK_ACTIONS = (
 class VpcPlacement(TypedDict):
     """Where in a VPC a function runs."""
 
-    subnet_ids: list[pulumi.Input[str]]
-    """Subnets, in two availability zones or more."""
-    security_group_ids: list[pulumi.Input[str]]
+    subnet_ids: Annotated[
+        list[Annotated[pulumi.Input[str], Text(r"subnet-[0-9a-f]+", "a subnet id as subnet-0abc")]],
+        Items(1, different=True),
+    ]
+    """Subnets, in two availability zones or more, with a way to DynamoDB and SQS."""
+    security_group_ids: Annotated[
+        list[Annotated[pulumi.Input[str], Text(r"sg-[0-9a-f]+", "a security group id as sg-0abc")]],
+        Items(1, different=True),
+    ]
     """Security groups of the function's network interfaces."""
 
 
-class PythonFunctionArgs(TypedDict):
+class FunctionSettings(TypedDict):
+    """What the functions of a system have in common."""
+
+    runtime: NotRequired[Annotated[str, OneOf(RUNTIMES, default="python3.13")]]
+    """Lambda runtime."""
+    architecture: NotRequired[Annotated[str, OneOf(("x86_64", "arm64"), default="x86_64")]]
+    """Processor architecture."""
+    memory_size: NotRequired[Annotated[int, Whole(128, 10_240, default=1024)]]
+    """Memory of a function in MB; CPU grows with it."""
+    timeout_seconds: NotRequired[Annotated[int, Whole(1, 900, default=30)]]
+    """Longest run of a function."""
+    log_retention_days: NotRequired[LogRetention]
+    """How long logs are kept, in days."""
+    vpc: NotRequired[VpcPlacement]
+    """Placement in a VPC; outside of any by default."""
+
+
+class PythonFunctionArgs(FunctionSettings):
     """Inputs of PythonFunction."""
 
     code: pulumi.Archive
     """The deployment package."""
-    handler: str
-    """Module and function, as `create_order.handler`."""
-    runtime: NotRequired[str]
-    """Lambda runtime; python3.13 by default."""
-    architecture: NotRequired[str]
-    """x86_64 (the default) or arm64."""
-    memory_size: NotRequired[int]
-    """Memory in MB, 128 to 10240; CPU grows with it. 1024 by default."""
-    timeout_seconds: NotRequired[int]
-    """Longest run, 1 to 900; 30 by default."""
+    handler: Annotated[
+        str, Text(r"[A-Za-z_][\w/]*(\.[A-Za-z_]\w*)+", "a module and a function as main.handler")
+    ]
+    """Module and function, as `functions.create_order.handler`."""
     environment: NotRequired[dict[str, pulumi.Input[str]]]
     """Environment variables."""
     statements: NotRequired[list[Statement]]
     """What the function may do beyond its logs and traces."""
-    log_retention_days: NotRequired[int]
-    """How long its log group keeps events; 14 by default."""
-    tracing: NotRequired[bool]
-    """Whether X-Ray traces are taken; true by default."""
-    reserved_concurrency: NotRequired[int]
+    tracing: NotRequired[Annotated[bool, Default(default=True)]]
+    """Whether X-Ray traces are taken."""
+    reserved_concurrency: NotRequired[Annotated[int, Whole(1, 10_000)]]
     """Concurrency that is kept for and limits this function; none by default."""
-    vpc: NotRequired[VpcPlacement]
-    """Placement in a VPC; outside of any by default."""
     sources: NotRequired[EventSources]
     """What invokes the function besides an API."""
     asynchronous: NotRequired[AsynchronousInvocation]
     """Retries that all asynchronous sources of the function share."""
 
 
-class PythonFunction(pulumi.ComponentResource):
+@contradictions(PythonFunctionArgs)
+def _concurrency_is_there_for_the_queue(args: PythonFunctionArgs) -> Iterator[Problem]:
+    reserved, queue = args.get("reserved_concurrency"), args["sources"].get("queue")
+    if reserved is not None and queue and queue["maximum_concurrency"] > reserved:
+        yield problem(
+            "sources.queue.maximum_concurrency",
+            f"expected at most {{=reserved_concurrency}}, not {queue['maximum_concurrency']}: "
+            "the rest would be throttled, and counted as receives",
+        )
+
+
+class PythonFunction(Component):
     """A traced function with a role, log group and published versions behind the alias `live`."""
 
     name: pulumi.Output[str]
@@ -97,17 +126,15 @@ class PythonFunction(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: PythonFunctionArgs, opts: Optional[pulumi.ResourceOptions] = None
     ) -> None:
+        args = checked(PythonFunctionArgs, args, f"PythonFunction {name}")
         super().__init__("serverless-orders:index:PythonFunction", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        sources = Sources(name, args.get("sources") or {}, args.get("asynchronous") or {})
+        sources = Sources(name, args["sources"], args["asynchronous"])
 
         log_group = aws.cloudwatch.LogGroup(
             name,
             name_prefix=f"/aws/lambda/{name}-",
-            retention_in_days=whole(
-                "log_retention_days",
-                args.get("log_retention_days", defaults.LOG_RETENTION_DAYS),
-            ),
+            retention_in_days=args["log_retention_days"],
             opts=child,
         )
         role = aws.iam.Role(
@@ -143,19 +170,7 @@ class PythonFunction(pulumi.ComponentResource):
         self.role_name, self.role_arn = role.name, role.arn
         self.log_group_name = log_group.name
         self.failure_queue_name = sources.failures.name if sources.failures else None
-        self.register_outputs(
-            {
-                "name": self.name,
-                "arn": self.arn,
-                "aliasName": self.alias_name,
-                "aliasArn": self.alias_arn,
-                "invokeArn": self.invoke_arn,
-                "roleName": self.role_name,
-                "roleArn": self.role_arn,
-                "logGroupName": self.log_group_name,
-                "failureQueueName": self.failure_queue_name,
-            }
-        )
+        self.register()
 
     def _policies(
         self,
@@ -187,7 +202,7 @@ class PythonFunction(pulumi.ComponentResource):
                 [pulumi.Output.concat(log_group.arn, ":*")],
             )
         ]
-        if args.get("tracing", True):
+        if args["tracing"]:
             own.append(iam.allow(TRACE_ACTIONS, ["*"]))
         # In stacks of before this policy holds the grants too: it loses them when theirs exist.
         basic = aws.iam.RolePolicy(
@@ -208,29 +223,26 @@ class PythonFunction(pulumi.ComponentResource):
     ) -> aws.lambda_.Function:
         vpc = args.get("vpc")
         environment = args.get("environment")
-        reserved = args.get("reserved_concurrency")
         return aws.lambda_.Function(
             name,
             code=args["code"],
             handler=args["handler"],
-            runtime=args.get("runtime", defaults.RUNTIME),
-            architectures=[args.get("architecture", defaults.ARCHITECTURE)],
-            memory_size=whole("memory_size", args.get("memory_size", defaults.MEMORY_MB)),
-            timeout=whole("timeout_seconds", args.get("timeout_seconds", defaults.TIMEOUT_SECONDS)),
+            runtime=args["runtime"],
+            architectures=[args["architecture"]],
+            memory_size=args["memory_size"],
+            timeout=args["timeout_seconds"],
             role=role.arn,
             environment=(
                 aws.lambda_.FunctionEnvironmentArgs(variables=environment) if environment else None
             ),
             tracing_config=aws.lambda_.FunctionTracingConfigArgs(
-                mode="Active" if args.get("tracing", True) else "PassThrough"
+                mode="Active" if args["tracing"] else "PassThrough"
             ),
             # Text leaves our own JSON lines as they are.
             logging_config=aws.lambda_.FunctionLoggingConfigArgs(
                 log_format="Text", log_group=log_group.name
             ),
-            reserved_concurrent_executions=(
-                None if reserved is None else whole("reserved_concurrency", reserved)
-            ),
+            reserved_concurrent_executions=args.get("reserved_concurrency"),
             vpc_config=(
                 aws.lambda_.FunctionVpcConfigArgs(
                     subnet_ids=vpc["subnet_ids"], security_group_ids=vpc["security_group_ids"]

@@ -2,15 +2,19 @@
 
 import json
 import re
-from typing import NotRequired, Optional, TypedDict
+from collections.abc import Iterator
+from typing import Annotated, NotRequired, Optional, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from . import defaults
-from ._values import whole
+from .component import Component
+from .inputs import Items, OneOf, Problem, Text, Whole, checked, contradictions
+from .logs import LogRetention
 
 STAGE = "$default"
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "*")
 
 # The longest that an HTTP API waits for an integration:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
@@ -44,7 +48,7 @@ PREFLIGHT_AGE_SECONDS = 300
 class HttpApiRoute(TypedDict):
     """One route and the function that answers it."""
 
-    route_key: str
+    route_key: Annotated[str, Text(r"\$default|[A-Z]+ /\S*", "a route as `GET /orders/{id}`")]
     """Method and path, as `GET /orders/{id}`."""
     function_name: pulumi.Input[str]
     """Name of the function."""
@@ -52,32 +56,83 @@ class HttpApiRoute(TypedDict):
     """Alias of the function that the route targets."""
     invoke_arn: pulumi.Input[str]
     """ARN by which API Gateway invokes the alias."""
-    throttle_rate: NotRequired[int]
+    throttle_rate: NotRequired[Annotated[int, Whole(1, 100_000)]]
     """Requests per second for this route, over all callers; the stage's by default."""
-    throttle_burst: NotRequired[int]
+    throttle_burst: NotRequired[Annotated[int, Whole(1, 100_000)]]
     """Requests in a burst for this route; the stage's by default."""
+
+
+class Cors(TypedDict):
+    """Which web pages may call an API, and how."""
+
+    origins: NotRequired[
+        Annotated[
+            list[
+                Annotated[
+                    str,
+                    Text(r"\*|https?://[^/\s*]+", "`*` or an origin as https://shop.example.com"),
+                ]
+            ],
+            Items(1, default=("*",)),
+        ]
+    ]
+    """Origins of web pages that may call the API; `*` is every one."""
+    headers: NotRequired[
+        Annotated[
+            list[Annotated[str, Text(r"\*|[A-Za-z0-9-]+", "`*` or a header's name")]],
+            Items(1, default=("*",)),
+        ]
+    ]
+    """Request headers that such pages may send; `*` is every one."""
+    methods: NotRequired[
+        Annotated[list[Annotated[str, OneOf(METHODS)]], Items(1, default=("GET", "POST"))]
+    ]
+    """Methods that such pages may use."""
+
+
+class Throttle(TypedDict):
+    """How much an API takes before it answers 429."""
+
+    rate: NotRequired[Annotated[int, Whole(1, 100_000, default=500)]]
+    """Requests per second, over all callers."""
+    burst: NotRequired[Annotated[int, Whole(1, 100_000, default=1000)]]
+    """Requests in a burst."""
 
 
 class HttpApiArgs(TypedDict):
     """Inputs of HttpApi."""
 
-    routes: list[HttpApiRoute]
+    routes: Annotated[list[HttpApiRoute], Items(1)]
     """The routes; any other path is answered with 404."""
-    cors_origins: NotRequired[list[str]]
-    """Origins of web pages that may call the API; `*` (every one) by default."""
-    cors_headers: NotRequired[list[str]]
-    """Request headers that such pages may send; `*` by default."""
-    cors_methods: NotRequired[list[str]]
-    """Methods that such pages may use; GET and POST by default."""
-    throttle_rate: NotRequired[int]
-    """Requests per second, over all callers; 500 by default."""
-    throttle_burst: NotRequired[int]
-    """Requests in a burst; 1000 by default."""
-    log_retention_days: NotRequired[int]
-    """How long the access log keeps events; 14 by default."""
+    cors: NotRequired[Cors]
+    """Which web pages may call the API, and how."""
+    throttle: NotRequired[Throttle]
+    """How much the API takes before it answers 429."""
+    log_retention_days: NotRequired[LogRetention]
+    """How long the access log keeps events, in days."""
 
 
-class HttpApi(pulumi.ComponentResource):
+@contradictions(HttpApiArgs)
+def _routes_within_the_stage(args: HttpApiArgs) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for number, route in enumerate(args["routes"]):
+        if route["route_key"] in seen:
+            text = f"expected each only once, not {route['route_key']!r} again"
+            yield Problem(("routes", number, "route_key"), text)
+        seen.add(route["route_key"])
+        rate, burst = args["throttle"]["rate"], args["throttle"]["burst"]
+        for name, given, limit in (
+            ("rate", route.get("throttle_rate", rate), rate),
+            ("burst", route.get("throttle_burst", burst), burst),
+        ):
+            if given > limit:
+                yield Problem(
+                    ("routes", number, f"throttle_{name}"),
+                    f"expected at most {{=throttle.{name}}}, not {given}",
+                )
+
+
+class HttpApi(Component):
     """An HTTP API with one automatically deployed stage, throttling, CORS and access logs."""
 
     api_id: pulumi.Output[str]
@@ -94,15 +149,17 @@ class HttpApi(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: HttpApiArgs, opts: Optional[pulumi.ResourceOptions] = None
     ) -> None:
+        args = checked(HttpApiArgs, args, f"HttpApi {name}")
+        cors, throttle = args["cors"], args["throttle"]
         super().__init__("serverless-orders:index:HttpApi", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         api = aws.apigatewayv2.Api(
             name,
             protocol_type="HTTP",
             cors_configuration=aws.apigatewayv2.ApiCorsConfigurationArgs(
-                allow_origins=list(args.get("cors_origins", defaults.CORS_ORIGINS)),
-                allow_headers=list(args.get("cors_headers", defaults.CORS_HEADERS)),
-                allow_methods=list(args.get("cors_methods", defaults.CORS_METHODS)),
+                allow_origins=cors["origins"],
+                allow_headers=cors["headers"],
+                allow_methods=cors["methods"],
                 expose_headers=list(EXPOSED_HEADERS),
                 max_age=PREFLIGHT_AGE_SECONDS,
             ),
@@ -113,30 +170,23 @@ class HttpApi(pulumi.ComponentResource):
         log_group = aws.cloudwatch.LogGroup(
             name,
             name_prefix=f"/aws/vendedlogs/{name}-",
-            retention_in_days=whole(
-                "log_retention_days",
-                args.get("log_retention_days", defaults.LOG_RETENTION_DAYS),
-            ),
+            retention_in_days=args["log_retention_days"],
             opts=child,
         )
         routes = [self._route(name, api, route) for route in args["routes"]]
-        rate = whole("throttle_rate", args.get("throttle_rate", defaults.THROTTLE_RATE))
-        burst = whole("throttle_burst", args.get("throttle_burst", defaults.THROTTLE_BURST))
         stage = aws.apigatewayv2.Stage(
             name,
             api_id=api.id,
             name=STAGE,
             auto_deploy=True,
             default_route_settings=aws.apigatewayv2.StageDefaultRouteSettingsArgs(
-                throttling_rate_limit=rate, throttling_burst_limit=burst
+                throttling_rate_limit=throttle["rate"], throttling_burst_limit=throttle["burst"]
             ),
             route_settings=[
                 aws.apigatewayv2.StageRouteSettingArgs(
                     route_key=route["route_key"],
-                    throttling_rate_limit=whole("throttle_rate", route.get("throttle_rate", rate)),
-                    throttling_burst_limit=whole(
-                        "throttle_burst", route.get("throttle_burst", burst)
-                    ),
+                    throttling_rate_limit=route.get("throttle_rate", throttle["rate"]),
+                    throttling_burst_limit=route.get("throttle_burst", throttle["burst"]),
                 )
                 for route in args["routes"]
             ],
@@ -151,26 +201,13 @@ class HttpApi(pulumi.ComponentResource):
         self.stage_name = stage.name
         self.execution_arn = api.execution_arn
         self.log_group_name = log_group.name
-        self.register_outputs(
-            {
-                "apiId": self.api_id,
-                "url": self.url,
-                "stageName": self.stage_name,
-                "executionArn": self.execution_arn,
-                "logGroupName": self.log_group_name,
-            }
-        )
+        self.register()
 
     def _route(
         self, name: str, api: aws.apigatewayv2.Api, route: HttpApiRoute
     ) -> aws.apigatewayv2.Route:
         child = pulumi.ResourceOptions(parent=self)
         method, _, path = route["route_key"].partition(" ")
-        if not path.startswith("/"):
-            raise ValueError(
-                "route_key must be a method and a path, as `GET /orders/{id}`, "
-                f"not {route['route_key']!r}"
-            )
         route_name = f"{name}-{_slug(route['route_key'])}"
         permission = aws.lambda_.Permission(
             route_name,

@@ -1,101 +1,31 @@
 """The whole order system: table, queue, four functions, API, alarms and dashboard."""
 
-from typing import Any, NotRequired, Optional, TypedDict
+from typing import Optional
 
 import pulumi
 
-from . import defaults
 from ._contract import contract
-from ._values import whole
 from .bundle import OPERATIONS, bundle
+from .component import Component
 from .event_sources import EventSources, QueueEventSource
-from .function import PythonFunction, PythonFunctionArgs, VpcPlacement
-from .http_api import HttpApi, HttpApiArgs, HttpApiRoute
+from .function import FunctionSettings, PythonFunction, PythonFunctionArgs
+from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, Throttle
 from .iam import Statement
+from .inputs import checked, part
 from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
 from .observability.function import MonitoredFunction
+from .order_inputs import OrderSystemArgs, processor_timeout
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
-from .thresholds import AlarmThresholds
+
+TABLE_NAME = "Orders"
+QUEUE_NAME = "order-events"
 
 Environment = dict[str, pulumi.Input[str]]
 
-FUNCTIONS = ("create_order", "get_order", "process_order", "republish_pending")
 
-
-class OrderSystemArgs(TypedDict):
-    """Inputs of OrderSystem; what is absent has the system's defaults."""
-
-    service: NotRequired[str]
-    """Name of the system in logs and metrics and of its dashboard; by default the component's."""
-    name_suffix: NotRequired[str]
-    """Appended to the names of table and queue, so that an account can hold several systems."""
-    code: NotRequired[pulumi.Archive]
-    """The functions' deployment package; built from the functions of this package by default."""
-    runtime: NotRequired[str]
-    """Lambda runtime of the functions; python3.13 by default."""
-    require_bytecode: NotRequired[bool]
-    """Whether to refuse to deploy functions not compiled for their runtime; false by default."""
-    architecture: NotRequired[str]
-    """x86_64 (the default) or arm64."""
-    memory_size: NotRequired[int]
-    """Memory of each function in MB; 1024 by default."""
-    timeout_seconds: NotRequired[int]
-    """Longest run of a function; 30 by default."""
-    log_retention_days: NotRequired[int]
-    """How long logs are kept; 14 by default."""
-    reserved_concurrency: NotRequired[dict[str, int]]
-    """Reserved concurrency by function, as `{"process_order": 50}`; none by default."""
-    vpc: NotRequired[VpcPlacement]
-    """Placement of the functions in a VPC; outside of any by default."""
-    cors_origins: NotRequired[list[str]]
-    """Origins of web pages that may call the API; `*` (every one) by default."""
-    cors_headers: NotRequired[list[str]]
-    """Request headers that such pages may send; `*` by default."""
-    cors_methods: NotRequired[list[str]]
-    """Methods that such pages may use; GET and POST by default."""
-    throttle_rate: NotRequired[int]
-    """Requests per second, over all callers; 500 by default."""
-    throttle_burst: NotRequired[int]
-    """Requests in a burst; 1000 by default."""
-    create_throttle_rate: NotRequired[int]
-    """Orders created per second, over all callers; 250 by default."""
-    create_throttle_burst: NotRequired[int]
-    """Orders created in a burst; 500 by default."""
-    visibility_timeout_seconds: NotRequired[int]
-    """How long a received event stays hidden; 30 by default."""
-    message_retention_days: NotRequired[int]
-    """How long events are kept, 1 to 14; 14 by default, as always for dead letters."""
-    max_receive_count: NotRequired[int]
-    """Receives after which an event goes to the dead-letter queue; 3 by default."""
-    batch_size: NotRequired[int]
-    """Most events in one invocation of the processor; 10 by default."""
-    batch_window_seconds: NotRequired[int]
-    """How long a batch may be collected; 0 by default."""
-    processor_maximum_concurrency: NotRequired[int]
-    """Most concurrent invocations of the processor, 2 to 1000; unlimited by default."""
-    republish_rate_minutes: NotRequired[int]
-    """How often the repair of pending orders runs; 1 by default."""
-    pending_threshold_seconds: NotRequired[int]
-    """From when on a pending order's event is sent again; 120 by default."""
-    republish_limit: NotRequired[int]
-    """Most events sent again in one run of the repair; 1000 by default."""
-    point_in_time_recovery: NotRequired[bool]
-    """Whether the table can be restored to any second of the last 35 days; false by default."""
-    deletion_protection: NotRequired[bool]
-    """Whether DynamoDB refuses to delete the table; false by default."""
-    protect: NotRequired[bool]
-    """Whether Pulumi refuses to delete table and queues; by default as the option of the system."""
-    alarm_topic: NotRequired[bool]
-    """Whether to make an encrypted topic that every alarm is sent to; true by default."""
-    alarm_emails: NotRequired[list[str]]
-    """Addresses to subscribe to the topic; each has to confirm."""
-    alarm_thresholds: NotRequired[AlarmThresholds]
-    """From when on the alarms ring, where it is not the default."""
-
-
-class OrderSystem(pulumi.ComponentResource):
+class OrderSystem(Component):
     """Takes orders over HTTP, stores them, and confirms each through a queue."""
 
     api_url: pulumi.Output[str]
@@ -130,21 +60,16 @@ class OrderSystem(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: OrderSystemArgs, opts: Optional[pulumi.ResourceOptions] = None
     ) -> None:
+        named: OrderSystemArgs = {"service": name}
+        args = checked(OrderSystemArgs, named | args, f"OrderSystem {name}")
         super().__init__("serverless-orders:index:OrderSystem", name, {}, opts)
         self._prefix = name
         self._args = args
-        self._service = args.get("service", name)
+        self._service = args["service"]
         self._code = args.get("code") or bundle(
-            args.get("runtime", defaults.RUNTIME),
-            require_bytecode=args.get("require_bytecode", False),
+            args["runtime"], require_bytecode=args["require_bytecode"]
         )
         self._child = pulumi.ResourceOptions(parent=self)
-        unknown = set(args.get("reserved_concurrency") or {}) - set(FUNCTIONS)
-        if unknown:
-            raise ValueError(
-                f"reserved_concurrency: no function {', '.join(sorted(unknown))}; "
-                f"there are {', '.join(FUNCTIONS)}"
-            )
 
         self._table = self._make_table()
         self._queue = self._make_queue()
@@ -162,33 +87,12 @@ class OrderSystem(pulumi.ComponentResource):
         self.republish_pending_function_name = self._functions["republish_pending"].name
         self.dashboard_url = observability.dashboard_url
         self.alarm_topic_arn = observability.topic_arn
-        self.register_outputs(
-            {
-                "apiUrl": self.api_url,
-                "apiId": self.api_id,
-                "tableName": self.table_name,
-                "tableArn": self.table_arn,
-                "queueUrl": self.queue_url,
-                "queueArn": self.queue_arn,
-                "dlqUrl": self.dlq_url,
-                "dlqArn": self.dlq_arn,
-                "createOrderFunctionName": self.create_order_function_name,
-                "getOrderFunctionName": self.get_order_function_name,
-                "processOrderFunctionName": self.process_order_function_name,
-                "republishPendingFunctionName": self.republish_pending_function_name,
-                "dashboardUrl": self.dashboard_url,
-                "alarmTopicArn": self.alarm_topic_arn,
-            }
-        )
-
-    def _given(self, *names: str) -> Any:
-        """Those of our inputs that were given; what is absent has the component's default."""
-        given = dict(self._args)
-        return {name: given[name] for name in names if name in given}
+        self.register()
 
     def _make_table(self) -> Table:
         args: TableArgs = {
-            "table_name": defaults.TABLE_NAME + self._args.get("name_suffix", ""),
+            **part(TableArgs, self._args, self._args["table"]),
+            "table_name": TABLE_NAME + self._args["name_suffix"],
             "partition_key": "id",
             "indexes": [
                 {
@@ -199,19 +103,13 @@ class OrderSystem(pulumi.ComponentResource):
                 }
             ],
         }
-        args.update(self._given("point_in_time_recovery", "deletion_protection", "protect"))
         return Table(self._prefix, args, self._child)
 
     def _make_queue(self) -> Queue:
-        args: QueueArgs = {"queue_name": defaults.QUEUE_NAME + self._args.get("name_suffix", "")}
-        args.update(
-            self._given(
-                "visibility_timeout_seconds",
-                "message_retention_days",
-                "max_receive_count",
-                "protect",
-            )
-        )
+        args: QueueArgs = {
+            **part(QueueArgs, self._args, self._args["queue"]),
+            "queue_name": QUEUE_NAME + self._args["name_suffix"],
+        }
         # SQS hands out a queue of the same name and attributes instead of refusing to create it,
         # DynamoDB refuses. After the table, no queue of another stack is taken for ours.
         after = pulumi.ResourceOptions(parent=self, depends_on=[self._table])
@@ -223,7 +121,8 @@ class OrderSystem(pulumi.ComponentResource):
         table_name: Environment = {contract.TABLE_NAME_VARIABLE: table.name}
         queue_url: Environment = {contract.QUEUE_URL_VARIABLE: queue.url}
         send = _grant("sqs:SendMessage", queue.arn)
-        rate = self._republish_rate_minutes
+        republish = self._args["republish"]
+        rate = republish["rate_minutes"]
         return {
             "create_order": self._function(
                 "create_order",
@@ -243,24 +142,23 @@ class OrderSystem(pulumi.ComponentResource):
                 "process_order",
                 {
                     **table_name,
-                    contract.MAX_RECEIVE_COUNT_VARIABLE: self._whole(
-                        "max_receive_count", defaults.MAX_RECEIVE_COUNT
+                    contract.MAX_RECEIVE_COUNT_VARIABLE: str(
+                        self._args["queue"]["max_receive_count"]
                     ),
                 },
                 [_grant("dynamodb:UpdateItem", table.arn)],
                 {"queue": self._events()},
+                processor_timeout(self._args),
             ),
             "republish_pending": self._function(
                 "republish_pending",
                 {
                     **table_name,
                     **queue_url,
-                    contract.PENDING_THRESHOLD_VARIABLE: self._whole(
-                        "pending_threshold_seconds", defaults.PENDING_THRESHOLD_SECONDS
+                    contract.PENDING_THRESHOLD_VARIABLE: str(
+                        republish["pending_threshold_seconds"]
                     ),
-                    contract.REPUBLISH_LIMIT_VARIABLE: self._whole(
-                        "republish_limit", defaults.REPUBLISH_LIMIT
-                    ),
+                    contract.REPUBLISH_LIMIT_VARIABLE: str(republish["limit"]),
                 },
                 [
                     _grant(
@@ -274,11 +172,10 @@ class OrderSystem(pulumi.ComponentResource):
         }
 
     def _events(self) -> QueueEventSource:
-        events: QueueEventSource = {"arn": self._queue.arn}
-        events.update(self._given("batch_size", "batch_window_seconds"))
-        if "processor_maximum_concurrency" in self._args:
-            events["maximum_concurrency"] = self._args["processor_maximum_concurrency"]
-        return events
+        return {
+            **part(QueueEventSource, self._args["processor"]),
+            "arn": self._queue.arn,
+        }
 
     def _function(
         self,
@@ -286,25 +183,19 @@ class OrderSystem(pulumi.ComponentResource):
         environment: Environment,
         statements: list[Statement],
         sources: EventSources | None = None,
+        timeout_seconds: int | None = None,
     ) -> PythonFunction:
         args: PythonFunctionArgs = {
+            **part(PythonFunctionArgs, part(FunctionSettings, self._args)),
             "code": self._code,
             "handler": f"functions.{function}.handler",
             "environment": {**environment, contract.SERVICE_NAME_VARIABLE: self._service},
             "statements": statements,
         }
-        args.update(
-            self._given(
-                "runtime",
-                "architecture",
-                "memory_size",
-                "timeout_seconds",
-                "log_retention_days",
-                "vpc",
-            )
-        )
         if sources:
             args["sources"] = sources
+        if timeout_seconds:
+            args["timeout_seconds"] = timeout_seconds
         reserved = self._args.get("reserved_concurrency") or {}
         if function in reserved:
             args["reserved_concurrency"] = reserved[function]
@@ -321,24 +212,15 @@ class OrderSystem(pulumi.ComponentResource):
                 "invoke_arn": function.invoke_arn,
             }
             if operation == "create_order":
-                route["throttle_rate"] = self._args.get(
-                    "create_throttle_rate", defaults.CREATE_THROTTLE_RATE
-                )
-                route["throttle_burst"] = self._args.get(
-                    "create_throttle_burst", defaults.CREATE_THROTTLE_BURST
-                )
+                route["throttle_rate"] = self._args["throttle"]["create_rate"]
+                route["throttle_burst"] = self._args["throttle"]["create_burst"]
             routes.append(route)
-        args: HttpApiArgs = {"routes": routes}
-        args.update(
-            self._given(
-                "cors_origins",
-                "cors_headers",
-                "cors_methods",
-                "throttle_rate",
-                "throttle_burst",
-                "log_retention_days",
-            )
-        )
+        args: HttpApiArgs = {
+            "routes": routes,
+            "cors": self._args["cors"],
+            "throttle": part(Throttle, self._args["throttle"]),
+            "log_retention_days": self._args["log_retention_days"],
+        }
         return HttpApi(f"{self._prefix}-api", args, self._child)
 
     def _make_observability(self, api: HttpApi) -> Observability:
@@ -372,30 +254,26 @@ class OrderSystem(pulumi.ComponentResource):
             ],
             "orders": {
                 "service": self._service,
-                "republish_rate_minutes": self._republish_rate_minutes,
+                "republish_rate_minutes": self._args["republish"]["rate_minutes"],
             },
-            "thresholds": self._args.get("alarm_thresholds") or {},
+            "alarms": self._args["alarms"],
         }
-        args.update(self._given("alarm_topic", "alarm_emails"))
         return Observability(f"{self._prefix}-observability", args, self._child)
 
     def _monitored(self, label: str, function: PythonFunction) -> MonitoredFunction:
         monitored: MonitoredFunction = {
             "label": label.replace("_", "-"),
             "name": function.name,
-            "timeout_seconds": int(self._whole("timeout_seconds", defaults.TIMEOUT_SECONDS)),
+            "timeout_seconds": (
+                processor_timeout(self._args)
+                if label == "process_order"
+                else self._args["timeout_seconds"]
+            ),
             "service": self._service,
         }
         if function.failure_queue_name is not None:
             monitored["failure_queue_name"] = function.failure_queue_name
         return monitored
-
-    @property
-    def _republish_rate_minutes(self) -> int:
-        return int(self._whole("republish_rate_minutes", defaults.REPUBLISH_RATE_MINUTES))
-
-    def _whole(self, name: str, default: int) -> str:
-        return str(whole(name, self._given(name).get(name, default)))
 
 
 def _grant(action: str, resource: pulumi.Input[str]) -> Statement:

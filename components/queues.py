@@ -1,32 +1,43 @@
 """An SQS queue with its dead-letter queue."""
 
-from typing import NotRequired, Optional, TypedDict
+from typing import Annotated, NotRequired, Optional, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from . import defaults, iam
-from ._values import whole
+from . import iam
+from .component import Component
+from .inputs import Text, Whole, checked
 
 SECONDS_PER_DAY = 86_400
 
+# The longest that SQS keeps a message.
+DEAD_LETTER_RETENTION_DAYS = 14
 
-class QueueArgs(TypedDict):
+
+class QueueDelivery(TypedDict):
+    """How a queue delivers a message until it gives up."""
+
+    visibility_timeout_seconds: NotRequired[Annotated[int, Whole(1, 43_200, default=30)]]
+    """How long a received message stays hidden; at least the consumer's timeout."""
+    message_retention_days: NotRequired[Annotated[int, Whole(1, 14, default=14)]]
+    """How long the queue keeps a message; its dead-letter queue always keeps it for 14 days."""
+    max_receive_count: NotRequired[Annotated[int, Whole(1, 1000, default=3)]]
+    """Receives after which a message goes to the dead-letter queue."""
+
+
+class QueueArgs(QueueDelivery):
     """Inputs of Queue."""
 
-    queue_name: NotRequired[str]
+    queue_name: NotRequired[
+        Annotated[str, Text(r"[A-Za-z0-9_-]{1,76}", "1 to 76 letters, digits, - and _")]
+    ]
     """Physical name, which the dead-letter queue carries with `-dlq`; generated when absent."""
-    visibility_timeout_seconds: NotRequired[int]
-    """How long a received message stays hidden; at least the consumer's timeout. 30 by default."""
-    message_retention_days: NotRequired[int]
-    """How long the queue keeps a message, 1 to 14; 14 by default, as always for dead letters."""
-    max_receive_count: NotRequired[int]
-    """Receives after which a message goes to the dead-letter queue; 3 by default."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete the queues; by default as the option of the component."""
 
 
-class Queue(pulumi.ComponentResource):
+class Queue(Component):
     """An encrypted queue that takes TLS requests only and gives up into a dead-letter queue."""
 
     url: pulumi.Output[str]
@@ -45,12 +56,9 @@ class Queue(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: QueueArgs, opts: Optional[pulumi.ResourceOptions] = None
     ) -> None:
+        args = checked(QueueArgs, args, f"Queue {name}")
         super().__init__("serverless-orders:index:Queue", name, {}, opts)
         queue_name = args.get("queue_name")
-        retention_days = whole(
-            "message_retention_days",
-            args.get("message_retention_days", defaults.MESSAGE_RETENTION_DAYS),
-        )
         protect = args.get("protect")
         dlq = tls_queue(
             f"{name}-dlq",
@@ -58,27 +66,18 @@ class Queue(pulumi.ComponentResource):
             queue_name=f"{queue_name}-dlq" if queue_name else None,
             # A dead letter keeps the time at which it was first sent, so what the queue's
             # retention leaves of this one is all the time there is to look at it.
-            retention_seconds=SECONDS_PER_DAY * defaults.DEAD_LETTER_RETENTION_DAYS,
+            retention_seconds=SECONDS_PER_DAY * DEAD_LETTER_RETENTION_DAYS,
             protect=protect,
         )
         queue = tls_queue(
             name,
             parent=self,
             queue_name=queue_name,
-            retention_seconds=SECONDS_PER_DAY * retention_days,
+            retention_seconds=SECONDS_PER_DAY * args["message_retention_days"],
             protect=protect,
-            visibility_timeout_seconds=whole(
-                "visibility_timeout_seconds",
-                args.get("visibility_timeout_seconds", defaults.VISIBILITY_TIMEOUT_SECONDS),
-            ),
+            visibility_timeout_seconds=args["visibility_timeout_seconds"],
             redrive_policy=pulumi.Output.json_dumps(
-                {
-                    "deadLetterTargetArn": dlq.arn,
-                    "maxReceiveCount": whole(
-                        "max_receive_count",
-                        args.get("max_receive_count", defaults.MAX_RECEIVE_COUNT),
-                    ),
-                }
+                {"deadLetterTargetArn": dlq.arn, "maxReceiveCount": args["max_receive_count"]}
             ),
         )
         aws.sqs.RedriveAllowPolicy(
@@ -91,16 +90,7 @@ class Queue(pulumi.ComponentResource):
         )
         self.url, self.arn, self.name = queue.url, queue.arn, queue.name
         self.dlq_url, self.dlq_arn, self.dlq_name = dlq.url, dlq.arn, dlq.name
-        self.register_outputs(
-            {
-                "url": self.url,
-                "arn": self.arn,
-                "name": self.name,
-                "dlqUrl": self.dlq_url,
-                "dlqArn": self.dlq_arn,
-                "dlqName": self.dlq_name,
-            }
-        )
+        self.register()
 
 
 def tls_queue(

@@ -1,46 +1,73 @@
 """The data layer: one DynamoDB table."""
 
-from typing import NotRequired, Optional, TypedDict
+from collections.abc import Iterator
+from typing import Annotated, NotRequired, Optional, TypedDict
 
 import pulumi
 import pulumi_aws as aws
+
+from .component import Component
+from .inputs import Default, OneOf, Problem, Text, checked, contradictions
+
+Attribute = Annotated[str, Text(r".{1,255}", "an attribute's name")]
+AttributeType = Annotated[str, OneOf(("S", "N", "B"))]
 
 
 class TableIndex(TypedDict):
     """A global secondary index that carries every attribute."""
 
-    name: str
+    name: Annotated[str, Text(r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, -, _ and .")]
     """Name of the index."""
-    partition_key: str
+    partition_key: Attribute
     """Attribute that partitions the index; items without it are not in the index."""
-    partition_key_type: NotRequired[str]
+    partition_key_type: NotRequired[AttributeType]
     """Its type: S (string, the default), N (number) or B (binary)."""
-    sort_key: NotRequired[str]
+    sort_key: NotRequired[Attribute]
     """Attribute that sorts within a partition."""
-    sort_key_type: NotRequired[str]
+    sort_key_type: NotRequired[AttributeType]
     """Its type: S (string, the default), N (number) or B (binary)."""
 
 
-class TableArgs(TypedDict):
+class TableSafety(TypedDict):
+    """What keeps a table's data from being lost."""
+
+    point_in_time_recovery: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether the table can be restored to any second of the last 35 days."""
+    deletion_protection: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether DynamoDB refuses to delete the table."""
+
+
+class TableArgs(TableSafety):
     """Inputs of Table."""
 
-    partition_key: str
+    partition_key: Attribute
     """Attribute that identifies an item."""
-    partition_key_type: NotRequired[str]
+    partition_key_type: NotRequired[AttributeType]
     """Its type: S (string, the default), N (number) or B (binary)."""
-    table_name: NotRequired[str]
+    table_name: NotRequired[
+        Annotated[str, Text(r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, -, _ and .")]
+    ]
     """Physical name; generated when absent."""
     indexes: NotRequired[list[TableIndex]]
     """Global secondary indexes."""
-    point_in_time_recovery: NotRequired[bool]
-    """Whether the table can be restored to any second of the last 35 days; false by default."""
-    deletion_protection: NotRequired[bool]
-    """Whether DynamoDB refuses to delete the table; false by default."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete the table; by default as the option of the component."""
 
 
-class Table(pulumi.ComponentResource):
+@contradictions(TableArgs)
+def _one_type_for_each_attribute(args: TableArgs) -> Iterator[Problem]:
+    types = {args["partition_key"]: args.get("partition_key_type", "S")}
+    for number, index in enumerate(args.get("indexes") or []):
+        for attribute, kind in _keys(index).items():
+            known = types.setdefault(attribute, kind or "S")
+            if kind and kind != known:
+                yield Problem(
+                    ("indexes", number),
+                    f"expected one type for the attribute {attribute}, not {known} and {kind}",
+                )
+
+
+class Table(Component):
     """An on-demand DynamoDB table, encrypted at rest with the account's AWS managed key."""
 
     name: pulumi.Output[str]
@@ -51,6 +78,7 @@ class Table(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: TableArgs, opts: Optional[pulumi.ResourceOptions] = None
     ) -> None:
+        args = checked(TableArgs, args, f"Table {name}")
         super().__init__("serverless-orders:index:Table", name, {}, opts)
         indexes = args.get("indexes") or []
         table = aws.dynamodb.Table(
@@ -65,31 +93,31 @@ class Table(pulumi.ComponentResource):
             global_secondary_indexes=[_index(index) for index in indexes] or None,
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(
-                enabled=args.get("point_in_time_recovery", False)
+                enabled=args["point_in_time_recovery"]
             ),
-            deletion_protection_enabled=args.get("deletion_protection", False),
+            deletion_protection_enabled=args["deletion_protection"],
             opts=pulumi.ResourceOptions(parent=self, protect=args.get("protect")),
         )
         self.name = table.name
         self.arn = table.arn
-        self.register_outputs({"name": self.name, "arn": self.arn})
+        self.register()
 
 
 def _key_attributes(args: TableArgs) -> dict[str, str]:
     """The type of each attribute that is a key of the table or of an index."""
-    types: dict[str, str] = {}
-
-    def declare(attribute: str, kind: str | None) -> None:
-        known = types.setdefault(attribute, kind or "S")
-        if kind and kind != known:
-            raise ValueError(f"the attribute {attribute} is both {known} and {kind}")
-
-    declare(args["partition_key"], args.get("partition_key_type"))
+    types = {args["partition_key"]: args.get("partition_key_type", "S")}
     for index in args.get("indexes") or []:
-        declare(index["partition_key"], index.get("partition_key_type"))
-        if "sort_key" in index:
-            declare(index["sort_key"], index.get("sort_key_type"))
+        for attribute, kind in _keys(index).items():
+            types.setdefault(attribute, kind or "S")
     return types
+
+
+def _keys(index: TableIndex) -> dict[str, str | None]:
+    """The types of an index's keys, as far as they are given."""
+    keys = {index["partition_key"]: index.get("partition_key_type")}
+    if "sort_key" in index:
+        keys[index["sort_key"]] = index.get("sort_key_type")
+    return keys
 
 
 def _index(index: TableIndex) -> aws.dynamodb.TableGlobalSecondaryIndexArgs:

@@ -1,62 +1,57 @@
-"""From when on the alarms ring."""
+"""Where the alarms ring, and who hears them."""
 
-from dataclasses import dataclass, fields
-from typing import NotRequired, TypedDict
+from collections.abc import Iterator
+from typing import Annotated, NotRequired, TypedDict
 
-from . import defaults
+import pulumi
+
+from .inputs import Above, Default, Items, Problem, Text, contradictions, problem
 
 
 class AlarmThresholds(TypedDict):
-    """Where the alarms' thresholds differ from the defaults."""
+    """The values at which the alarms ring."""
 
-    function_error_percent: NotRequired[float]
-    """Failed invocations of a function, in percent; 1 by default."""
-    duration_percent_of_timeout: NotRequired[float]
-    """p99 duration of a function, in percent of its timeout; 80 by default."""
-    api_error_percent: NotRequired[float]
-    """Requests answered with 5xx, in percent; 1 by default."""
-    api_latency_milliseconds: NotRequired[float]
-    """p99 latency of the API; 3000 by default."""
-    queue_age_seconds: NotRequired[float]
-    """Age of the oldest message; 300 by default."""
-    drain_seconds: NotRequired[float]
-    """Time that the consumer needs for the backlog; 900 by default."""
-    creation_success_percent: NotRequired[float]
-    """Valid orders that are accepted, in percent; 99 by default."""
-    processing_time_milliseconds: NotRequired[float]
-    """Average time from creation to CONFIRMED; 60000 by default."""
-    queue_lag_milliseconds: NotRequired[float]
-    """Average wait of an event in the queue; 60000 by default."""
-    oldest_pending_seconds: NotRequired[float]
-    """Age of the oldest order that is still PENDING; 600 by default."""
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """AlarmThresholds with every default filled in."""
-
-    function_error_percent: float = defaults.ALARM_FUNCTION_ERROR_PERCENT
-    duration_percent_of_timeout: float = defaults.ALARM_DURATION_PERCENT_OF_TIMEOUT
-    api_error_percent: float = defaults.ALARM_API_ERROR_PERCENT
-    api_latency_milliseconds: float = defaults.ALARM_API_LATENCY_MILLISECONDS
-    queue_age_seconds: float = defaults.ALARM_QUEUE_AGE_SECONDS
-    drain_seconds: float = defaults.ALARM_DRAIN_SECONDS
-    creation_success_percent: float = defaults.ALARM_CREATION_SUCCESS_PERCENT
-    processing_time_milliseconds: float = defaults.ALARM_PROCESSING_TIME_MILLISECONDS
-    queue_lag_milliseconds: float = defaults.ALARM_QUEUE_LAG_MILLISECONDS
-    oldest_pending_seconds: float = defaults.ALARM_OLDEST_PENDING_SECONDS
+    function_error_percent: NotRequired[Annotated[float, Above(0, 100, default=1)]]
+    """Failed invocations of a function, in percent."""
+    duration_percent_of_timeout: NotRequired[Annotated[float, Above(0, 100, default=80)]]
+    """p99 duration of a function, in percent of its timeout."""
+    api_error_percent: NotRequired[Annotated[float, Above(0, 100, default=1)]]
+    """Requests answered with 5xx, in percent."""
+    api_latency_milliseconds: NotRequired[Annotated[float, Above(0, default=3000)]]
+    """p99 latency of the API."""
+    queue_age_seconds: NotRequired[Annotated[float, Above(0, default=300)]]
+    """Age of the oldest message."""
+    drain_seconds: NotRequired[Annotated[float, Above(0, default=900)]]
+    """Time that the consumer needs for the backlog."""
+    creation_success_percent: NotRequired[Annotated[float, Above(0, 100, default=99)]]
+    """Valid orders that are accepted, in percent; the alarm rings below."""
+    processing_time_milliseconds: NotRequired[Annotated[float, Above(0, default=60_000)]]
+    """Average time from creation to CONFIRMED."""
+    queue_lag_milliseconds: NotRequired[Annotated[float, Above(0, default=60_000)]]
+    """Average wait of an event in the queue."""
+    oldest_pending_seconds: NotRequired[Annotated[float, Above(0, default=600)]]
+    """Age of the oldest order that is still PENDING."""
 
 
-def thresholds(given: AlarmThresholds) -> Thresholds:
-    """The thresholds to use; whole numbers that came as floats read as such."""
-    known = {field.name for field in fields(Thresholds)}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise ValueError(f"thresholds: unknown {', '.join(unknown)}; known: {sorted(known)}")
-    return Thresholds(**{name: _number(value) for name, value in given.items()})
+class Alarms(TypedDict):
+    """Who hears the alarms, and when they ring."""
+
+    topic: NotRequired[Annotated[bool, Default(default=True)]]
+    """Whether to make an encrypted SNS topic that every alarm is sent to."""
+    emails: NotRequired[
+        Annotated[
+            list[Annotated[str, Text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]],
+            Items(different=True, default=()),
+        ]
+    ]
+    """Addresses to subscribe to the topic; each has to confirm."""
+    actions: NotRequired[Annotated[list[pulumi.Input[str]], Items(different=True, default=())]]
+    """ARNs of further topics that every alarm is sent to."""
+    thresholds: NotRequired[AlarmThresholds]
+    """The values at which the alarms ring."""
 
 
-def _number(value: object) -> float:
-    if not isinstance(value, int | float):
-        raise ValueError(f"thresholds: {value!r} is not a number")
-    return int(value) if value == int(value) else value
+@contradictions(Alarms)
+def _emails_need_the_topic(alarms: Alarms) -> Iterator[Problem]:
+    if alarms["emails"] and not alarms["topic"]:
+        yield problem("topic", "expected true, because {=emails!} are given")

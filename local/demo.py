@@ -17,7 +17,7 @@ from local.system import System
 ORDERS = 5
 SECONDS_FOR_EACH_STEP = 45
 
-SHORT_TIMES = {"visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
+SHORT_TIMES = {"queue.visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
 """Three receives of a poison message take three visibility timeouts: 90 s with the default."""
 
 

@@ -48,9 +48,9 @@ def run(
 ) -> dict[str, Any]:
     """Execute `__main__.py` for `stack` and return the stack's outputs, resolved.
 
-    `overrides` maps configuration keys (`memorySize` or `serverless-orders:memorySize`) to
-    plain values. `ProgramError` says that the configuration could not be read; the rest is as
-    `execute` has it.
+    `overrides` maps configuration keys (`memorySize`, `queue.maxReceiveCount` for a part of one,
+    or `serverless-orders:memorySize`) to plain values. `ProgramError` says that the
+    configuration could not be read; the rest is as `execute` has it.
     """
     return execute(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
@@ -133,7 +133,12 @@ def stack_config(stack: str, overrides: Mapping[str, Any] | None = None) -> dict
         for key, entry in declared.items()
     }
     values |= checked(_read_yaml(stack_file).get("config") or {}, stack_file.name)
-    values |= checked(overrides or {}, "override")
+    for key, value in (overrides or {}).items():
+        # As `pulumi config set --path` has it, and none of our keys has a dot.
+        first, *inner = key.split(".")
+        full = _full_key(first, namespace)
+        checked({full: value}, "override")
+        values[full] = _with(values.get(full), inner, value)
     for key, value in values.items():
         if isinstance(value, dict) and set(value) == {"secure"}:
             raise ProgramError(
@@ -141,6 +146,14 @@ def stack_config(stack: str, overrides: Mapping[str, Any] | None = None) -> dict
                 f"give a plain value as an override"
             )
     return {key: _as_config(value) for key, value in values.items() if value is not None}
+
+
+def _with(present: Any, path: list[str], value: Any) -> Any:
+    """A value with another one inside of it."""
+    if not path:
+        return value
+    inside = present if isinstance(present, dict) else {}
+    return {**inside, path[0]: _with(inside.get(path[0]), path[1:], value)}
 
 
 def _full_key(key: str, namespace: str) -> str:

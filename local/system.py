@@ -1,6 +1,6 @@
 """A running local system, for the command line, tests, chaos and operations.
 
-with system(overrides={"maxReceiveCount": 2}) as local:
+with system(overrides={"queue.maxReceiveCount": 2}) as local:
     requests.post(f"{local.url}/orders", ...)
     local.client("dynamodb").scan(TableName=local.outputs["ordersTableName"])
 """

@@ -5,6 +5,6 @@ metrics, and rows of graphs with their alarms. An alarm belongs to the graph tha
 watches, so none is without its line there.
 """
 
-from .component import Observability, ObservabilityArgs
+from .component import DashboardName, Observability, ObservabilityArgs
 
-__all__ = ["Observability", "ObservabilityArgs"]
+__all__ = ["DashboardName", "Observability", "ObservabilityArgs"]

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from .._contract import contract
-from ..thresholds import Thresholds
+from ..thresholds import AlarmThresholds
 from .alarm import Alarm
 from .dashboard import Graph, Note, Row
 from .metric import Metric, percentage
@@ -30,7 +30,7 @@ class MonitoredApi(TypedDict):
     """Group of its access log, in HttpApi's form; without it throttled requests ring nothing."""
 
 
-def rows(api: MonitoredApi, limits: Thresholds) -> list[Row]:
+def rows(api: MonitoredApi, limits: AlarmThresholds) -> list[Row]:
     """Its traffic, errors, refusals by its own throttle, and latency."""
     label = api["label"]
 
@@ -49,11 +49,11 @@ def rows(api: MonitoredApi, limits: Thresholds) -> list[Row]:
             [
                 Alarm(
                     f"{label}-5xx",
-                    f"More than {limits.api_error_percent} % of the requests to {label} are "
+                    f"More than {limits['api_error_percent']} % of the requests to {label} are "
                     "answered with 5xx. Read `integrationError` and `status` in its access log, "
                     "then the log of the function behind the route.",
                     errors,
-                    limits.api_error_percent,
+                    limits["api_error_percent"],
                 )
             ],
         ),
@@ -68,11 +68,11 @@ def rows(api: MonitoredApi, limits: Thresholds) -> list[Row]:
                 Alarm(
                     f"{label}-latency",
                     f"The slowest 1 % of the requests to {label} take more than "
-                    f"{limits.api_latency_milliseconds} ms. Compare Latency with "
+                    f"{limits['api_latency_milliseconds']} ms. Compare Latency with "
                     "IntegrationLatency: if both rise, the function is slow (cold starts, "
                     "DynamoDB, SQS).",
                     latency,
-                    limits.api_latency_milliseconds,
+                    limits["api_latency_milliseconds"],
                 )
             ],
         ),

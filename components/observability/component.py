@@ -2,13 +2,15 @@
 
 import re
 import zlib
-from typing import NotRequired, Optional, TypedDict
+from typing import Annotated, NotRequired, Optional, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from .. import iam
-from ..thresholds import AlarmThresholds, thresholds
+from ..component import Component
+from ..inputs import Text, checked
+from ..thresholds import Alarms
 from . import api, dashboard, function, orders, queue, table
 from .api import MonitoredApi
 from .dashboard import Section
@@ -20,11 +22,16 @@ from .table import MonitoredTable
 # So many functions at most share their graphs.
 FUNCTIONS_IN_A_GRAPH = 4
 
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
+DashboardName = Annotated[
+    str, Text(r"[A-Za-z0-9_-]{1,255}", "1 to 255 letters, digits, - and _, as of a dashboard")
+]
+
 
 class ObservabilityArgs(TypedDict):
     """Inputs of Observability."""
 
-    dashboard_name: NotRequired[str]
+    dashboard_name: NotRequired[DashboardName]
     """Physical name of the dashboard; the component's name by default."""
     functions: NotRequired[list[MonitoredFunction]]
     """Lambda functions to watch."""
@@ -36,17 +43,11 @@ class ObservabilityArgs(TypedDict):
     """SQS queues to watch."""
     orders: NotRequired[MonitoredOrders]
     """Metrics of the order system's own functions to watch."""
-    thresholds: NotRequired[AlarmThresholds]
-    """From when on the alarms ring, where it is not the default."""
-    alarm_topic: NotRequired[bool]
-    """Whether to make an encrypted SNS topic that every alarm is sent to; true by default."""
-    alarm_emails: NotRequired[list[str]]
-    """Addresses to subscribe to the topic; each has to confirm."""
-    alarm_actions: NotRequired[list[pulumi.Input[str]]]
-    """ARNs of further topics that every alarm is sent to."""
+    alarms: NotRequired[Alarms]
+    """Who hears the alarms, and when they ring."""
 
 
-class Observability(pulumi.ComponentResource):
+class Observability(Component):
     """A dashboard and alarms for functions, APIs, tables and queues, whoever made them."""
 
     dashboard_name: pulumi.Output[str]
@@ -61,25 +62,21 @@ class Observability(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ObservabilityArgs, opts: Optional[pulumi.ResourceOptions] = None
     ) -> None:
+        named: ObservabilityArgs = {"dashboard_name": name}
+        args = checked(ObservabilityArgs, named | args, f"Observability {name}")
         super().__init__("serverless-orders:index:Observability", name, {}, opts)
-        emails = args.get("alarm_emails") or []
-        actions = list(args.get("alarm_actions") or [])
+        actions = args["alarms"]["actions"]
         self.topic_arn = None
-        if args.get("alarm_topic", True):
-            self.topic_arn = self._topic(name, emails)
+        if args["alarms"]["topic"]:
+            self.topic_arn = self._topic(name, args["alarms"]["emails"])
             actions.append(self.topic_arn)
-        elif emails:
-            raise ValueError("alarm_emails need the alarm topic: set alarm_topic to true")
-        twice = sorted({each for each in emails if _count(emails, each) > 1}, key=str.lower)
-        if twice:
-            raise ValueError(f"alarm_emails: given twice: {', '.join(twice)}")
 
         for each in args.get("apis") or []:
             api.count_throttled(name, each, self)
         sections = _sections(args)
         arns = [alarm.create(name, self, actions).arn for alarm in dashboard.alarms(sections)]
         region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
-        first = self._boards(name, args.get("dashboard_name", name), sections, region, arns)
+        first = self._boards(name, args["dashboard_name"], sections, region, arns)
         self.dashboard_name = first.dashboard_name
         self.dashboard_url = pulumi.Output.concat(
             "https://console.aws.amazon.com/cloudwatch/home?region=",
@@ -88,14 +85,7 @@ class Observability(pulumi.ComponentResource):
             first.dashboard_name,
         )
         self.alarm_arns = pulumi.Output.all(*arns).apply(list)
-        self.register_outputs(
-            {
-                "dashboardName": self.dashboard_name,
-                "dashboardUrl": self.dashboard_url,
-                "alarmArns": self.alarm_arns,
-                "topicArn": self.topic_arn,
-            }
-        )
+        self.register()
 
     def _boards(
         self,
@@ -207,7 +197,7 @@ class Observability(pulumi.ComponentResource):
 
 def _sections(args: ObservabilityArgs) -> list[Section]:
     """What is shown, from the orders to what they go through."""
-    limits = thresholds(args.get("thresholds") or {})
+    limits = args["alarms"]["thresholds"]
     sections: list[Section] = []
     if "orders" in args:
         sections.append(orders.rows(args["orders"], limits))
@@ -224,7 +214,3 @@ def _slug(email: str) -> str:
     """An address as part of a name: readable, and the same for no other address."""
     readable = re.sub(r"[^a-z0-9]+", "-", email.lower()).strip("-")
     return f"{readable[:40]}-{zlib.crc32(email.lower().encode()):08x}"
-
-
-def _count(emails: list[str], email: str) -> int:
-    return [each.lower() for each in emails].count(email.lower())

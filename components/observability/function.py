@@ -9,7 +9,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from .._contract import contract
-from ..thresholds import Thresholds
+from ..thresholds import AlarmThresholds
 from . import queue
 from .alarm import Alarm, at_once
 from .dashboard import Graph, Row
@@ -31,7 +31,7 @@ class MonitoredFunction(TypedDict):
     """Dimension of the cold starts that it counts itself; without it they are not shown."""
 
 
-def rows(functions: Sequence[MonitoredFunction], limits: Thresholds) -> list[Row]:
+def rows(functions: Sequence[MonitoredFunction], limits: AlarmThresholds) -> list[Row]:
     """Their invocations, errors, throttles, durations, cold starts and what they gave up."""
 
     def each(name: str, statistic: str) -> dict[str, Metric]:
@@ -58,11 +58,11 @@ def rows(functions: Sequence[MonitoredFunction], limits: Thresholds) -> list[Row
                 [
                     Alarm(
                         f"{label}-errors",
-                        f"More than {limits.function_error_percent} % of the invocations of "
+                        f"More than {limits['function_error_percent']} % of the invocations of "
                         f"{label} fail. Read its log group for `level: ERROR` and its traces; if "
                         "it began with a deployment, point the alias `live` to the version before.",
                         rate,
-                        limits.function_error_percent,
+                        limits["function_error_percent"],
                     )
                     for label, rate in rates.items()
                 ],
@@ -130,8 +130,8 @@ def _cold_starts(service: str, function: pulumi.Input[str]) -> Metric:
     return Metric(contract.METRIC_NAMESPACE, contract.COLD_START, dimensions, "Sum")
 
 
-def _duration(function: MonitoredFunction, slowest: Metric, limits: Thresholds) -> Alarm:
-    label, percent = function["label"], limits.duration_percent_of_timeout
+def _duration(function: MonitoredFunction, slowest: Metric, limits: AlarmThresholds) -> Alarm:
+    label, percent = function["label"], limits["duration_percent_of_timeout"]
     timeout = int(function["timeout_seconds"] * 1000)
     return Alarm(
         f"{label}-duration",

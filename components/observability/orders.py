@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 from .._contract import contract
-from ..thresholds import Thresholds
+from ..thresholds import AlarmThresholds
 from .alarm import LESS, Alarm, at_once
 from .dashboard import Graph, Row
 from .metric import Expression, Metric
@@ -18,7 +18,7 @@ class MonitoredOrders(TypedDict):
     """How often the repair of pending orders runs."""
 
 
-def rows(orders: MonitoredOrders, limits: Thresholds) -> list[Row]:
+def rows(orders: MonitoredOrders, limits: AlarmThresholds) -> list[Row]:
     """How many are accepted, confirmed and failed, how long it takes, and the repair."""
 
     def metric(name: str, statistic: str = "Sum") -> Metric:
@@ -43,12 +43,12 @@ def rows(orders: MonitoredOrders, limits: Thresholds) -> list[Row]:
                 [
                     Alarm(
                         "creation-success",
-                        f"Fewer than {limits.creation_success_percent} % of the valid orders are "
-                        "accepted; the rest are answered with 5xx. Read the log of the function "
+                        f"Fewer than {limits['creation_success_percent']} % of the valid orders "
+                        "are accepted; the rest are answered with 5xx. Read the log of the function "
                         "that creates orders for `level: ERROR`, and the alarms on DynamoDB and "
                         "SQS.",
                         success,
-                        limits.creation_success_percent,
+                        limits["creation_success_percent"],
                         LESS,
                     )
                 ],
@@ -93,11 +93,11 @@ def rows(orders: MonitoredOrders, limits: Thresholds) -> list[Row]:
                 [
                     Alarm(
                         "processing-time",
-                        f"On average orders take more than {limits.processing_time_milliseconds} "
-                        "ms from creation to CONFIRMED. Compare with the queue lag: if that is "
+                        "On average orders take more than "
+                        f"{limits['processing_time_milliseconds']} ms from creation to CONFIRMED. Compare with the queue lag: if that is "
                         "low, orders were late in coming to the queue (see the repair's log).",
                         processing,
-                        limits.processing_time_milliseconds,
+                        limits["processing_time_milliseconds"],
                     )
                 ],
             ),
@@ -107,10 +107,10 @@ def rows(orders: MonitoredOrders, limits: Thresholds) -> list[Row]:
                 [
                     Alarm(
                         "queue-lag",
-                        f"On average events wait more than {limits.queue_lag_milliseconds} ms in "
-                        "the queue. See whether the processor is throttled or slow.",
+                        f"On average events wait more than {limits['queue_lag_milliseconds']} ms "
+                        "in the queue. See whether the processor is throttled or slow.",
                         lag,
-                        limits.queue_lag_milliseconds,
+                        limits["queue_lag_milliseconds"],
                     )
                 ],
             ),
@@ -123,12 +123,12 @@ def rows(orders: MonitoredOrders, limits: Thresholds) -> list[Row]:
                 [
                     Alarm(
                         "oldest-pending",
-                        f"An order is PENDING for more than {limits.oldest_pending_seconds} s "
+                        f"An order is PENDING for more than {limits['oldest_pending_seconds']} s "
                         "although its event is sent again; or, with INSUFFICIENT_DATA, the repair "
                         "has stopped running. Read the logs of the repair and of the processor; "
                         "look into the dead-letter queue.",
                         oldest,
-                        limits.oldest_pending_seconds,
+                        limits["oldest_pending_seconds"],
                         period=60 * int(orders["republish_rate_minutes"]),
                         evaluations=3,
                         # Every run of the repair reports an age, 0 when all is well. Silence is

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 import pulumi
 
-from ..thresholds import Thresholds
+from ..thresholds import AlarmThresholds
 from .alarm import Alarm, at_once
 from .dashboard import Graph, Row
 from .metric import Expression, Metric
@@ -26,7 +26,7 @@ class MonitoredQueue(TypedDict):
     """Name of its dead-letter queue."""
 
 
-def rows(queue: MonitoredQueue, limits: Thresholds) -> list[Row]:
+def rows(queue: MonitoredQueue, limits: AlarmThresholds) -> list[Row]:
     """Its traffic, depth, age, time to drain and dead letters."""
     label, name, dlq = queue["label"], queue["name"], queue["dlq_name"]
     age = metric("ApproximateAgeOfOldestMessage", "Maximum", name)
@@ -56,10 +56,10 @@ def rows(queue: MonitoredQueue, limits: Thresholds) -> list[Row]:
                     Alarm(
                         f"{label}-age",
                         f"The oldest message in {label} has waited more than "
-                        f"{limits.queue_age_seconds} s. See whether the consumer runs, fails or is "
-                        "throttled, and whether its event source mapping is enabled.",
+                        f"{limits['queue_age_seconds']} s. See whether the consumer runs, fails or "
+                        "is throttled, and whether its event source mapping is enabled.",
                         age,
-                        limits.queue_age_seconds,
+                        limits["queue_age_seconds"],
                     )
                 ],
             ),
@@ -70,10 +70,10 @@ def rows(queue: MonitoredQueue, limits: Thresholds) -> list[Row]:
                     Alarm(
                         f"{label}-drain",
                         "At its present pace the consumer needs more than "
-                        f"{limits.drain_seconds} s for what waits in {label}. Raise its "
+                        f"{limits['drain_seconds']} s for what waits in {label}. Raise its "
                         "concurrency or batch size, or find what slows it down.",
                         drain,
-                        limits.drain_seconds,
+                        limits["drain_seconds"],
                     )
                 ],
             ),

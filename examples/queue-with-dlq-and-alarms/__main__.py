@@ -18,7 +18,7 @@ watch = Observability(
     "letters",
     {
         "queues": [{"label": "letters", "name": letters.name, "dlq_name": letters.dlq_name}],
-        "alarm_emails": config.get_object("alarmEmails") or [],
+        "alarms": {"emails": config.get_object("alarmEmails") or []},
     },
     in_region,
 )

@@ -13,9 +13,9 @@ from tools.chaos.load import customer
 from tools.chaos.run import Arena, Options, Result, arena, stored
 
 SHORT = {
-    "pendingThresholdSeconds": 4,
+    "republish.pendingThresholdSeconds": 4,
     # A message of a worker that died is delivered again after this.
-    "visibilityTimeoutSeconds": 5,
+    "queue.visibilityTimeoutSeconds": 5,
     "timeoutSeconds": 5,
 }
 

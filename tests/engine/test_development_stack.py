@@ -70,7 +70,7 @@ def test_second_up_changes_nothing(deployed: Outcome, engine: Engine) -> None:
 def test_a_setting_of_one_resource_changes_that_input_alone(
     deployed: Outcome, engine: Engine
 ) -> None:
-    outcome = engine.preview("dev", {"messageRetentionDays": 7})
+    outcome = engine.preview("dev", {"queue.messageRetentionDays": 7})
     assert outcome.message == ""
     changed = frozenset({"messageRetentionSeconds"})
     assert outcome.changes == [Step("update", "aws:sqs/queue:Queue", "orders-events", changed)]

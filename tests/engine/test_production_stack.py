@@ -17,28 +17,28 @@ DATA = {
 }
 
 SETTINGS: dict[str, Any] = {
-    "alarmEmails": ["on-call@example.com", "shop@example.com"],
-    "vpcSubnetIds": ["subnet-0a1b2c3d", "subnet-0e4f5a6b"],
-    "vpcSecurityGroupIds": ["sg-0a1b2c3d"],
+    "alarms.emails": ["on-call@example.com", "shop@example.com"],
+    "vpc.subnetIds": ["subnet-0a1b2c3d", "subnet-0e4f5a6b"],
+    "vpc.securityGroupIds": ["sg-0a1b2c3d"],
 }
 CHANGES: list[dict[str, Any]] = [
-    {"alarmEmails": ["shop@example.com"]},
-    {"vpcSubnetIds": [], "vpcSecurityGroupIds": []},
+    {"alarms.emails": ["shop@example.com"]},
+    {"vpc": {}},
     {
         "architecture": "arm64",
-        "batchSize": 5,
-        "corsMethods": ["POST"],
-        "corsOrigins": ["https://shop.example.com"],
-        "createThrottleRate": 5,
+        "processor.batchSize": 5,
+        "cors.methods": ["POST"],
+        "cors.origins": ["https://shop.example.com"],
+        "throttle.createRate": 5,
         "logRetentionDays": 400,
-        "maxReceiveCount": 5,
+        "queue.maxReceiveCount": 6,
         "memorySize": 512,
-        "messageRetentionDays": 4,
-        "processorMaximumConcurrency": 10,
+        "queue.messageRetentionDays": 4,
+        "processor.maximumConcurrency": 12,
         "reservedConcurrency": {"create_order": 20},
         "tags": {"owner": "shop"},
         "timeoutSeconds": 10,
-        "visibilityTimeoutSeconds": 240,
+        "queue.visibilityTimeoutSeconds": 240,
     },
 ]
 

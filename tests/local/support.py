@@ -10,7 +10,7 @@ from local.system import System
 ORDER = {"customerName": "Grace Hopper", "items": [{"sku": "NANO-1", "qty": 3, "price": 0.1}]}
 
 # Three receives of a poison message would take 90 s with the default.
-SHORT = {"visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
+SHORT = {"queue.visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
 
 SECONDS = 30
 

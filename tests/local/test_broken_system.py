@@ -32,7 +32,7 @@ def broken() -> Iterator[System]:
                 args.inputs["handler"] = "get_order.gone"
             return super().new_resource(args)
 
-    overrides = {**SHORT, "createThrottleRate": 1, "createThrottleBurst": CREATE_BURST}
+    overrides = {**SHORT, "throttle.createRate": 1, "throttle.createBurst": CREATE_BURST}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("local.system.Deployer", Broken)
         with system(overrides=overrides) as started:

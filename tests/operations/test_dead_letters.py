@@ -19,7 +19,7 @@ from tools.chaos.run import Arena, arena
 
 NAME = "Grace Hopper"
 SKU = "NANO-1"
-CONFIGURATION = {"visibilityTimeoutSeconds": 5, "timeoutSeconds": 5}
+CONFIGURATION = {"queue.visibilityTimeoutSeconds": 5, "timeoutSeconds": 5}
 
 
 @pytest.fixture(scope="module")

@@ -44,8 +44,7 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
                     "throttleBurst": 40.0,
                 }
             ],
-            "throttleRate": 100.0,
-            "throttleBurst": 200.0,
+            "throttle": {"rate": 100.0, "burst": 200.0},
             "logRetentionDays": 30.0,
         },
         "Observability": {
@@ -59,14 +58,15 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
                     "dlqName": wire.output("letters-dlq"),
                 }
             ],
-            "alarmEmails": ["alarms@example.com"],
+            "alarms": {"emails": ["alarms@example.com"]},
         },
         "OrderSystem": {
             "code": _function_inputs(tmp_path)["code"],
             "memorySize": 512.0,
             "timeoutSeconds": 20.0,
             "reservedConcurrency": {"process_order": 5.0},
-            "republishRateMinutes": 5.0,
+            "processor": {"maximumConcurrency": 5.0},
+            "republish": {"rateMinutes": 5.0},
         },
         "PythonFunction": {
             **_function_inputs(tmp_path),
@@ -208,7 +208,14 @@ def test_protection_in_the_callers_options_reaches_every_child(caller: Caller) -
         ("Table", {}, "partitionKey"),
         ("HttpApi", {}, "routes"),
         ("HttpApi", {"routes": [{"routeKey": "GET /"}]}, "routes[0].functionName"),
-        ("Queue", {"maxReceiveCount": 2.5}, "max_receive_count must be a whole number"),
+        (
+            "Queue",
+            {"maxReceiveCount": 2.5, "visibilityTimeoutSecond": 5},
+            "Queue it cannot be made of these inputs:\n"
+            "  visibilityTimeoutSecond: expected no such key; did you mean "
+            "visibilityTimeoutSeconds?\n"
+            "  maxReceiveCount: expected a whole number from 1 to 1000, not 2.5",
+        ),
     ],
 )
 def test_a_wrong_input_is_named(

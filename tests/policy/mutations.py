@@ -162,7 +162,7 @@ def visibility_shortened(stack: Mutable) -> Registered:
 
 @mutation("queue-visibility-has-margin", "queue")
 def visibility_margin_used_up(stack: Mutable) -> Registered:
-    return setting(stack.one(t.QUEUE, "events"), visibilityTimeoutSeconds=100)
+    return setting(stack.one(t.QUEUE, "events"), visibilityTimeoutSeconds=20)
 
 
 @mutation("queue-receive-count-has-margin", "queue")

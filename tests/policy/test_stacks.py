@@ -43,7 +43,11 @@ def test_stack_is_clean_of_violations(packs: Packs, variant: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_advisories_of_the_stack_are_those_in_the_document(packs: Packs, stack: str) -> None:
     found = packs(stack).run(resources(stack))
-    assert {(d.policy, d.resource) for d in found} == documented_advisories()
+    said = {(d.policy, d.resource) for d in found}
+    # The prod stack does as AWS advises.
+    advised = {"queue-visibility-has-margin", "queue-receive-count-has-margin"}
+    expected = {each for each in documented_advisories() if each[0] not in advised}
+    assert said == (expected if stack == "prod" else documented_advisories())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -140,5 +144,6 @@ def test_exempt_routes_are_routes_that_there_are() -> None:
 def test_every_setting_of_the_program_is_in_a_variant() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
     keys = {key for key in declared if ":" not in key}
-    switched = {key for _, overrides in VARIANTS.values() for key in overrides}
-    assert keys - switched == {"production"}  # the prod stack's own file sets it
+    switched = {key.split(".")[0] for _, overrides in VARIANTS.values() for key in overrides}
+    # The prod stack's own file sets the one; the other only sets a check aside.
+    assert keys - switched == {"production", "acceptedRisks"}

@@ -1,6 +1,5 @@
 """Each component in a program that is not ours, with inputs as other languages send them."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -73,8 +72,8 @@ def test_key_that_several_indexes_share_is_declared_once_with_its_own_type() -> 
                 "partition_key": "id",
                 "partition_key_type": "N",
                 "indexes": [
-                    {"name": "a", "partition_key": "owner"},
-                    {"name": "b", "partition_key": "owner", "sort_key": "id"},
+                    {"name": "by-owner", "partition_key": "owner"},
+                    {"name": "by-owner-and-id", "partition_key": "owner", "sort_key": "id"},
                 ],
             },
         )
@@ -137,8 +136,7 @@ def test_api_routes_without_limits_of_their_own_have_those_of_the_stage() -> Non
         HttpApi(
             "tools",
             {
-                "throttle_rate": 5,
-                "throttle_burst": 6,
+                "throttle": {"rate": 5, "burst": 6},
                 "routes": [
                     {
                         "route_key": "DELETE /tools/{tool}/parts/{part}",
@@ -185,8 +183,7 @@ def test_observability_sends_to_topics_that_exist_already() -> None:
             "watch",
             {
                 "queues": [{"label": "jobs", "name": "jobs", "dlq_name": "dead"}],
-                "alarm_topic": False,
-                "alarm_actions": [theirs],
+                "alarms": {"topic": False, "actions": [theirs]},
             },
         )
     )
@@ -228,20 +225,15 @@ def test_order_system_takes_whole_numbers_that_arrive_as_floats() -> None:
         "timeout_seconds": 20.0,
         "log_retention_days": 30.0,
         "reserved_concurrency": {"process_order": 5.0},
-        "throttle_rate": 300.0,
-        "throttle_burst": 600.0,
-        "create_throttle_rate": 10.0,
-        "create_throttle_burst": 20.0,
-        "visibility_timeout_seconds": 40.0,
-        "message_retention_days": 7.0,
-        "max_receive_count": 4.0,
-        "batch_size": 5.0,
-        "batch_window_seconds": 1.0,
-        "processor_maximum_concurrency": 3.0,
-        "republish_rate_minutes": 2.0,
-        "pending_threshold_seconds": 90.0,
-        "republish_limit": 50.0,
-        "alarm_thresholds": {"queue_age_seconds": 60.0, "api_error_percent": 0.5},
+        "throttle": {"rate": 300.0, "burst": 600.0, "create_rate": 10.0, "create_burst": 20.0},
+        "queue": {
+            "visibility_timeout_seconds": 40.0,
+            "message_retention_days": 7.0,
+            "max_receive_count": 4.0,
+        },
+        "processor": {"batch_size": 5.0, "batch_window_seconds": 1.0, "maximum_concurrency": 3.0},
+        "republish": {"rate_minutes": 2.0, "pending_threshold_seconds": 90.0, "limit": 50.0},
+        "alarms": {"thresholds": {"queue_age_seconds": 60.0, "api_error_percent": 0.5}},
     }
     recorded = deploy(lambda: OrderSystem("shop", floats))
 
@@ -265,81 +257,165 @@ def function_with(**args: Any) -> Callable[[], Any]:
     return lambda: PythonFunction("tool", {"code": CODE, "handler": "tool.handler", **args})
 
 
-REFUSED: list[tuple[Callable[[], Any], str]] = [
-    (function_with(memory_size=512.5), "memory_size must be a whole number, not 512.5"),
-    (function_with(timeout_seconds=True), "timeout_seconds must be a whole number, not True"),
-    (function_with(memory_size="512"), "memory_size must be a whole number, not '512'"),
-    (function_with(log_retention_days=float("inf")), "log_retention_days must be a whole number"),
-    (function_with(reserved_concurrency=1.5), "reserved_concurrency must be a whole number"),
-    (lambda: Queue("jobs", {"max_receive_count": 2.5}), "max_receive_count must be a whole"),  # type: ignore[typeddict-item]
+def test_function_with_too_many_metrics_for_an_alarm_is_refused_by_name() -> None:
+    table = {"label": "t", "name": "t", "operations": ["Query"], "indexes": list("abcde")}
+    with pytest.raises(ValueError, match="the alarm t-throttles needs 12 metrics"):
+        deploy(lambda: Observability("watch", {"tables": [table]}))  # type: ignore[list-item]
+
+
+ROUTE: Any = {"function_name": "f", "alias_name": "live", "invoke_arn": "arn"}
+
+# A component, its inputs and the lines of the error.
+REFUSED: list[tuple[Any, Any, list[str]]] = [
     (
-        lambda: Table(
-            "things",
-            {
-                "partition_key": "id",
-                "indexes": [{"name": "a", "partition_key": "id", "partition_key_type": "N"}],
+        PythonFunction,
+        {
+            "code": "folder",
+            "memory_size": 512.5,
+            "timeout_seconds": True,
+            "log_retention_days": float("inf"),
+            "reserved_concurrency": 1.5,
+            "memory_sise": 512,
+        },
+        [
+            "memory_sise: expected no such key; did you mean memory_size?",
+            "memory_size: expected a whole number from 128 to 10240, not 512.5",
+            "timeout_seconds: expected a whole number from 1 to 900, not true",
+            "log_retention_days: expected a number of days that CloudWatch Logs knows: 1, 3, ",
+            "code: expected an archive, not 'folder'",
+            "handler: expected a module and a function as main.handler, but it is missing",
+            "reserved_concurrency: expected a whole number from 1 to 10000, not 1.5",
+        ],
+    ),
+    (
+        PythonFunction,
+        {
+            "code": CODE,
+            "handler": "main.handler",
+            "reserved_concurrency": 3,
+            "vpc": {"subnet_ids": ["subnet-0a", "subnet-0a", "vpc-1"], "security_group_ids": []},
+            "sources": {
+                "queue": {"arn": "arn", "batch_size": 100, "maximum_concurrency": 1},
+                "schedule": {"expression": "daily"},
+                "bucket": {"arn": "arn"},
             },
-        ),
-        "the attribute id is both S and N",
+        },
+        [
+            "vpc.subnet_ids[2]: expected a subnet id as subnet-0abc, not 'vpc-1'",
+            "vpc.subnet_ids[1]: expected each only once, not 'subnet-0a' again",
+            "vpc.security_group_ids: expected a list with at least 1 entry, not []",
+            "sources.bucket: expected no such key; there are queue, stream, schedule",
+            "sources.queue.maximum_concurrency: expected 0 (none) or a whole number from 2",
+            "sources.queue.batch_window_seconds: expected at least 1, because batch_size (100)",
+            "sources.schedule.expression: expected `rate(5 minutes)`, ",
+        ],
     ),
     (
-        lambda: OrderSystem("shop", {"code": CODE, "reserved_concurrency": {"processOrder": 1}}),
-        "reserved_concurrency: no function processOrder; there are create_order, get_order",
+        PythonFunction,
+        {
+            "code": CODE,
+            "handler": "main.handler",
+            "reserved_concurrency": 3,
+            "sources": {"queue": {"arn": "arn", "maximum_concurrency": 4}},
+        },
+        [
+            "sources.queue.maximum_concurrency: expected at most reserved_concurrency (3), not 4: "
+            "the rest would be throttled, and counted as receives"
+        ],
     ),
     (
-        lambda: HttpApi(
-            "tools",
-            {
-                "routes": [
-                    {
-                        "route_key": "/tools",
-                        "function_name": "f",
-                        "alias_name": "live",
-                        "invoke_arn": "arn",
-                    }
-                ]
-            },
-        ),
-        "route_key must be a method and a path, as `GET /orders/{id}`, not '/tools'",
+        Queue,
+        {"max_receive_count": 0, "visibility_timeout_seconds": 2.5, "queue_name": "a.fifo"},
+        [
+            "visibility_timeout_seconds: expected a whole number from 1 to 43200, not 2.5",
+            "max_receive_count: expected a whole number from 1 to 1000, not 0",
+            "queue_name: expected 1 to 76 letters, digits, - and _, not 'a.fifo'",
+        ],
     ),
     (
-        lambda: Observability("watch", {"alarm_topic": False, "alarm_emails": ["a@b.example"]}),
-        "alarm_emails need the alarm topic",
+        Table,
+        {},
+        ["partition_key: expected an attribute's name, but it is missing"],
     ),
     (
-        lambda: Observability("watch", {"alarm_emails": ["a@b.example", "A@b.example"]}),
-        "alarm_emails: given twice: ",
+        Table,
+        {
+            "partition_key": "id",
+            "indexes": [{"name": "pending", "partition_key": "id", "partition_key_type": "N"}],
+        },
+        ["indexes[0]: expected one type for the attribute id, not S and N"],
     ),
     (
-        lambda: Observability("watch", {"thresholds": {"queue_age": 3}}),  # type: ignore[typeddict-unknown-key]
-        "thresholds: unknown queue_age",
+        HttpApi,
+        {"routes": [{**ROUTE, "route_key": "/tools"}], "cors": {"methods": ["get"]}},
+        [
+            "routes[0].route_key: expected a route as `GET /orders/{id}`, not '/tools'",
+            "cors.methods[0]: expected one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, *, "
+            "not 'get'",
+        ],
     ),
     (
-        lambda: Observability("watch", {"thresholds": {"queue_age_seconds": "3"}}),  # type: ignore[typeddict-item]
-        "thresholds: '3' is not a number",
+        HttpApi,
+        {
+            "throttle": {"rate": 10},
+            "routes": [
+                {**ROUTE, "route_key": "GET /tools", "throttle_rate": 11},
+                {**ROUTE, "route_key": "GET /tools"},
+            ],
+        },
+        [
+            "routes[0].throttle_rate: expected at most throttle.rate (10), not 11",
+            "routes[1].route_key: expected each only once, not 'GET /tools' again",
+        ],
     ),
     (
-        lambda: Observability(
-            "watch",
-            {
-                "tables": [
-                    {
-                        "label": "t",
-                        "name": "t",
-                        "operations": ["Query"],
-                        "indexes": ["a", "b", "c", "d", "e"],
-                    }
-                ]
-            },
-        ),
-        "the alarm t-throttles needs 12 metrics, CloudWatch allows 10",
+        Observability,
+        {
+            "alarms": {
+                "topic": False,
+                "emails": ["a@b.example"],
+                "thresholds": {"queue_age": 3, "drain_seconds": "3", "api_error_percent": 101},
+            }
+        },
+        [
+            "alarms.thresholds.queue_age: expected no such key; did you mean queue_age_seconds?",
+            "alarms.thresholds.api_error_percent: expected a number greater than 0 and at most 100",
+            "alarms.thresholds.drain_seconds: expected a number greater than 0, not '3'",
+            "alarms.topic: expected true, because emails are given",
+        ],
+    ),
+    (
+        OrderSystem,
+        {
+            "memory_size": 5,
+            "memory_sise": 512,
+            "processor": {"batch_size": 100},
+            "queue": {"visibility_timeout_seconds": 5},
+            "reserved_concurrency": {"processOrder": 1},
+        },
+        [
+            "memory_sise: expected no such key; did you mean memory_size?",
+            "memory_size: expected a whole number from 128 to 10240, not 5",
+            "reserved_concurrency.processOrder: expected one of create_order, get_order, ",
+            "processor.batch_window_seconds: expected at least 1, because batch_size (100)",
+            "queue.visibility_timeout_seconds: expected at least timeout_seconds (30), not 5: ",
+        ],
     ),
 ]
 
 
-@pytest.mark.parametrize(("program", "message"), REFUSED, ids=[each for _, each in REFUSED])
-def test_input_that_cannot_be_meant_is_refused_by_name(
-    program: Callable[[], Any], message: str
+@pytest.mark.parametrize(
+    ("component", "given", "lines"), REFUSED, ids=[each[2][0] for each in REFUSED]
+)
+def test_everything_that_is_wrong_with_inputs_is_said_at_once_and_by_path(
+    component: Any, given: Any, lines: list[str]
 ) -> None:
-    with pytest.raises(ValueError, match=re.escape(message)):
-        deploy(program)
+    recorded: list[Recording] = []
+    with pytest.raises(pulumi.RunError) as raised:
+        recorded.append(deploy(lambda: component("it", given)))
+
+    head, *said = str(raised.value).splitlines()
+    assert head == f"{component.__name__} it cannot be made of these inputs:"
+    assert sorted(line[:40] for line in said) == sorted(f"  {line}"[:40] for line in lines)
+    for line in lines:
+        assert any(each.strip().startswith(line) for each in said), (line, said)

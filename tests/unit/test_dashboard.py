@@ -156,7 +156,7 @@ def test_lines_of_alarms_are_at_their_configured_thresholds() -> None:
             each["properties"]["title"]: [
                 line["value"] for line in each["properties"]["annotations"]["horizontal"]
             ]
-            for each in widgets(alarmThresholds=thresholds, kind="metric")
+            for each in widgets(alarms={"thresholds": thresholds}, kind="metric")
             if "annotations" in each["properties"]
         }
 

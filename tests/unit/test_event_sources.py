@@ -102,5 +102,5 @@ def test_all_sources_of_a_function_share_its_retries_and_its_failure_queue() -> 
 
 
 def test_a_source_that_does_not_exist_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="unknown bucket"):
+    with pytest.raises(ValueError, match=r"sources\.bucket: expected no such key; there are queue"):
         deploy(function_with(sources={"bucket": {"arn": "arn:aws:s3:::orders"}}))

@@ -127,9 +127,9 @@ def protected(recorded: Recording) -> set[str]:
 # What a setting adds and takes away again while the stack goes on.
 COMES_AND_GOES = {"aws:sns/topicSubscription:TopicSubscription", "aws:iam/rolePolicy:RolePolicy"}
 WITH_ALL_THAT_COMES_AND_GOES = {
-    "alarmEmails": ["on-call@example.com", "shop@example.com"],
-    "vpcSubnetIds": ["subnet-0a1b2c3d", "subnet-0e4f5a6b"],
-    "vpcSecurityGroupIds": ["sg-0a1b2c3d"],
+    "alarms.emails": ["on-call@example.com", "shop@example.com"],
+    "vpc.subnetIds": ["subnet-0a1b2c3d", "subnet-0e4f5a6b"],
+    "vpc.securityGroupIds": ["sg-0a1b2c3d"],
 }
 
 
@@ -168,17 +168,23 @@ def test_development_can_be_thrown_away(stack: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "read"),
+    ("override", "read"),
     [
-        ("pointInTimeRecovery", lambda table: table.inputs["pointInTimeRecovery"]["enabled"]),
-        ("deletionProtection", lambda table: table.inputs["deletionProtectionEnabled"]),
-        ("protect", lambda table: table.protect),
+        (
+            {"table": {"pointInTimeRecovery": True}},
+            lambda table: table.inputs["pointInTimeRecovery"]["enabled"],
+        ),
+        (
+            {"table": {"deletionProtection": True}},
+            lambda table: table.inputs["deletionProtectionEnabled"],
+        ),
+        ({"protect": True}, lambda table: table.protect),
     ],
 )
-def test_each_protection_can_be_switched_on_alone(key: str, read: Any) -> None:
-    recorded = stacks.recording("dev", **{key: True})
+def test_each_protection_can_be_switched_on_alone(override: dict[str, Any], read: Any) -> None:
+    recorded = stacks.recording("dev", **override)
     assert read(recorded.one(stacks.TABLE)) is True
-    assert bool(protected(recorded)) == (key == "protect")
+    assert bool(protected(recorded)) == ("protect" in override)
 
 
 # Preview

@@ -87,7 +87,7 @@ def test_role_in_a_vpc_has_the_network_permissions_that_lambda_needs_and_code_ha
 ) -> None:
     plain = stacks.recording("dev")
     placed = stacks.recording(
-        "dev", vpcSubnetIds=["subnet-0a", "subnet-0b"], vpcSecurityGroupIds=["sg-0a"]
+        "dev", vpc={"subnetIds": ["subnet-0a", "subnet-0b"], "securityGroupIds": ["sg-0a"]}
     )
 
     assert set(allowed(placed, function)) - set(allowed(plain, function)) == {
@@ -166,7 +166,7 @@ def granting(recorded: Recording, function: str) -> list[Registration]:
 @pytest.mark.parametrize("function", stacks.FUNCTIONS)
 def test_function_is_made_after_its_permissions_and_deleted_before_them(function: str) -> None:
     placed = stacks.recording(
-        "dev", vpcSubnetIds=["subnet-0a", "subnet-0b"], vpcSecurityGroupIds=["sg-0a"]
+        "dev", vpc={"subnetIds": ["subnet-0a", "subnet-0b"], "securityGroupIds": ["sg-0a"]}
     )
     policies = {each.urn for each in granting(placed, function)}
     assert policies

@@ -1,43 +1,14 @@
-"""The configuration: its defaults, and what a wrong value is answered with."""
+"""The configuration: what its text is read as, and what a wrong one is answered with."""
 
 import json
 from typing import Any
 
 import pulumi
 import pytest
-import yaml
 
-from components import defaults
-from local.program import ROOT
-from settings import Settings, SettingsError
+from components.inputs import camel_case
+from settings import PRODUCTION_STACKS, Configuration, Settings, SettingsError, is_production
 from tests.recorder import deploy, deploy_stack
-
-PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
-DECLARED: dict[str, Any] = {k: v for k, v in PROJECT["config"].items() if ":" not in k}
-
-# Keys whose default is the specification's, or the component's own.
-FROM_COMPONENTS = {
-    "runtime": defaults.RUNTIME,
-    "architecture": defaults.ARCHITECTURE,
-    "memorySize": defaults.MEMORY_MB,
-    "timeoutSeconds": defaults.TIMEOUT_SECONDS,
-    "logRetentionDays": defaults.LOG_RETENTION_DAYS,
-    "corsOrigins": list(defaults.CORS_ORIGINS),
-    "corsHeaders": list(defaults.CORS_HEADERS),
-    "corsMethods": list(defaults.CORS_METHODS),
-    "throttleRate": defaults.THROTTLE_RATE,
-    "throttleBurst": defaults.THROTTLE_BURST,
-    "createThrottleRate": defaults.CREATE_THROTTLE_RATE,
-    "createThrottleBurst": defaults.CREATE_THROTTLE_BURST,
-    "visibilityTimeoutSeconds": defaults.VISIBILITY_TIMEOUT_SECONDS,
-    "messageRetentionDays": defaults.MESSAGE_RETENTION_DAYS,
-    "maxReceiveCount": defaults.MAX_RECEIVE_COUNT,
-    "batchSize": defaults.BATCH_SIZE,
-    "batchWindowSeconds": defaults.BATCH_WINDOW_SECONDS,
-    "republishRateMinutes": defaults.REPUBLISH_RATE_MINUTES,
-    "pendingThresholdSeconds": defaults.PENDING_THRESHOLD_SECONDS,
-    "republishLimit": defaults.REPUBLISH_LIMIT,
-}
 
 
 def load(stack: str = "dev", **config: str) -> Settings:
@@ -52,258 +23,354 @@ def load(stack: str = "dev", **config: str) -> Settings:
     return loaded[0]
 
 
-def plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(map(str.capitalize, tail))
-
-
-def test_every_setting_is_declared_in_pulumi_yaml_and_the_other_way_round() -> None:
-    assert set(DECLARED) == {camel(name) for name in Settings.__dataclass_fields__}
-
-
-@pytest.mark.parametrize("name", Settings.__dataclass_fields__)
-def test_default_is_the_same_with_and_without_pulumi_yaml(name: str) -> None:
-    declared = DECLARED[camel(name)]["default"]
-    assert plain(getattr(Settings(), name)) == declared
-    assert type(plain(getattr(Settings(), name))) is type(declared)
-
-
-@pytest.mark.parametrize("key", FROM_COMPONENTS)
-def test_default_is_the_same_as_the_components(key: str) -> None:
-    assert DECLARED[key]["default"] == FROM_COMPONENTS[key]
-
-
-@pytest.mark.parametrize("key", DECLARED)
-def test_key_is_typed_and_described_in_pulumi_yaml(key: str) -> None:
-    kinds = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
-    assert DECLARED[key]["type"] == kinds[type(DECLARED[key]["default"])]
-    assert len(DECLARED[key]["description"]) > 10
-
-
-def test_providers_that_nobody_configured_are_switched_off() -> None:
-    assert PROJECT["config"]["pulumi:disable-default-providers"] == {"value": ["aws"]}
+def refused(stack: str = "dev", **config: str) -> list[str]:
+    """The lines of the error that a configuration is answered with."""
+    with pytest.raises(SettingsError) as raised:
+        load(stack, **config)
+    # Pulumi shows such an error without a stack trace.
+    assert isinstance(raised.value, pulumi.RunError)
+    return str(raised.value).splitlines()
 
 
 def test_settings_are_frozen() -> None:
     with pytest.raises(AttributeError):
-        load().memory_size = 1  # type: ignore[misc]
+        load().region = "eu-west-1"  # type: ignore[misc]
 
 
 def test_values_are_read_as_what_they_are() -> None:
     settings = load(
+        production="false",
         memorySize="512",
-        pointInTimeRecovery="true",
-        corsOrigins='["https://a.example.com"]',
+        # As `pulumi config set --path` leaves it with and without `--type string`.
+        queue='{"maxReceiveCount": "4", "messageRetentionDays": 7}',
+        table='{"pointInTimeRecovery": "true"}',
+        cors='{"origins": ["https://a.example.com"]}',
         tags='{"owner": "shop"}',
-        reservedConcurrency='{"process_order": 5}',
-        alarmThresholds='{"queueAgeSeconds": 12, "apiErrorPercent": 0.5}',
+        reservedConcurrency='{"process_order": 15}',
+        alarms='{"thresholds": {"queueAgeSeconds": "12", "apiErrorPercent": 0.5}}',
     )
-    assert settings.memory_size == 512
-    assert settings.point_in_time_recovery is True
-    assert settings.cors_origins == ("https://a.example.com",)
+    system = settings.system
+    assert settings.production is False
     assert settings.tags == {"owner": "shop"}
-    assert settings.reserved_concurrency == {"process_order": 5}
-    assert settings.order_system()["alarm_thresholds"] == {
-        "queue_age_seconds": 12,
-        "api_error_percent": 0.5,
-    }
+    assert system["memory_size"] == 512
+    assert system["queue"]["max_receive_count"] == 4
+    assert system["queue"]["message_retention_days"] == 7
+    assert system["table"] == {"point_in_time_recovery": True, "deletion_protection": False}
+    assert system["cors"]["origins"] == ["https://a.example.com"]
+    assert system["reserved_concurrency"] == {"process_order": 15}
+    assert system["alarms"]["thresholds"]["queue_age_seconds"] == 12
+    assert system["alarms"]["thresholds"]["api_error_percent"] == 0.5
 
 
-# key, wrong text, what the error has to say was expected
+def test_empty_maps_say_nothing() -> None:
+    assert "vpc" not in load(vpc="{}").system
+
+
+# key, wrong text, the path that is named, what the error has to say was expected
 WRONG = [
-    ("production", "yes", "true or false"),
-    ("region", "Ireland", "a region as us-east-1"),
-    ("allowedAccountIds", "[123456789012]", "an account id of 12 digits, in quotes"),
-    ("allowedAccountIds", '["12345"]', "an account id of 12 digits"),
-    ("allowedAccountIds", "123456789012", "a list"),
-    ("allowedAccountIds", "{not json", "a list"),
-    ("nameSuffix", "-two words", "at most 40 letters, digits, - and _"),
-    ("tags", '["a"]', "a map"),
-    ("tags", '{"aws:owner": "x"}', "aws:owner: a key not beginning with aws:"),
-    ("runtime", "python3.8", "one of python3.11, python3.12, python3.13, python3.14"),
-    ("runtime", "nodejs22.x", "one of python3.11"),
-    ("architecture", "arm", "one of x86_64, arm64"),
-    ("memorySize", "64", "a whole number from 128 to 10240"),
-    ("memorySize", "1024.5", "a whole number from 128 to 10240"),
-    ("memorySize", "much", "a whole number from 128 to 10240"),
-    ("memorySize", "", "a whole number from 128 to 10240"),
-    ("memorySize", "9" * 5000, "a whole number from 128 to 10240"),
-    ("timeoutSeconds", "31", "a whole number from 1 to 30"),
-    ("timeoutSeconds", "0", "a whole number from 1 to 30"),
-    ("logRetentionDays", "15", "a number of days that CloudWatch Logs knows"),
-    ("logRetentionDays", "²", "a number of days that CloudWatch Logs knows"),
-    ("reservedConcurrency", '{"processOrder": 5}', "one of create_order, get_order"),
-    ("reservedConcurrency", '{"process_order": 0}', "process_order: a whole number from 1"),
-    ("reservedConcurrency", '{"process_order": true}', "process_order: a whole number from 1"),
-    ("vpcSubnetIds", '["vpc-1"]', "a subnet id as subnet-0abc"),
-    ("vpcSecurityGroupIds", '["default"]', "a security group id as sg-0abc"),
-    ("corsOrigins", "[]", "a list with at least 1 entry"),
-    ("corsOrigins", '["shop.example.com"]', "`*` or an origin as https://shop.example.com"),
-    ("corsOrigins", '["https://shop.example.com/"]', "`*` or an origin"),
-    ("corsOrigins", '["https://*.example.com"]', "`*` or an origin"),
-    ("corsHeaders", '["x y"]', "`*` or a header's name"),
-    ("corsMethods", '["get"]', "one of GET"),
-    ("throttleRate", "0", "a whole number from 1"),
-    ("throttleBurst", "-1", "a whole number from 1"),
-    ("createThrottleRate", "0", "a whole number from 1"),
-    ("createThrottleBurst", "0", "a whole number from 1"),
-    ("visibilityTimeoutSeconds", "43201", "a whole number from 1 to 43200"),
-    ("messageRetentionDays", "15", "a whole number from 1 to 14"),
-    ("maxReceiveCount", "0", "a whole number from 1 to 1000"),
-    ("batchSize", "10001", "a whole number from 1 to 10000"),
-    ("batchWindowSeconds", "301", "a whole number from 0 to 300"),
-    ("processorMaximumConcurrency", "1", "0 (none) or a whole number from 2 to 1000"),
-    ("republishRateMinutes", "0", "a whole number from 1 to 60"),
-    ("pendingThresholdSeconds", "0", "a whole number from 1"),
-    ("republishLimit", "0", "a whole number from 1"),
-    ("pointInTimeRecovery", "1", "true or false"),
-    ("deletionProtection", "True", "true or false"),
-    ("protect", "on", "true or false"),
-    ("alarmTopic", "", "true or false"),
-    ("alarmEmails", '["nobody"]', "an e-mail address"),
-    ("alarmThresholds", '{"queueAge": 1}', "queueAge: one of functionErrorPercent"),
-    ("alarmThresholds", '{"queueAgeSeconds": 0}', "queueAgeSeconds: a number greater than 0"),
-    ("alarmThresholds", '{"queueAgeSeconds": "x"}', "queueAgeSeconds: a number greater than 0"),
+    ("production", "yes", "", "true or false, not 'yes'"),
+    ("acceptedRisks", '{"protect": "we like to live"}', ".protect", "one of alarms.emails, "),
+    ("acceptedRisks", '{"logRetentionDays": "no"}', ".logRetentionDays", "a reason of ten"),
+    ("region", "Ireland", "", "a region as us-east-1, not 'Ireland'"),
+    ("allowedAccountIds", "[123456789012]", "[0]", "an account id of 12 digits, in quotes"),
+    ("allowedAccountIds", '["12345"]', "[0]", "an account id of 12 digits"),
+    ("allowedAccountIds", "123456789012", "", "a list"),
+    ("allowedAccountIds", "{not json", "", "a list, not '{not json'"),
+    ("nameSuffix", "-two words", "", "at most 40 letters, digits, - and _"),
+    ("nameSuffix", ".two", "", "at most 40 letters, digits, - and _"),
+    ("tags", '["a"]', "", "a map"),
+    ("tags", '{"aws:owner": "x"}', ".aws:owner", "a key of letters"),
+    ("tags", '{"AWS:owner": "x"}', ".AWS:owner", "a key of letters"),
+    ("tags", '{"R&D": "x"}', ".R&D", "a key of letters"),
+    ("tags", '{"owner": "R&D"}', ".owner", "at most 256 letters, digits, spaces and"),
+    ("runtime", "python3.8", "", "one of python3.11, python3.12, python3.13, python3.14"),
+    ("runtime", "nodejs22.x", "", "one of python3.11"),
+    ("architecture", "arm", "", "one of x86_64, arm64"),
+    ("memorySize", "64", "", "a whole number from 128 to 10240, not 64"),
+    ("memorySize", "1024.5", "", "a whole number from 128 to 10240, not '1024.5'"),
+    ("memorySize", "much", "", "a whole number from 128 to 10240"),
+    ("memorySize", "", "", "a whole number from 128 to 10240"),
+    ("memorySize", "9" * 5000, "", "a whole number from 128 to 10240"),
+    ("timeoutSeconds", "0", "", "a whole number from 1 to 900, not 0"),
+    ("logRetentionDays", "15", "", "a number of days that CloudWatch Logs knows"),
+    ("logRetentionDays", "²", "", "a number of days that CloudWatch Logs knows"),
+    ("reservedConcurrency", '{"processOrder": 5}', ".processOrder", "one of create_order, get"),
+    ("reservedConcurrency", '{"get_order": 0}', ".get_order", "a whole number from 1"),
+    ("reservedConcurrency", '{"get_order": true}', ".get_order", "a whole number from 1"),
+    (
+        "vpc",
+        '{"subnetIds": ["vpc-1"], "securityGroupIds": ["sg-1"]}',
+        ".subnetIds[0]",
+        "a subnet id as subnet-0abc",
+    ),
+    ("vpc", '{"subnetIds": ["subnet-1"]}', ".securityGroupIds", "a list with at least 1 entry"),
+    ("vpc", '{"securityGroupIds": ["sg-1"]}', ".subnetIds", "a list with at least 1 entry"),
+    ("cors", '{"origins": []}', ".origins", "a list with at least 1 entry"),
+    ("cors", '{"origins": ["shop.example.com"]}', ".origins[0]", "`*` or an origin as https"),
+    ("cors", '{"origins": ["https://a.example/"]}', ".origins[0]", "`*` or an origin"),
+    ("cors", '{"origins": ["https://*.a.example"]}', ".origins[0]", "`*` or an origin"),
+    ("cors", '{"headers": ["x y"]}', ".headers[0]", "`*` or a header's name"),
+    ("cors", '{"methods": ["get"]}', ".methods[0]", "one of GET"),
+    ("throttle", '{"rate": 0}', ".rate", "a whole number from 1"),
+    ("throttle", '{"burst": -1}', ".burst", "a whole number from 1"),
+    ("throttle", '{"createRate": 0}', ".createRate", "a whole number from 1"),
+    ("throttle", '{"createBurst": 0}', ".createBurst", "a whole number from 1"),
+    ("table", '{"pointInTimeRecovery": 1}', ".pointInTimeRecovery", "true or false"),
+    ("table", '{"deletionProtection": "True"}', ".deletionProtection", "true or false"),
+    (
+        "queue",
+        '{"visibilityTimeoutSeconds": 43201}',
+        ".visibilityTimeoutSeconds",
+        "a whole number from 1 to 43200",
+    ),
+    ("queue", '{"messageRetentionDays": 15}', ".messageRetentionDays", "a whole number from 1"),
+    ("queue", '{"maxReceiveCount": 0}', ".maxReceiveCount", "a whole number from 1 to 1000"),
+    ("queue", "5", "", "a map, not 5"),
+    ("processor", '{"batchSize": 10001}', ".batchSize", "a whole number from 1 to 10000"),
+    ("processor", '{"batchWindowSeconds": 301}', ".batchWindowSeconds", "a whole number from 0"),
+    ("processor", '{"maximumConcurrency": 1}', ".maximumConcurrency", "0 (none) or a whole "),
+    ("processor", '{"timeoutSeconds": 901}', ".timeoutSeconds", "a whole number from 1 to 900"),
+    ("republish", '{"rateMinutes": 0}', ".rateMinutes", "a whole number from 1 to 60"),
+    ("republish", '{"pendingThresholdSeconds": 0}', ".pendingThresholdSeconds", "a whole number"),
+    ("republish", '{"limit": 0}', ".limit", "a whole number from 1"),
+    ("protect", "on", "", "true or false"),
+    ("alarms", '{"topic": ""}', ".topic", "true or false"),
+    ("alarms", '{"emails": ["nobody"]}', ".emails[0]", "an e-mail address"),
+    ("alarms", '{"emails": ["a@b.c", "a@b.c"]}', ".emails[1]", "each only once, not 'a@b.c'"),
+    ("alarms", '{"emails": ["a@b.c", "A@b.c"]}', ".emails[1]", "each only once, not 'A@b.c'"),
+    (
+        "alarms",
+        '{"thresholds": {"queueAgeSeconds": 0}}',
+        ".thresholds.queueAgeSeconds",
+        "a number greater than 0",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("key", "text", "expected"), WRONG)
-def test_wrong_value_is_named_by_its_key_with_what_was_expected(
-    key: str, text: str, expected: str
+@pytest.mark.parametrize(("key", "text", "path", "expected"), WRONG)
+def test_wrong_value_is_named_by_its_path_with_what_was_expected(
+    key: str, text: str, path: str, expected: str
 ) -> None:
-    with pytest.raises(SettingsError) as raised:
-        load(**{key: text})
-    (line,) = str(raised.value).splitlines()
-    assert line.startswith(f"serverless-orders:{key}: expected ")
-    assert expected in line
+    (line,) = refused(**{key: text})
+    assert line.startswith(f"serverless-orders:{key}{path}: expected {expected}")
 
 
 def test_every_key_has_a_wrong_value_here() -> None:
-    assert {key for key, _, _ in WRONG} == set(DECLARED)
+    assert {key for key, *_ in WRONG} == {
+        camel_case(name) for name in Configuration.__annotations__
+    }
 
 
-def test_every_wrong_value_is_named_at_once() -> None:
-    with pytest.raises(SettingsError) as raised:
-        load(memorySize="1", protect="maybe", region="here")
-    keys = {line.split(": ")[0] for line in str(raised.value).splitlines()}
-    assert keys == {
+def test_everything_that_is_wrong_is_named_at_once() -> None:
+    lines = refused(memorySize="1", protect="maybe", processor='{"batchSize": 100}', queue="[]")
+    assert {line.split(": ")[0] for line in lines} == {
         "serverless-orders:memorySize",
         "serverless-orders:protect",
-        "serverless-orders:region",
+        "serverless-orders:processor.batchWindowSeconds",
+        "serverless-orders:queue",
     }
 
 
 def test_a_long_wrong_value_is_not_repeated_in_full() -> None:
-    with pytest.raises(SettingsError) as raised:
-        load(region="x" * 5000)
-    assert len(str(raised.value)) < 300
+    (line,) = refused(region="x" * 5000)
+    assert len(line) < 300
 
 
-def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # The way in which the Pulumi CLI hands the configuration over.
-    given = {"serverless-orders:memorySze": "512", "aws:region": "x", "other:memorySze": "1"}
+MISSPELT = [
+    ("memorySze", "memorySize"),
+    ("alarmEmails", "alarms.emails"),
+    ("maxReceiveCount", "queue.maxReceiveCount"),
+    ("republishLimit", "republish.limit"),
+]
+
+
+@pytest.mark.parametrize(("key", "meant"), MISSPELT)
+def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(key: str, meant: str) -> None:
+    assert refused(**{key: "1"}) == [
+        f"serverless-orders:{key}: expected no such key; did you mean {meant}?"
+    ]
+
+
+def test_a_key_that_the_pulumi_cli_hands_over_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"serverless-orders:memorySze": "512", "other:memorySze": "1"}
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(given))
-    with pytest.raises(SettingsError) as raised:
-        load()
-    assert str(raised.value) == (
+    assert refused() == [
         "serverless-orders:memorySze: expected no such key; did you mean memorySize?"
-    )
+    ]
 
 
-CONTRADICTIONS = [
+@pytest.mark.parametrize(
+    ("key", "way"),
+    [
+        ("region", "say `pulumi config set region`"),
+        ("profile", "set AWS_PROFILE"),
+        ("skipMetadataApiCheck", "the program's provider has what its own keys say"),
+    ],
+)
+def test_keys_of_a_provider_that_is_not_used_are_refused_with_the_way_to_say_it(
+    key: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({f"aws:{key}": "eu-west-1"}))
+    (line,) = refused()
+    assert line.startswith(f"aws:{key}: expected no such key, which nothing would read; {way}")
+
+
+def test_a_stack_that_no_dashboard_can_be_named_after_is_refused() -> None:
+    (line,) = refused("v1.2")
+    assert line.startswith("the stack's name: expected letters, digits, - and _, not v1.2")
+
+
+CONTRADICTIONS: list[tuple[dict[str, str], str, str]] = [
     (
-        {"timeoutSeconds": "20", "visibilityTimeoutSeconds": "19"},
-        "visibilityTimeoutSeconds",
-        "at least timeoutSeconds (20)",
+        {"timeoutSeconds": "20", "queue": '{"visibilityTimeoutSeconds": 19}'},
+        "queue.visibilityTimeoutSeconds",
+        "at least timeoutSeconds (20), not 19",
     ),
-    ({"batchSize": "11"}, "batchWindowSeconds", "at least 1, because batchSize (11)"),
-    ({"throttleRate": "100"}, "createThrottleRate", "at most throttleRate (100), not 250"),
-    ({"throttleBurst": "100"}, "createThrottleBurst", "at most throttleBurst (100), not 500"),
-    ({"vpcSubnetIds": '["subnet-0a"]'}, "vpcSecurityGroupIds", "at least one"),
-    ({"vpcSecurityGroupIds": '["sg-0a"]'}, "vpcSubnetIds", "at least one"),
-    ({"alarmEmails": '["a@b.example"]', "alarmTopic": "false"}, "alarmTopic", "true, because"),
     (
-        {"reservedConcurrency": '{"process_order": 3}', "processorMaximumConcurrency": "4"},
-        "processorMaximumConcurrency",
+        {"timeoutSeconds": "31", "queue": '{"visibilityTimeoutSeconds": 31}'},
+        "timeoutSeconds",
+        "a whole number from 1 to 30, not 31: an HTTP API waits no longer",
+    ),
+    (
+        {"processor": '{"timeoutSeconds": 40}'},
+        "queue.visibilityTimeoutSeconds",
+        "at least processor.timeoutSeconds (40), not 30",
+    ),
+    (
+        {"processor": '{"batchSize": 11}'},
+        "processor.batchWindowSeconds",
+        "at least 1, because batchSize (11)",
+    ),
+    (
+        {"processor": '{"batchWindowSeconds": 30}'},
+        "processor.batchWindowSeconds",
+        "less than queue.visibilityTimeoutSeconds (30), not 30",
+    ),
+    ({"throttle": '{"rate": 100}'}, "throttle.createRate", "at most rate (100), not 250"),
+    ({"throttle": '{"burst": 100}'}, "throttle.createBurst", "at most burst (100), not 500"),
+    (
+        {"alarms": '{"emails": ["a@b.example"], "topic": false}'},
+        "alarms.topic",
+        "true, because emails are given",
+    ),
+    (
+        {"reservedConcurrency": '{"process_order": 3}', "processor": '{"maximumConcurrency": 4}'},
+        "processor.maximumConcurrency",
         "at most reservedConcurrency.process_order (3), not 4",
+    ),
+    (
+        {"reservedConcurrency": '{"process_order": 9}'},
+        "processor.maximumConcurrency",
+        "at most reservedConcurrency.process_order (9), not 10",
+    ),
+    (
+        {"republish": '{"pendingThresholdSeconds": 601}'},
+        "republish.pendingThresholdSeconds",
+        "at most alarms.thresholds.oldestPendingSeconds (600), not 601",
     ),
 ]
 
 
-@pytest.mark.parametrize(("config", "key", "expected"), CONTRADICTIONS)
+@pytest.mark.parametrize(("config", "path", "expected"), CONTRADICTIONS)
 def test_values_that_contradict_each_other_are_refused(
-    config: dict[str, str], key: str, expected: str
+    config: dict[str, str], path: str, expected: str
 ) -> None:
-    with pytest.raises(SettingsError) as raised:
-        load(**config)
-    (line,) = str(raised.value).splitlines()
-    assert line.startswith(f"serverless-orders:{key}: expected {expected}")
+    (line,) = refused(**config)
+    assert line.startswith(f"serverless-orders:{path}: expected {expected}")
 
 
 def test_wrong_configuration_ends_the_program_before_anything_is_registered() -> None:
-    with pytest.raises(SettingsError) as raised:
+    with pytest.raises(SettingsError):
         deploy_stack("dev", {"memorySize": 1})
-    # Pulumi shows such an error without a stack trace.
-    assert isinstance(raised.value, pulumi.RunError)
 
 
 # Production
 
 
-SAFE = {
-    "production": "true",
-    "corsOrigins": '["https://shop.example.com"]',
-    "pointInTimeRecovery": "true",
-    "deletionProtection": "true",
-    "protect": "true",
-    "logRetentionDays": "90",
+SAFE: dict[str, Any] = {
+    "production": True,
+    "cors": {"origins": ["https://shop.example.com"]},
+    "table": {"pointInTimeRecovery": True, "deletionProtection": True},
+    "protect": True,
+    "logRetentionDays": 90,
+    "alarms": {"emails": ["on-call@example.com"]},
+    "queue": {"maxReceiveCount": 5},
+    "processor": {"timeoutSeconds": 5},
 }
 
-UNSAFE = [
-    ("corsOrigins", '["*"]', "origins as https://shop.example.com, not ['*']"),
+
+def texts(config: dict[str, Any]) -> dict[str, str]:
+    return {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
+    }
+
+
+# What is changed of SAFE, the path that is named, what the error has to say was expected
+UNSAFE: list[tuple[dict[str, Any], str, str]] = [
     (
-        "corsOrigins",
-        '["https://shop.example.com", "http://shop.example.com"]',
+        {"cors": {"origins": ["*"]}},
+        "cors.origins",
+        "origins as https://shop.example.com, not ['*']",
+    ),
+    (
+        {"cors": {"origins": ["https://shop.example.com", "http://shop.example.com"]}},
+        "cors.origins",
         "origins as https://shop.example.com, not ['http://shop.example.com']",
     ),
-    ("pointInTimeRecovery", "false", "true"),
-    ("deletionProtection", "false", "true"),
-    ("protect", "false", "true"),
-    ("alarmTopic", "false", "true"),
-    ("logRetentionDays", "60", "at least 90, not 60"),
+    ({"table": {"deletionProtection": True}}, "table.pointInTimeRecovery", "true"),
+    ({"table": {"pointInTimeRecovery": True}}, "table.deletionProtection", "true"),
+    ({"protect": False}, "protect", "true"),
+    ({"alarms": {"emails": []}}, "alarms.emails", "somebody who hears the alarms"),
+    ({"alarms": {"topic": False, "actions": ["arn:aws:sns:x"]}}, "alarms.topic", "true"),
+    ({"logRetentionDays": 60}, "logRetentionDays", "at least 90, not 60"),
+    (
+        {"vpc": {"subnetIds": ["subnet-0a"], "securityGroupIds": ["sg-0a"]}},
+        "vpc.subnetIds",
+        "two subnets or more, of different zones",
+    ),
+    ({"queue": {"maxReceiveCount": 4}}, "queue.maxReceiveCount", "at least 5, not 4"),
+    (
+        {"processor": {"timeoutSeconds": 5, "batchWindowSeconds": 1}},
+        "queue.visibilityTimeoutSeconds",
+        "at least 31 (6 times the processor's timeout of 5 and the batch window of 1), not 30",
+    ),
 ]
 
 
-def test_a_production_stack_that_protects_its_data_is_accepted() -> None:
-    assert load("prod", **SAFE).production is True
-    assert load("live-eu", **SAFE).production is True
+@pytest.mark.parametrize("stack", ["prod", "prod-eu", "live"])
+def test_a_production_stack_that_protects_its_data_is_accepted(stack: str) -> None:
+    assert load(stack, **texts(SAFE)).production is True
 
 
-@pytest.mark.parametrize(("key", "text", "expected"), UNSAFE)
-def test_production_is_refused_without(key: str, text: str, expected: str) -> None:
-    with pytest.raises(SettingsError) as raised:
-        load("prod", **{**SAFE, key: text})
-    (line,) = str(raised.value).splitlines()
-    assert line == (
-        f"serverless-orders:{key}: expected {expected}, "
-        "because serverless-orders:production is true"
-    )
+@pytest.mark.parametrize(("change", "path", "expected"), UNSAFE)
+def test_production_is_refused_without(change: dict[str, Any], path: str, expected: str) -> None:
+    assert refused("prod", **texts({**SAFE, **change})) == [
+        f"serverless-orders:{path}: expected {expected}, because production is true"
+    ]
 
 
-def test_the_stack_prod_has_to_be_production() -> None:
-    with pytest.raises(SettingsError) as raised:
-        load("prod")
-    assert str(raised.value) == (
-        "serverless-orders:production: expected true, because the stack is prod"
-    )
+def test_a_risk_that_a_production_stack_accepts_has_its_reason_beside_it() -> None:
+    values = {**SAFE, "queue": {"maxReceiveCount": 3}}
+    values["acceptedRisks"] = {"queue.maxReceiveCount": "the operator redrives by hand"}
+    assert load("prod", **texts(values)).system["queue"]["max_receive_count"] == 3
+
+
+@pytest.mark.parametrize("stack", ["prod", "prod-eu", "production", "shop-prod", "Production"])
+def test_a_stack_of_a_productions_name_has_to_be_production(stack: str) -> None:
+    assert refused(stack) == [
+        f"serverless-orders:production: expected true, because the stack is {stack}"
+    ]
+
+
+@pytest.mark.parametrize("stack", ["dev", "products", "reproduce", "preprod", "staging"])
+def test_other_stacks_are_not(stack: str) -> None:
+    assert not is_production(stack)
 
 
 def test_prod_with_any_origin_is_refused_by_the_program_itself() -> None:
-    with pytest.raises(SettingsError, match=r"serverless-orders:corsOrigins: expected origins"):
-        deploy_stack("prod", {"corsOrigins": ["*"]})
+    with pytest.raises(SettingsError, match=r"serverless-orders:cors\.origins: expected origins"):
+        deploy_stack("prod", {"cors.origins": ["*"]})
+
+
+def test_every_pattern_of_a_production_stack_is_lower_case() -> None:
+    assert [each for each in PRODUCTION_STACKS if each != each.lower()] == []

@@ -64,8 +64,8 @@ def running() -> Iterator[tuple[int, float]]:
     """The local run as its users start it; yields its port and the seconds to the first 201."""
     port = _free_port()
     # The stack's own throttling would be measured instead of the system.
-    unthrottled = ["throttleRate=10000", "throttleBurst=5000"]
-    unthrottled += ["createThrottleRate=10000", "createThrottleBurst=5000"]
+    unthrottled = ["throttle.rate=10000", "throttle.burst=5000"]
+    unthrottled += ["throttle.createRate=10000", "throttle.createBurst=5000"]
     overrides = [word for setting in unthrottled for word in ("--config", setting)]
     started = time.perf_counter()
     process = subprocess.Popen(

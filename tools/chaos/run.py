@@ -20,7 +20,7 @@ from tools.chaos.load import customer, place_orders
 from tools.chaos.proxy import FaultProxy
 from tools.chaos.workers import WorkerKiller
 
-CONFIGURATION = {"pendingThresholdSeconds": 10}
+CONFIGURATION = {"republish.pendingThresholdSeconds": 10}
 """The stack's configuration in a run: the repair's threshold is shorter than in production."""
 
 REPAIR_SECONDS = 5.0

@@ -15,10 +15,10 @@ from tools.openapi import PATH
 CONFIGURATION = Path(__file__).parent / "schemathesis.toml"
 
 UNTHROTTLED = {
-    "throttleRate": 10_000,
-    "throttleBurst": 5_000,
-    "createThrottleRate": 10_000,
-    "createThrottleBurst": 5_000,
+    "throttle.rate": 10_000,
+    "throttle.burst": 5_000,
+    "throttle.createRate": 10_000,
+    "throttle.createBurst": 5_000,
 }
 """The stack's configuration for it: 429 would be a right answer, but says nothing more."""
 

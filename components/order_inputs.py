@@ -1,0 +1,166 @@
+"""Inputs of the order system: each setting of it is declared here or where it belongs to."""
+
+from collections.abc import Iterator
+from typing import Annotated, NotRequired, TypedDict
+
+import pulumi
+
+from .event_sources import Batches, Concurrency, large_batches_are_collected
+from .function import FunctionSettings
+from .http_api import Cors, Throttle
+from .inputs import Default, OneOf, Problem, Text, Whole, contradictions, problem
+from .observability import DashboardName
+from .queues import QueueDelivery
+from .table import TableSafety
+from .thresholds import Alarms
+
+FUNCTIONS = ("create_order", "get_order", "process_order", "republish_pending")
+
+# The longest that an HTTP API waits for a function:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+API_TIMEOUT_SECONDS = 30
+
+
+class OrderThrottle(Throttle):
+    """How much the API takes before it answers 429."""
+
+    create_rate: NotRequired[Annotated[int, Whole(1, 100_000, default=250)]]
+    """Orders created per second, over all callers."""
+    create_burst: NotRequired[Annotated[int, Whole(1, 100_000, default=500)]]
+    """Orders created in a burst."""
+
+
+class Processor(Batches):
+    """How the function that confirms orders takes them from the queue."""
+
+    maximum_concurrency: NotRequired[Annotated[Concurrency, Default(default=10)]]
+    """Most concurrent invocations; without a limit throttled ones would use up the receives."""
+    timeout_seconds: NotRequired[Annotated[int, Whole(1, 900)]]
+    """Its longest run, if not that of all functions; a sixth of the visibility timeout is safe."""
+
+
+contradictions(Processor)(large_batches_are_collected)
+
+
+class Republish(TypedDict):
+    """The repair, which sends the events of pending orders again."""
+
+    rate_minutes: NotRequired[Annotated[int, Whole(1, 60, default=1)]]
+    """How often it runs."""
+    # By then every regular delivery is over: the visibility timeout times the receives. An event
+    # sent again for an order that was merely slow would change nothing.
+    pending_threshold_seconds: NotRequired[Annotated[int, Whole(1, 86_400, default=120)]]
+    """Age from which a pending order's event is sent again."""
+    limit: NotRequired[Annotated[int, Whole(1, 10_000, default=1000)]]
+    """Most events sent again in one run."""
+
+
+class OrderSettings(FunctionSettings):
+    """What can be set of an order system, by a stack's configuration, too."""
+
+    name_suffix: NotRequired[
+        Annotated[
+            str, Text(r"[A-Za-z0-9_-]{0,40}", "at most 40 letters, digits, - and _", default="")
+        ]
+    ]
+    """Appended to the names of table and queue, so that an account can hold several systems."""
+    reserved_concurrency: NotRequired[
+        dict[Annotated[str, OneOf(FUNCTIONS)], Annotated[int, Whole(1, 10_000)]]
+    ]
+    """Reserved concurrency by function, as `{"process_order": 50}`; none by default."""
+    cors: NotRequired[Cors]
+    """Which web pages may call the API, and how."""
+    throttle: NotRequired[OrderThrottle]
+    """How much the API takes before it answers 429."""
+    table: NotRequired[TableSafety]
+    """What keeps the table's data from being lost."""
+    queue: NotRequired[QueueDelivery]
+    """How the queue delivers an event until it gives up."""
+    processor: NotRequired[Processor]
+    """How the function that confirms orders takes them from the queue."""
+    republish: NotRequired[Republish]
+    """The repair, which sends the events of pending orders again."""
+    protect: NotRequired[bool]
+    """Whether Pulumi refuses to delete table and queues; by default as the option of the system."""
+    alarms: NotRequired[Alarms]
+    """Who hears the alarms, and when they ring."""
+
+
+class OrderSystemArgs(OrderSettings):
+    """Inputs of OrderSystem; what is absent has the system's defaults."""
+
+    service: NotRequired[DashboardName]
+    """Name of the system in logs and metrics and of its dashboard; by default the component's."""
+    code: NotRequired[pulumi.Archive]
+    """The functions' deployment package; built from the functions of this package by default."""
+    require_bytecode: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether to refuse to deploy functions that are not compiled for their runtime."""
+
+
+@contradictions(OrderThrottle)
+def _orders_within_the_stage(throttle: OrderThrottle) -> Iterator[Problem]:
+    if throttle["create_rate"] > throttle["rate"]:
+        yield problem("create_rate", f"expected at most {{=rate}}, not {throttle['create_rate']}")
+    if throttle["create_burst"] > throttle["burst"]:
+        yield problem(
+            "create_burst", f"expected at most {{=burst}}, not {throttle['create_burst']}"
+        )
+
+
+@contradictions(OrderSettings)
+def _api_waits_for_its_functions(args: OrderSettings) -> Iterator[Problem]:
+    if args["timeout_seconds"] > API_TIMEOUT_SECONDS:
+        yield problem(
+            "timeout_seconds",
+            f"expected a whole number from 1 to {API_TIMEOUT_SECONDS}, "
+            f"not {args['timeout_seconds']}: an HTTP API waits no longer for a function",
+        )
+
+
+@contradictions(OrderSettings)
+def _events_stay_hidden_while_they_are_processed(args: OrderSettings) -> Iterator[Problem]:
+    visibility, processor = args["queue"]["visibility_timeout_seconds"], args["processor"]
+    timeout = "processor.timeout_seconds" if "timeout_seconds" in processor else "timeout_seconds"
+    if visibility < processor_timeout(args):
+        yield problem(
+            "queue.visibility_timeout_seconds",
+            f"expected at least {{={timeout}}}, not {visibility}: "
+            "a message would be processed twice",
+        )
+    # The clock of the visibility timeout starts when a message is received for a batch:
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    if processor["batch_window_seconds"] >= visibility:
+        yield problem(
+            "processor.batch_window_seconds",
+            "expected less than {=queue.visibility_timeout_seconds}, "
+            f"not {processor['batch_window_seconds']}: "
+            "a message would be visible again before its batch is full",
+        )
+
+
+@contradictions(OrderSettings)
+def _concurrency_is_there_for_the_queue(args: OrderSettings) -> Iterator[Problem]:
+    reserved = args.get("reserved_concurrency", {}).get("process_order")
+    maximum = args["processor"]["maximum_concurrency"]
+    if reserved is not None and maximum > reserved:
+        yield problem(
+            "processor.maximum_concurrency",
+            f"expected at most {{=reserved_concurrency!}}.process_order ({reserved}), "
+            f"not {maximum}: the rest would be throttled, and counted as receives",
+        )
+
+
+@contradictions(OrderSettings)
+def _orders_are_repaired_before_the_alarm(args: OrderSettings) -> Iterator[Problem]:
+    threshold = args["republish"]["pending_threshold_seconds"]
+    if threshold > args["alarms"]["thresholds"]["oldest_pending_seconds"]:
+        yield problem(
+            "republish.pending_threshold_seconds",
+            "expected at most {=alarms.thresholds.oldest_pending_seconds}, "
+            f"not {threshold}: the alarm would ring before the repair",
+        )
+
+
+def processor_timeout(args: OrderSettings) -> int:
+    """The longest run of the processor, in seconds, of inputs with their defaults."""
+    return args["processor"].get("timeout_seconds", args["timeout_seconds"])

@@ -1,0 +1,21 @@
+"""python -m tools.generate: write every file that follows from the declarations."""
+
+import sys
+
+from tools.generate.files import FILES, ROOT
+
+
+def main() -> int:
+    """Write the files that are stale, and say which."""
+    for path, render in FILES.items():
+        file = ROOT / path
+        present = file.read_text(encoding="utf-8")
+        text = render(present)
+        if text != present:
+            file.write_text(text, encoding="utf-8")
+            print(f"{path} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
