@@ -45,8 +45,8 @@ def rows(orders: MonitoredOrders, limits: AlarmThresholds) -> list[Row]:
                         "creation-success",
                         f"Fewer than {limits['creation_success_percent']} % of the valid orders "
                         "are accepted; the rest are answered with 5xx. Read the log of the "
-                        "function that creates orders for `level: ERROR`, and the alarms on DynamoDB and "
-                        "SQS.",
+                        "function that creates orders for `level: ERROR`, and the alarms on "
+                        "DynamoDB and SQS.",
                         success,
                         limits["creation_success_percent"],
                         LESS,
@@ -94,8 +94,9 @@ def rows(orders: MonitoredOrders, limits: AlarmThresholds) -> list[Row]:
                     Alarm(
                         "processing-time",
                         "On average orders take more than "
-                        f"{limits['processing_time_milliseconds']} ms from creation to "
-                        "CONFIRMED. Compare with the queue lag: if that is low, orders were late in coming to the queue (see the repair's log).",
+                        f"{limits['processing_time_milliseconds']} ms from creation to CONFIRMED. "
+                        "Compare with the queue lag: if that is low, orders were late in coming "
+                        "to the queue (see the repair's log).",
                         processing,
                         limits["processing_time_milliseconds"],
                     )
