@@ -28,12 +28,13 @@ class Served:
         self.statuses: list[int] = []
         self._socket = listen(0)
         self.address = self._socket.getsockname()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._ready, self._stopped = threading.Event(), asyncio.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result(SECONDS)
+        assert self._ready.wait(SECONDS)
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         routes = ("POST /orders", "GET /orders/{id}")
         definition = {
             "apiId": "abc",
@@ -51,7 +52,10 @@ class Served:
             lambda answered, _line: self.statuses.append(answered.status),
             body_seconds=TIMEOUT,
         )
-        self._server = await serving.serve(edge, self._socket, head_seconds=TIMEOUT)
+        server = await serving.serve(edge, self._socket, head_seconds=TIMEOUT)
+        self._ready.set()
+        await self._stopped.wait()
+        server.close()
 
     async def _invoke(self, _function: str, _qualifier: str | None, event: bytes) -> Invocation:
         self.bodies.append(json.loads(event).get("body", ""))
@@ -63,10 +67,8 @@ class Served:
         return connection
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._server.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(SECONDS)
-        self._loop.close()
 
 
 @pytest.fixture

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
+import uuid
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -116,3 +120,47 @@ def test_request_line_for_the_screen_holds_no_query(running: System, api: Api) -
         return [event.path for event in answered if event.request_id == request_id]
 
     assert until(paths) == ["/nowhere"]
+
+
+def test_body_that_is_not_text_is_refused_and_never_repaired(api: Api) -> None:
+    headers = {"content-type": "application/json", "idempotency-key": str(uuid.uuid4())}
+    for broken in (b"Ad\xff", b"Ad\xfe", b"Ad\xed\xa0\x80"):
+        body = json.dumps(ORDER).encode().replace(ORDER["customerName"].encode(), broken)
+        answer = api.request("POST", "/orders", body, headers)
+        assert answer.status == 400
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("framing", ["content-length: 900", "transfer-encoding: chunked"])
+@pytest.mark.parametrize("reset", [False, True])
+def test_order_cut_off_amid_its_body_is_not_taken(
+    running: System, api: Api, framing: str, reset: bool
+) -> None:
+    name = f"Cut {uuid.uuid4()}"
+    body = json.dumps({**ORDER, "customerName": name}).encode()
+    if "chunked" in framing:
+        body = b"%x\r\n" % len(body) + body + b"\r\n"
+    address = urlsplit(running.url)
+    with socket.create_connection((address.hostname or "", address.port or 0), 30) as connection:
+        head = f"POST /orders HTTP/1.1\r\nhost: {address.netloc}\r\n{framing}\r\n"
+        connection.sendall(head.encode() + b"content-type: application/json\r\n\r\n" + body)
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            connection.shutdown(socket.SHUT_WR)
+            assert b" 201 " not in connection.recv(65536)
+    # An order after it has gone the whole way, so that one before it would be there, too.
+    api.wait_for(api.create(ORDER).body["id"], "CONFIRMED", 30)
+    pages = running.client("dynamodb").get_paginator("scan")
+    names = [
+        order["customerName"]["S"]
+        for page in pages.paginate(TableName=running.outputs["ordersTableName"])
+        for order in page["Items"]
+    ]
+    assert name not in names
+
+
+def test_method_and_request_target_are_read_as_http_says(running: System, api: Api) -> None:
+    assert api.request("post", "/orders", json.dumps(ORDER).encode()).status == 404
+    order = api.create(ORDER).body["id"]
+    assert api.request("GET", f"{running.url}/orders/{order}").body["id"] == order

@@ -34,13 +34,14 @@ REQUESTS = 2_500
 class Unread:
     """A `python -m local run` whose output goes where nobody reads."""
 
-    def __init__(self, stdout: Any) -> None:
+    def __init__(self, stdout: Any, **environment: str) -> None:
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             port = probe.getsockname()[1]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local", "run", "--port", str(port)],
             cwd=ROOT,
+            env={**os.environ, **environment},
             stdout=stdout,
             stderr=subprocess.PIPE,
         )
@@ -66,11 +67,11 @@ class Unread:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[[Any], Unread]]:
+def start() -> Iterator[Callable[..., Unread]]:
     runs: list[Unread] = []
 
-    def begin(stdout: Any) -> Unread:
-        runs.append(Unread(stdout))
+    def begin(stdout: Any, **environment: str) -> Unread:
+        runs.append(Unread(stdout, **environment))
         return runs[-1]
 
     yield begin
@@ -84,7 +85,7 @@ def _ask(api: Api, number: int) -> int:
     return api.request("GET", f"/nowhere/{number}").status
 
 
-def test_system_answers_while_nobody_reads_its_output(start: Callable[[Any], Unread]) -> None:
+def test_system_answers_while_nobody_reads_its_output(start: Callable[..., Unread]) -> None:
     run = start(subprocess.PIPE)
     api = run.started()
     with ThreadPoolExecutor(8) as pool:
@@ -111,7 +112,7 @@ def test_system_answers_while_nobody_reads_its_output(start: Callable[[Any], Unr
     assert run.end() == ""
 
 
-def test_run_whose_output_nobody_reads_can_be_ended(start: Callable[[Any], Unread]) -> None:
+def test_run_whose_output_nobody_reads_can_be_ended(start: Callable[..., Unread]) -> None:
     run = start(subprocess.PIPE)
     api = run.started()
     with ThreadPoolExecutor(8) as pool:
@@ -119,7 +120,7 @@ def test_run_whose_output_nobody_reads_can_be_ended(start: Callable[[Any], Unrea
     assert run.end() == ""
 
 
-def test_full_disk_is_no_reason_to_end(start: Callable[[Any], Unread]) -> None:
+def test_full_disk_is_no_reason_to_end(start: Callable[..., Unread]) -> None:
     with Path("/dev/full").open("wb") as full:
         run = start(full)
     api = run.started()
@@ -127,7 +128,7 @@ def test_full_disk_is_no_reason_to_end(start: Callable[[Any], Unread]) -> None:
     assert run.end() == ""
 
 
-def test_reader_that_leaves_is_no_reason_to_end(start: Callable[[Any], Unread]) -> None:
+def test_reader_that_leaves_is_no_reason_to_end(start: Callable[..., Unread]) -> None:
     run = start(subprocess.PIPE)
     api = run.started()
     assert run.process.stdout is not None
@@ -202,7 +203,7 @@ def test_what_is_not_plainly_visible_is_shown_escaped(raw: str, escaped: str) ->
 
 
 def test_request_can_neither_control_the_terminal_nor_forge_a_line(
-    start: Callable[[Any], Unread], tmp_path: Path
+    start: Callable[..., Unread], tmp_path: Path
 ) -> None:
     target = tmp_path / "output"
     with target.open("wb") as file:
@@ -219,3 +220,17 @@ def test_request_can_neither_control_the_terminal_nor_forge_a_line(
         assert escaped in text
     assert all(char.isprintable() for line in text.split("\n") for char in line)
     assert not re.search(r"^ *00:00:00 +forged", text, re.M)
+
+
+def test_path_that_the_output_cannot_encode_is_answered_and_shown(
+    start: Callable[..., Unread], tmp_path: Path
+) -> None:
+    target = tmp_path / "output"
+    with target.open("wb") as file:
+        run = start(file, PYTHONUTF8="0", LC_ALL="C", PYTHONCOERCECLOCALE="0")
+    api = run.started()
+    assert api.request("GET", "/caf%c3%a9/%f0%9f%98%80").status == 404
+    assert api.request("GET", "/last").status == 404
+    assert until(lambda: b"/last" in target.read_bytes())
+    assert rb"/caf\xe9/\U0001f600" in target.read_bytes()
+    assert run.end() == ""
