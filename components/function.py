@@ -129,6 +129,7 @@ class PythonFunction(Component):
         args = checked(PythonFunctionArgs, args, f"PythonFunction {name}")
         super().__init__("serverless-orders:index:PythonFunction", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
+        self._prefix = name
         sources = Sources(name, args["sources"], args["asynchronous"])
 
         log_group = aws.cloudwatch.LogGroup(
@@ -171,6 +172,15 @@ class PythonFunction(Component):
         self.log_group_name = log_group.name
         self.failure_queue_name = sources.failures.name if sources.failures else None
         self.register()
+
+    def grant(self, actions: list[str], resources: list[pulumi.Input[str]]) -> None:
+        """Allow the function more, in a policy of its own."""
+        aws.iam.RolePolicy(
+            f"{self._prefix}-{_slug(actions)}",
+            role=self.role_name,
+            policy=iam.document([iam.allow(actions, resources)]),
+            opts=pulumi.ResourceOptions(parent=self, protect=False),
+        )
 
     def _policies(
         self,

@@ -9,7 +9,18 @@ import pulumi
 import pulumi_aws as aws
 
 from .component import Component
-from .inputs import Items, OneOf, Problem, Text, Whole, checked, contradictions
+from .function import PythonFunction
+from .inputs import (
+    InputError,
+    Items,
+    OneOf,
+    Problem,
+    Text,
+    Whole,
+    checked,
+    contradictions,
+    problem,
+)
 from .logs import LogRetention
 
 STAGE = "$default"
@@ -173,7 +184,8 @@ class HttpApi(Component):
             retention_in_days=args["log_retention_days"],
             opts=child,
         )
-        routes = [self._route(name, api, route) for route in args["routes"]]
+        self._prefix, self._api, self._cors = name, api, cors
+        routes = [self._route(route) for route in args["routes"]]
         stage = aws.apigatewayv2.Stage(
             name,
             api_id=api.id,
@@ -203,10 +215,28 @@ class HttpApi(Component):
         self.log_group_name = log_group.name
         self.register()
 
-    def _route(
-        self, name: str, api: aws.apigatewayv2.Api, route: HttpApiRoute
-    ) -> aws.apigatewayv2.Route:
+    def add_route(self, route_key: str, function: PythonFunction) -> None:
+        """Lead the requests of a further route, as `DELETE /orders/{id}`, to a function.
+
+        The limits of the stage hold for it.
+        """
+        further: HttpApiRoute = {
+            "route_key": route_key,
+            "function_name": function.name,
+            "alias_name": function.alias_name,
+            "invoke_arn": function.invoke_arn,
+        }
+        further = checked(HttpApiRoute, further, f"the route {route_key} of HttpApi {self._prefix}")
+        method = route_key.partition(" ")[0]
+        allowed = self._cors["methods"]
+        if method not in (*allowed, "ANY") and "*" not in allowed:
+            text = f"expected {method} too, for the route {route_key}: no page could call it"
+            raise InputError(f"HttpApi {self._prefix}", [problem("cors.methods", text)])
+        self._route(further)
+
+    def _route(self, route: HttpApiRoute) -> aws.apigatewayv2.Route:
         child = pulumi.ResourceOptions(parent=self)
+        name, api = self._prefix, self._api
         method, _, path = route["route_key"].partition(" ")
         route_name = f"{name}-{_slug(route['route_key'])}"
         permission = aws.lambda_.Permission(

@@ -10,11 +10,10 @@ from .function import FunctionSettings
 from .http_api import Cors, Throttle
 from .inputs import Default, OneOf, Problem, Text, Whole, contradictions, problem
 from .observability import DashboardName
+from .order_functions import NAMES, ROUTES
 from .queues import QueueDelivery
 from .table import TableSafety
 from .thresholds import Alarms
-
-FUNCTIONS = ("create_order", "get_order", "process_order", "republish_pending")
 
 # The longest that an HTTP API waits for a function:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
@@ -65,7 +64,10 @@ class OrderSettings(FunctionSettings):
     ]
     """Appended to the names of table and queue, so that an account can hold several systems."""
     reserved_concurrency: NotRequired[
-        dict[Annotated[str, OneOf(FUNCTIONS)], Annotated[int, Whole(1, 10_000)]]
+        dict[
+            Annotated[str, OneOf(NAMES)],
+            Annotated[int, Whole(1, 10_000)],
+        ]
     ]
     """Reserved concurrency by function, as `{"process_order": 50}`; none by default."""
     cors: NotRequired[Cors]
@@ -164,3 +166,14 @@ def _orders_are_repaired_before_the_alarm(args: OrderSettings) -> Iterator[Probl
 def processor_timeout(args: OrderSettings) -> int:
     """The longest run of the processor, in seconds, of inputs with their defaults."""
     return args["processor"].get("timeout_seconds", args["timeout_seconds"])
+
+
+@contradictions(OrderSettings)
+def _pages_may_use_every_route(args: OrderSettings) -> Iterator[Problem]:
+    methods = args["cors"]["methods"]
+    for name, (method, path) in ROUTES.items():
+        if "*" not in methods and method not in methods:
+            yield problem(
+                "cors.methods",
+                f"expected {method} too, for {name} ({method} {path}): no page could call it",
+            )

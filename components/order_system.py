@@ -1,28 +1,27 @@
 """The whole order system: table, queue, four functions, API, alarms and dashboard."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Optional
 
 import pulumi
 
 from ._contract import contract
-from .bundle import OPERATIONS, bundle
+from .bundle import bundle
 from .component import Component
-from .event_sources import EventSources, QueueEventSource
 from .function import FunctionSettings, PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, Throttle
-from .iam import Statement
 from .inputs import checked, part
 from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
 from .observability.function import MonitoredFunction
-from .order_inputs import OrderSystemArgs, processor_timeout
+from .order_functions import FUNCTIONS, OrderFunction, Parts, operations
+from .order_inputs import OrderSystemArgs
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
 
 TABLE_NAME = "Orders"
 QUEUE_NAME = "order-events"
-
-Environment = dict[str, pulumi.Input[str]]
 
 
 class OrderSystem(Component):
@@ -74,10 +73,10 @@ class OrderSystem(Component):
         self._table = self._make_table()
         self._queue = self._make_queue()
         self._functions = self._make_functions()
-        api = self._make_api()
-        observability = self._make_observability(api)
+        self._api = self._make_api()
+        observability = self._make_observability(self._api)
 
-        self.api_url, self.api_id = api.url, api.api_id
+        self.api_url, self.api_id = self._api.url, self._api.api_id
         self.table_name, self.table_arn = self._table.name, self._table.arn
         self.queue_url, self.queue_arn = self._queue.url, self._queue.arn
         self.dlq_url, self.dlq_arn = self._queue.dlq_url, self._queue.dlq_arn
@@ -88,6 +87,46 @@ class OrderSystem(Component):
         self.dashboard_url = observability.dashboard_url
         self.alarm_topic_arn = observability.topic_arn
         self.register()
+
+    @property
+    def table(self) -> Table:
+        """The table of orders."""
+        return self._table
+
+    @property
+    def queue(self) -> Queue:
+        """The queue of order events."""
+        return self._queue
+
+    @property
+    def api(self) -> HttpApi:
+        """The API; `api.add_route` leads further requests to a function."""
+        return self._api
+
+    @property
+    def functions(self) -> Mapping[str, PythonFunction]:
+        """The system's own functions by name, as `create_order`; each takes further grants."""
+        return MappingProxyType(self._functions)
+
+    def add_function(self, label: str, args: PythonFunctionArgs) -> PythonFunction:
+        """A further function, with the system's settings where its own say nothing.
+
+        Its alarms ring where the system's do; it has a dashboard of its own.
+        """
+        function = self._as_all(label, args)
+        monitored = self._monitored(label, function, args.get("timeout_seconds"))
+        own_topic = [] if self.alarm_topic_arn is None else [self.alarm_topic_arn]
+        watched: ObservabilityArgs = {
+            "dashboard_name": f"{self._service}-{label}",
+            "functions": [monitored],
+            "alarms": {
+                "topic": False,
+                "actions": [*self._args["alarms"]["actions"], *own_topic],
+                "thresholds": self._args["alarms"]["thresholds"],
+            },
+        }
+        Observability(f"{self._prefix}-{label}-observability", watched, self._child)
+        return function
 
     def _make_table(self) -> Table:
         args: TableArgs = {
@@ -116,105 +155,40 @@ class OrderSystem(Component):
         return Queue(f"{self._prefix}-events", args, after)
 
     def _make_functions(self) -> dict[str, PythonFunction]:
-        """Each function's grants are all that it calls, on what it calls it on."""
-        table, queue = self._table, self._queue
-        table_name: Environment = {contract.TABLE_NAME_VARIABLE: table.name}
-        queue_url: Environment = {contract.QUEUE_URL_VARIABLE: queue.url}
-        send = _grant("sqs:SendMessage", queue.arn)
-        republish = self._args["republish"]
-        rate = republish["rate_minutes"]
-        return {
-            "create_order": self._function(
-                "create_order",
-                {
-                    **table_name,
-                    **queue_url,
-                    contract.ORDER_ID_KEY_VARIABLE: kept_secret(
-                        f"{self._prefix}-order-id-key", self._child
-                    ),
-                },
-                [_grant("dynamodb:PutItem", table.arn), send],
-            ),
-            "get_order": self._function(
-                "get_order", table_name, [_grant("dynamodb:GetItem", table.arn)]
-            ),
-            "process_order": self._function(
-                "process_order",
-                {
-                    **table_name,
-                    contract.MAX_RECEIVE_COUNT_VARIABLE: str(
-                        self._args["queue"]["max_receive_count"]
-                    ),
-                },
-                [_grant("dynamodb:UpdateItem", table.arn)],
-                {"queue": self._events()},
-                processor_timeout(self._args),
-            ),
-            "republish_pending": self._function(
-                "republish_pending",
-                {
-                    **table_name,
-                    **queue_url,
-                    contract.PENDING_THRESHOLD_VARIABLE: str(
-                        republish["pending_threshold_seconds"]
-                    ),
-                    contract.REPUBLISH_LIMIT_VARIABLE: str(republish["limit"]),
-                },
-                [
-                    _grant(
-                        "dynamodb:Query",
-                        pulumi.Output.concat(table.arn, "/index/", contract.PENDING_INDEX),
-                    ),
-                    send,
-                ],
-                {"schedule": {"expression": f"rate({rate} minute{'' if rate == 1 else 's'})"}},
-            ),
-        }
+        key = kept_secret(f"{self._prefix}-order-id-key", self._child)
+        parts = Parts(self._table, self._queue, self._args, key)
+        return {each.name: self._function(each, parts) for each in FUNCTIONS}
 
-    def _events(self) -> QueueEventSource:
-        return {
-            **part(QueueEventSource, self._args["processor"]),
-            "arn": self._queue.arn,
-        }
-
-    def _function(
-        self,
-        function: str,
-        environment: Environment,
-        statements: list[Statement],
-        sources: EventSources | None = None,
-        timeout_seconds: int | None = None,
-    ) -> PythonFunction:
+    def _function(self, declared: OrderFunction, parts: Parts) -> PythonFunction:
         args: PythonFunctionArgs = {
-            **part(PythonFunctionArgs, part(FunctionSettings, self._args)),
             "code": self._code,
-            "handler": f"functions.{function}.handler",
-            "environment": {**environment, contract.SERVICE_NAME_VARIABLE: self._service},
-            "statements": statements,
+            "handler": declared.handler,
+            "environment": declared.environment(parts),
+            "statements": [grant.statement(parts) for grant in declared.grants],
+            "sources": declared.sources(parts),
         }
-        if sources:
-            args["sources"] = sources
-        if timeout_seconds:
-            args["timeout_seconds"] = timeout_seconds
+        timeout = declared.timeout_seconds(self._args)
+        if timeout:
+            args["timeout_seconds"] = timeout
         reserved = self._args.get("reserved_concurrency") or {}
-        if function in reserved:
-            args["reserved_concurrency"] = reserved[function]
-        return PythonFunction(f"{self._prefix}-{function.replace('_', '-')}", args, self._child)
+        if declared.name in reserved:
+            args["reserved_concurrency"] = reserved[declared.name]
+        return self._as_all(declared.label, args)
+
+    def _as_all(self, label: str, args: PythonFunctionArgs) -> PythonFunction:
+        """A function with the system's settings where its own say nothing."""
+        complete: PythonFunctionArgs = {
+            **part(PythonFunctionArgs, part(FunctionSettings, self._args)),
+            **args,
+        }
+        complete["environment"] = {
+            **(args.get("environment") or {}),
+            contract.SERVICE_NAME_VARIABLE: self._service,
+        }
+        return PythonFunction(f"{self._prefix}-{label}", complete, self._child)
 
     def _make_api(self) -> HttpApi:
-        routes = []
-        for operation, (method, path) in contract.ROUTES.items():
-            function = self._functions[operation]
-            route: HttpApiRoute = {
-                "route_key": f"{method} {path}",
-                "function_name": function.name,
-                "alias_name": function.alias_name,
-                "invoke_arn": function.invoke_arn,
-            }
-            if operation == "create_order":
-                route["throttle_rate"] = self._args["throttle"]["create_rate"]
-                route["throttle_burst"] = self._args["throttle"]["create_burst"]
-            routes.append(route)
+        routes = [self._route(each, self._functions[each.name]) for each in FUNCTIONS if each.route]
         args: HttpApiArgs = {
             "routes": routes,
             "cors": self._args["cors"],
@@ -223,11 +197,26 @@ class OrderSystem(Component):
         }
         return HttpApi(f"{self._prefix}-api", args, self._child)
 
+    def _route(self, declared: OrderFunction, function: PythonFunction) -> HttpApiRoute:
+        route: HttpApiRoute = {
+            "route_key": " ".join(declared.route or ()),
+            "function_name": function.name,
+            "alias_name": function.alias_name,
+            "invoke_arn": function.invoke_arn,
+        }
+        if declared.throttled:
+            route["throttle_rate"] = self._args["throttle"]["create_rate"]
+            route["throttle_burst"] = self._args["throttle"]["create_burst"]
+        return route
+
     def _make_observability(self, api: HttpApi) -> Observability:
         args: ObservabilityArgs = {
             "dashboard_name": self._service,
             "functions": [
-                self._monitored(label, function) for label, function in self._functions.items()
+                self._monitored(
+                    each.label, self._functions[each.name], each.timeout_seconds(self._args)
+                )
+                for each in FUNCTIONS
             ],
             "apis": [
                 {
@@ -241,7 +230,7 @@ class OrderSystem(Component):
                 {
                     "label": "orders-table",
                     "name": self._table.name,
-                    "operations": list(OPERATIONS["dynamodb"]),
+                    "operations": list(operations()["dynamodb"]),
                     "indexes": [contract.PENDING_INDEX],
                 }
             ],
@@ -260,21 +249,15 @@ class OrderSystem(Component):
         }
         return Observability(f"{self._prefix}-observability", args, self._child)
 
-    def _monitored(self, label: str, function: PythonFunction) -> MonitoredFunction:
+    def _monitored(
+        self, label: str, function: PythonFunction, timeout_seconds: int | None
+    ) -> MonitoredFunction:
         monitored: MonitoredFunction = {
-            "label": label.replace("_", "-"),
+            "label": label,
             "name": function.name,
-            "timeout_seconds": (
-                processor_timeout(self._args)
-                if label == "process_order"
-                else self._args["timeout_seconds"]
-            ),
+            "timeout_seconds": timeout_seconds or self._args["timeout_seconds"],
             "service": self._service,
         }
         if function.failure_queue_name is not None:
             monitored["failure_queue_name"] = function.failure_queue_name
         return monitored
-
-
-def _grant(action: str, resource: pulumi.Input[str]) -> Statement:
-    return {"actions": [action], "resources": [resource]}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pulumi
 
+from ..order_functions import NAMES, operations
 from . import botocore_data, cache, certificates, compiler, installer
 from .botocore_data import Operations
 from .commands import BundleError
@@ -28,11 +29,8 @@ _HERE = Path(__file__).resolve().parent
 _INSTALLED = _HERE.parent / "functions"  # where a pip installation has them
 FUNCTIONS = _INSTALLED if _INSTALLED.is_dir() else _HERE.parents[1] / "functions"
 
-# What the functions call, by botocore's service name.
-OPERATIONS: Operations = {
-    "dynamodb": ("PutItem", "GetItem", "UpdateItem", "Query"),
-    "sqs": ("SendMessage", "SendMessageBatch"),
-}
+OPERATIONS: Operations = operations()
+"""What the functions' grants allow them to call, by botocore's service name."""
 
 Warn = Callable[[str], None]
 
@@ -66,6 +64,12 @@ def build(
         if require_bytecode:
             raise BundleError(_MISSING.format(runtime=runtime) + _REFUSED)
         warn(_MISSING.format(runtime=runtime) + _WARNING)
+    absent = [name for name in NAMES if not (FUNCTIONS / f"{name}.py").is_file()]
+    if absent:
+        raise BundleError(
+            f"functions/{absent[0]}.py does not exist: components/order_functions.py declares "
+            f"the function {absent[0]}"
+        )
     requirements = FUNCTIONS / "requirements.txt"
     sources = {
         f"functions/{name}": FUNCTIONS / name

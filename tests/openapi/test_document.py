@@ -7,10 +7,11 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-from functions import contract
+from components.order_functions import ROUTES
 from functions.toolkit import problems
 from tools.openapi import PATH
-from tools.openapi.document import PROBLEMS, document, render
+from tools.openapi import document as module
+from tools.openapi.document import PROBLEMS, UndescribedError, document, render
 
 DOCUMENT = document()
 OPERATIONS = {
@@ -31,7 +32,7 @@ def test_the_document_is_valid_openapi() -> None:
 
 def test_every_route_is_documented_and_no_other() -> None:
     documented = {name: (method, path) for name, (method, path, _) in OPERATIONS.items()}
-    assert documented == contract.ROUTES
+    assert documented == ROUTES
 
 
 def test_every_kind_of_problem_is_documented_where_it_can_happen() -> None:
@@ -91,3 +92,13 @@ def test_the_example_of_an_invalid_order_names_the_field() -> None:
     content = OPERATIONS["create_order"][2]["responses"]["400"]["content"]
     example = content["application/problem+json"]["examples"]["invalid-order"]["value"]
     assert example["errors"] == [{"pointer": "#/items/0/qty", "detail": "must be at least 1"}]
+
+
+def test_a_route_without_a_description_is_asked_for_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(module.ROUTES, "cancel_order", ("DELETE", "/orders/{id}"))
+    with pytest.raises(
+        UndescribedError, match=r"lacks a description of cancel_order \(DELETE /orders/\{id\}\)"
+    ):
+        document()

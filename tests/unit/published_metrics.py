@@ -63,4 +63,4 @@ PUBLISHED: dict[tuple[str, str], Published] = {
 }
 
 # The operations that DynamoDB's dimension `Operation` has, of those that we call (same page).
-OPERATIONS = frozenset({"PutItem", "GetItem", "UpdateItem", "Query"})
+OPERATIONS = frozenset({"PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query", "Scan"})

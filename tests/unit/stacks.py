@@ -4,6 +4,7 @@ import functools
 import json
 from typing import Any
 
+from components import order_functions
 from tests.recorder import Recording, Registration, deploy_stack
 
 TABLE = "aws:dynamodb/table:Table"
@@ -33,7 +34,7 @@ SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 STASH = "pulumi:index:Stash"
 PROVIDER = "pulumi:providers:aws"
 
-FUNCTIONS = ("create-order", "get-order", "process-order", "republish-pending")
+FUNCTIONS = tuple(each.label for each in order_functions.FUNCTIONS)
 
 
 @functools.cache

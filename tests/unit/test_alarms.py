@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from components.order_functions import operations
 from functions import contract
 from tests.recorder import Recording, Registration
 from tests.unit import stacks
@@ -64,7 +65,11 @@ CONDITIONS: dict[str, tuple[Any, ...]] = {
     **{f"{function}-throttles": (GREATER, 0, *USUAL) for function in stacks.FUNCTIONS},
     # 80 % of the timeout of 30 s, in ms.
     **{f"{function}-duration": (GREATER, 24_000, *USUAL) for function in stacks.FUNCTIONS},
-    "republish-pending-failures-depth": (GREATER, 0, *AT_ONCE),
+    **{
+        f"{each.name.removeprefix('orders-')}-depth": (GREATER, 0, *AT_ONCE)
+        for each in stacks.recording().of(stacks.QUEUE)
+        if each.name.endswith("-failures")
+    },
     "api-5xx": (GREATER, 1, *USUAL),
     "api-latency": (GREATER, 3000, *USUAL),
     "api-throttled": (GREATER, 0, *USUAL),
@@ -256,7 +261,7 @@ def test_table_alarms_watch_the_table_and_its_index_and_each_operation_we_call()
         Watched("AWS/DynamoDB", "ReadThrottleEvents", index, "Sum"),
         Watched("AWS/DynamoDB", "WriteThrottleEvents", index, "Sum"),
     ]
-    assert {each.dimensions["Operation"] for each in errors} == OPERATIONS
+    assert {each.dimensions["Operation"] for each in errors} == set(operations()["dynamodb"])
     assert {(each.name, each.dimensions["TableName"]) for each in errors} == {
         ("SystemErrors", "Orders")
     }

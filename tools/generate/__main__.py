@@ -3,6 +3,7 @@
 import sys
 
 from tools.generate.files import FILES, ROOT
+from tools.openapi.document import UndescribedError
 
 
 def main() -> int:
@@ -10,7 +11,11 @@ def main() -> int:
     for path, render in FILES.items():
         file = ROOT / path
         present = file.read_text(encoding="utf-8")
-        text = render(present)
+        try:
+            text = render(present)
+        except UndescribedError as error:
+            print(error, file=sys.stderr)
+            return 1
         if text != present:
             file.write_text(text, encoding="utf-8")
             print(f"{path} written")

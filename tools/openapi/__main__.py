@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from tools.openapi import PATH
-from tools.openapi.document import render
+from tools.openapi.document import UndescribedError, render
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +19,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "test":
         return _test(options)
-    PATH.write_text(render(), encoding="utf-8")
+    try:
+        text = render()
+    except UndescribedError as error:
+        print(error, file=sys.stderr)
+        return 1
+    PATH.write_text(text, encoding="utf-8")
     print(f"{PATH.name} written")
     return 0
 

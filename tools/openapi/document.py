@@ -1,6 +1,6 @@
 """Builds the OpenAPI 3.1 document of the API.
 
-Paths come from contract.ROUTES, bodies from functions/orders/schema.py,
+Paths come from components/order_functions.py, bodies from functions/orders/schema.py,
 errors from functions/toolkit/problems.py;
 examples are made of the schemas' own, and the example of a validation error by validating.
 """
@@ -9,6 +9,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from components.order_functions import ROUTES
 from functions import contract
 from functions.orders import order_request, schema
 from functions.toolkit import problems
@@ -44,6 +45,10 @@ GATEWAY = {
 _GATEWAY_OF = {"create_order": (413, 429, 500, 503), "get_order": (429, 500, 503)}
 
 
+class UndescribedError(Exception):
+    """A route of which the document would say nothing; the message says where to describe it."""
+
+
 def render() -> str:
     """The document as the text of openapi.json."""
     return json.dumps(document(), indent=2) + "\n"
@@ -52,7 +57,17 @@ def render() -> str:
 def document() -> Json:
     """The document as JSON values."""
     paths: dict[str, Json] = {}
-    for name, (method, path) in contract.ROUTES.items():
+    for name, (method, path) in ROUTES.items():
+        for table, where in (
+            (_OPERATIONS, "_OPERATIONS"),
+            (PROBLEMS, "PROBLEMS"),
+            (_GATEWAY_OF, "_GATEWAY_OF"),
+        ):
+            if name not in table:
+                raise UndescribedError(
+                    f"tools/openapi lacks a description of {name} ({method} {path}): "
+                    f"add it to {where} in tools/openapi/document.py"
+                )
         paths.setdefault(path, {})[method.lower()] = _OPERATIONS[name](name)
     return {
         "openapi": "3.1.0",

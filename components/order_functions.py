@@ -1,0 +1,186 @@
+"""The functions of the order system, each declared here and nowhere else.
+
+A function is a module `functions/<name>.py` with a `handler`, and one entry in `FUNCTIONS`:
+its route or sources, its environment and its grants. Role, log group, alias, alarms, graphs,
+the bundle's AWS operations, CORS, outputs and documents follow from it, or say what they lack.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import pulumi
+
+from ._contract import contract
+from .event_sources import EventSources
+from .iam import Statement
+from .queues import Queue
+from .table import Table
+
+if TYPE_CHECKING:
+    from .order_inputs import OrderSettings
+
+Environment = dict[str, pulumi.Input[str]]
+
+
+class Parts(NamedTuple):
+    """What a function can be connected to."""
+
+    table: Table
+    queue: Queue
+    settings: "OrderSettings"
+    order_id_key: pulumi.Output[str]
+
+
+class Grant(NamedTuple):
+    """One action on one resource, and the operations of botocore that it allows."""
+
+    action: str
+    resource: Callable[[Parts], pulumi.Input[str]]
+    operations: tuple[str, ...]
+
+    def statement(self, parts: Parts) -> Statement:
+        """The grant as part of a role's policy."""
+        return {"actions": [self.action], "resources": [self.resource(parts)]}
+
+
+def on_table(operation: str) -> Grant:
+    """An operation on the table's items, as `DeleteItem`."""
+    return Grant(f"dynamodb:{operation}", lambda parts: parts.table.arn, (operation,))
+
+
+def on_pending_index(operation: str) -> Grant:
+    """A read of the index over pending orders, as `Query`."""
+    return Grant(
+        f"dynamodb:{operation}",
+        lambda parts: pulumi.Output.concat(parts.table.arn, "/index/", contract.PENDING_INDEX),
+        (operation,),
+    )
+
+
+# One action allows both: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+SEND = Grant("sqs:SendMessage", lambda parts: parts.queue.arn, ("SendMessage", "SendMessageBatch"))
+
+
+def table_name(parts: Parts) -> Environment:
+    """The variable by which a function finds the table."""
+    return {contract.TABLE_NAME_VARIABLE: parts.table.name}
+
+
+def queue_url(parts: Parts) -> Environment:
+    """The variable by which a function finds the queue."""
+    return {contract.QUEUE_URL_VARIABLE: parts.queue.url}
+
+
+def _no_sources(_: Parts) -> EventSources:
+    return {}
+
+
+def _no_timeout(_: "OrderSettings") -> int | None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFunction:
+    """One function; what is not said here is as for all of them."""
+
+    name: str
+    """Its module in functions/."""
+    environment: Callable[[Parts], Environment]
+    """Its variables, beside the service's name."""
+    grants: tuple[Grant, ...]
+    """All that it may do, beside its logs, traces and sources."""
+    route: tuple[str, str] | None = None
+    """Method and path that it answers, as ("GET", "/orders/{id}")."""
+    throttled: bool = False
+    """Whether its route has the limits of creating orders rather than those of the API."""
+    sources: Callable[[Parts], EventSources] = _no_sources
+    """What invokes it besides the API."""
+    timeout_seconds: Callable[["OrderSettings"], int | None] = _no_timeout
+    """Its timeout, if not that of all functions."""
+
+    @property
+    def handler(self) -> str:
+        """Lambda's name of its entry."""
+        return f"functions.{self.name}.handler"
+
+    @property
+    def label(self) -> str:
+        """What resources, alarms and graphs call it."""
+        return self.name.replace("_", "-")
+
+
+def _events(parts: Parts) -> EventSources:
+    processor = parts.settings["processor"]
+    return {
+        "queue": {
+            "arn": parts.queue.arn,
+            "batch_size": processor["batch_size"],
+            "batch_window_seconds": processor["batch_window_seconds"],
+            "maximum_concurrency": processor["maximum_concurrency"],
+        }
+    }
+
+
+def _every(parts: Parts) -> EventSources:
+    rate = parts.settings["republish"]["rate_minutes"]
+    return {"schedule": {"expression": f"rate({rate} minute{'' if rate == 1 else 's'})"}}
+
+
+FUNCTIONS = (
+    OrderFunction(
+        name="create_order",
+        route=contract.ROUTES["create_order"],
+        throttled=True,
+        environment=lambda parts: {
+            **table_name(parts),
+            **queue_url(parts),
+            contract.ORDER_ID_KEY_VARIABLE: parts.order_id_key,
+        },
+        grants=(on_table("PutItem"), SEND),
+    ),
+    OrderFunction(
+        name="get_order",
+        route=contract.ROUTES["get_order"],
+        environment=table_name,
+        grants=(on_table("GetItem"),),
+    ),
+    OrderFunction(
+        name="process_order",
+        environment=lambda parts: {
+            **table_name(parts),
+            contract.MAX_RECEIVE_COUNT_VARIABLE: str(parts.settings["queue"]["max_receive_count"]),
+        },
+        grants=(on_table("UpdateItem"),),
+        sources=_events,
+        timeout_seconds=lambda settings: settings["processor"].get("timeout_seconds"),
+    ),
+    OrderFunction(
+        name="republish_pending",
+        environment=lambda parts: {
+            **table_name(parts),
+            **queue_url(parts),
+            contract.PENDING_THRESHOLD_VARIABLE: str(
+                parts.settings["republish"]["pending_threshold_seconds"]
+            ),
+            contract.REPUBLISH_LIMIT_VARIABLE: str(parts.settings["republish"]["limit"]),
+        },
+        grants=(on_pending_index("Query"), SEND),
+        sources=_every,
+    ),
+)
+
+NAMES = tuple(each.name for each in FUNCTIONS)
+
+ROUTES = {each.name: each.route for each in FUNCTIONS if each.route is not None}
+"""Method and path of each function that answers requests."""
+
+
+def operations() -> dict[str, tuple[str, ...]]:
+    """botocore's operations that the grants allow, by service: those that the bundle carries."""
+    found: dict[str, dict[str, None]] = {}
+    for function in FUNCTIONS:
+        for grant in function.grants:
+            service = grant.action.partition(":")[0]
+            found.setdefault(service, {}).update(dict.fromkeys(grant.operations))
+    return {service: tuple(names) for service, names in found.items()}
