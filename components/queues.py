@@ -1,13 +1,14 @@
 """An SQS queue with its dead-letter queue."""
 
-from typing import Annotated, NotRequired, Optional, TypedDict
+from collections.abc import Sequence
+from typing import Annotated, Any, NotRequired, Optional, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from . import iam
 from .component import Component
-from .inputs import Text, Whole, checked
+from .inputs import OneOf, Text, Whole, checked
 
 SECONDS_PER_DAY = 86_400
 
@@ -26,6 +27,17 @@ class QueueDelivery(TypedDict):
     """Receives after which a message goes to the dead-letter queue."""
 
 
+class QueueSender(TypedDict):
+    """One topic, rule or bucket that may send to a queue; an own function needs a grant instead."""
+
+    service: Annotated[
+        str, OneOf(("sns.amazonaws.com", "events.amazonaws.com", "s3.amazonaws.com"))
+    ]
+    """The AWS service that sends."""
+    source_arn: pulumi.Input[str]
+    """ARN of the topic, rule or bucket that it sends for."""
+
+
 class QueueArgs(QueueDelivery):
     """Inputs of Queue."""
 
@@ -33,6 +45,8 @@ class QueueArgs(QueueDelivery):
         Annotated[str, Text(r"[A-Za-z0-9_-]{1,76}", "1 to 76 letters, digits, - and _")]
     ]
     """Physical name, which the dead-letter queue carries with `-dlq`; generated when absent."""
+    senders: NotRequired[list[QueueSender]]
+    """Topics, rules and buckets that may send to it, all in the queue's one policy."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete the queues; by default as the option of the component."""
 
@@ -76,6 +90,7 @@ class Queue(Component):
             retention_seconds=SECONDS_PER_DAY * args["message_retention_days"],
             protect=protect,
             visibility_timeout_seconds=args["visibility_timeout_seconds"],
+            senders=args.get("senders") or (),
             redrive_policy=pulumi.Output.json_dumps(
                 {"deadLetterTargetArn": dlq.arn, "maxReceiveCount": args["max_receive_count"]}
             ),
@@ -102,8 +117,12 @@ def tls_queue(
     protect: bool | None = None,
     visibility_timeout_seconds: int | None = None,
     redrive_policy: pulumi.Input[str] | None = None,
+    senders: Sequence[QueueSender] = (),
 ) -> aws.sqs.Queue:
-    """A queue encrypted with SQS's own key, with a policy that refuses plain HTTP."""
+    """A queue encrypted with SQS's own key, with a policy that refuses plain HTTP.
+
+    SQS keeps one policy a queue: the senders stand in it as well.
+    """
     queue = aws.sqs.Queue(
         name,
         name=queue_name,
@@ -116,7 +135,20 @@ def tls_queue(
     aws.sqs.QueuePolicy(
         name,
         queue_url=queue.url,
-        policy=iam.document([iam.deny_without_tls("sqs:*", queue.arn)]),
+        policy=iam.document(
+            [iam.deny_without_tls("sqs:*", queue.arn), *(_sends(each, queue) for each in senders)]
+        ),
         opts=pulumi.ResourceOptions(parent=parent),
     )
     return queue
+
+
+def _sends(sender: QueueSender, queue: aws.sqs.Queue) -> dict[str, Any]:
+    """A service sends for any customer who asks: the source says for whom it may."""
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": sender["service"]},
+        "Action": "sqs:SendMessage",
+        "Resource": queue.arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": sender["source_arn"]}},
+    }

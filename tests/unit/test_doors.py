@@ -80,8 +80,10 @@ def test_alarms_of_a_further_function_ring_where_the_systems_do() -> None:
 
 
 def test_a_consumer_reads_a_queue_that_takes_from_a_sender_of_its_own() -> None:
+    topic = "arn:aws:sns:eu-west-1:123456789012:orders"
+
     def extend(system: OrderSystem) -> None:
-        jobs = Queue("jobs", {})
+        jobs = Queue("jobs", {"senders": [{"service": "sns.amazonaws.com", "source_arn": topic}]})
         system.add_function(
             "consumer",
             {
@@ -97,6 +99,16 @@ def test_a_consumer_reads_a_queue_that_takes_from_a_sender_of_its_own() -> None:
     assert source["eventSourceArn"] == jobs
     assert source["functionName"] == recorded.one(stacks.ALIAS, "shop-consumer").outputs["arn"]
     assert {resource for _, resource in grants(recorded, "shop-consumer")} == {jobs}
+    policy = stacks.document(recorded.one(stacks.QUEUE_POLICY, "jobs").inputs["policy"])
+    refused, allowed = policy["Statement"]
+    assert refused["Sid"] == "DenyWithoutTls"
+    assert allowed == {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": jobs,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
 
 
 def test_a_further_function_can_read_a_tables_stream() -> None:
