@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 4566
 
-.PHONY: run demo test test-fast check format openapi chaos bench engine bundle lock setup clean
+.PHONY: run demo test test-fast check format generate openapi chaos bench engine bundle lock setup clean
 
 run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose)
 	@exec $(BIN)/python -m local run --port $(PORT)
@@ -26,8 +26,10 @@ check: setup  ## lint, format and types
 format: setup
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-openapi: setup  ## write openapi.json from the schema and the route table
-	@$(BIN)/python -m tools.openapi
+generate: setup  ## write what follows from the declarations: Pulumi.yaml's config, tables, schema, openapi.json
+	@$(BIN)/python -m tools.generate
+
+openapi: generate
 
 chaos: setup  ## 2,000 orders under injected faults (ORDERS=, SEED=, MIX=)
 	@exec $(BIN)/python -m tools.chaos

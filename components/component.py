@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, NotRequired, Required, TypedDict, c
 
 import pulumi
 
-from .inputs import Declaration, camel_case, declarations, shown
+from .inputs import Declaration, camel_case, declarations
 
 
 class Component(pulumi.ComponentResource):
@@ -54,20 +54,24 @@ def outputs(component: type) -> list[str]:
     ]
 
 
-def described(declaration: Declaration, text: str) -> str:
-    """A field's description, with its bounds and its default."""
-    facts = [rule.expected for rule in declaration.rules if rule.expected][:1]
-    if declaration.default not in (None, {}, []):
-        facts.append(f"{_plainly(declaration.default)} by default")
-    return " ".join(
-        [text, *(f"{fact[:1].upper()}{fact[1:]}." for fact in ["; ".join(facts)] if fact)]
-    )
+def described(declaration: Declaration, text: str, *, with_default: bool = True) -> str:
+    """A field's description, with its bounds and, if asked for, its default."""
+    facts = [
+        rule.expected
+        for rule in declaration.rules
+        if rule.expected and rule.expected not in ("a list", text)
+    ][:1]
+    if with_default and declaration.default not in (None, "", (), {}):
+        facts.append(f"{plainly(declaration.default)} by default")
+    sentence = "; ".join(facts)
+    return f"{text} {sentence[:1].upper()}{sentence[1:]}." if sentence else text
 
 
-def _plainly(value: Any) -> str:
-    return (
-        ", ".join(map(str, value)) if isinstance(value, list | tuple) else shown(value).strip("'")
-    )
+def plainly(value: Any) -> str:
+    """A default as people read it."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @cache

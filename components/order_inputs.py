@@ -62,7 +62,7 @@ class OrderSettings(FunctionSettings):
             str, Text(r"[A-Za-z0-9_-]{0,40}", "at most 40 letters, digits, - and _", default="")
         ]
     ]
-    """Appended to the names of table and queue, so that an account can hold several systems."""
+    """Appended to the names of table and queue; another one replaces both, without their data."""
     reserved_concurrency: NotRequired[
         dict[
             Annotated[str, OneOf(NAMES)],

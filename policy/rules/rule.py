@@ -13,6 +13,7 @@ advisory), so rules let it pass; they ask `is_set` where it suffices that a valu
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pulumi
@@ -58,8 +59,9 @@ class Setting(NamedTuple):
 
 PRODUCTION_STACKS = Setting(
     "array",
-    ["prod", "production", "prod-*"],
-    "Names (patterns) of production stacks",
+    # Written by `make generate` of this project, whose program goes by the same names.
+    json.loads((Path(__file__).parent / "production.json").read_text(encoding="utf-8")),
+    "Names (patterns, in lower case) of production stacks",
 )
 
 # Every rule has this one beside its own settings.
@@ -275,7 +277,14 @@ def stack_of(urn: str) -> str:
 def in_production(resource: Resource | StackResource, settings: Settings) -> bool:
     """Whether the resource is in a production stack, as `PRODUCTION_STACKS` describes."""
     declared = pulumi.runtime.get_config(f"{project_of(resource.urn)}:production")
-    return declared == "true" or matches(stack_of(resource.urn), settings["productionStacks"])
+    return declared == "true" or is_production_name(
+        stack_of(resource.urn), settings["productionStacks"]
+    )
+
+
+def is_production_name(stack: str, patterns: Iterable[str]) -> bool:
+    """Whether a stack of this name, in whatever case, is a production stack."""
+    return matches(stack.lower(), patterns)
 
 
 def only_in_production(resource: Resource, settings: Settings) -> None:

@@ -19,7 +19,7 @@ def schema(host: provider_pb2_grpc.ResourceProviderStub) -> dict[str, Any]:
 
 
 def test_schema_is_the_committed_one(schema: dict[str, Any]) -> None:
-    """A drift is a decision: accept it with `python -m tests.package.golden`."""
+    """A drift is a decision: accept it with `make generate`."""
     assert schema == json.loads(GOLDEN.read_text("utf-8"))
 
 

@@ -7,7 +7,7 @@ from tools.openapi.document import UndescribedError
 
 
 def main() -> int:
-    """Write the files that are stale, and say which."""
+    """Write the files that are stale, and say which; 1 when something has to be described."""
     for path, render in FILES.items():
         file = ROOT / path
         present = file.read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """`Pulumi.yaml`: the configuration's types, descriptions and defaults."""
 
+from collections.abc import Iterator
 from typing import Any, is_typeddict
 
 import yaml
@@ -18,15 +19,17 @@ def render(present: str) -> str:
     head, mark, _ = present.partition(MARK)
     if not mark:
         raise ValueError(f"Pulumi.yaml lacks its line {MARK.strip()!r}")
+    return head + mark + "".join(f"{line}\n" for line in _lines())
+
+
+def _lines() -> Iterator[str]:
     texts = docstrings(Configuration)
-    config = {
-        camel_case(name): _entry(declared, texts[name])
-        for name, declared in declarations(Configuration).items()
-    }
-    text = yaml.safe_dump(
-        config, sort_keys=False, allow_unicode=True, width=1000, default_flow_style=None
-    )
-    return head + mark + "".join(f"  {line}\n" for line in text.splitlines())
+    for name, declared in declarations(Configuration).items():
+        yield f"  {camel_case(name)}:"
+        for key, value in _entry(declared, texts[name]).items():
+            flow = isinstance(value, list | dict)
+            text = yaml.safe_dump(value, width=1000, allow_unicode=True, default_flow_style=flow)
+            yield f"    {key}: {text.removesuffix('...' + chr(10)).strip()}"
 
 
 def _entry(declared: Declaration, text: str) -> dict[str, Any]:
@@ -38,9 +41,9 @@ def _entry(declared: Declaration, text: str) -> dict[str, Any]:
         fields = ", ".join(map(camel_case, declarations(kind)))
         entry["description"] = f"{text.rstrip('.')}: {fields}"
     else:
-        entry["description"] = described(declared, text).rstrip(".")
+        entry["description"] = described(declared, text, with_default=False).rstrip(".")
     # Without a default the engine would ask every stack for the key.
-    absent = {"boolean": False, "array": []}.get(entry["type"], {})
-    default = declared.default if declared.default not in (None, ()) else absent
+    absent: Any = {"boolean": False, "array": []}.get(entry["type"], {})
+    default = absent if declared.default in (None, ()) else declared.default
     entry["default"] = list(default) if isinstance(default, tuple) else default
     return entry
