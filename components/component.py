@@ -5,6 +5,7 @@ import inspect
 import sys
 import textwrap
 import typing
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, ClassVar, NotRequired, Required, TypedDict, cast
 
@@ -96,14 +97,19 @@ def docstrings(kind: type) -> dict[str, str]:
 
 
 def _help(kind: type) -> str:
-    lines = [f"`args` are {kind.__name__}, a dictionary:", ""]
+    return "\n".join([f"`args` are {kind.__name__}, a dictionary:", "", *_told(kind, "")])
+
+
+def _told(kind: type, inside: str) -> Iterator[str]:
     texts = docstrings(kind)
     for name, declaration in declarations(kind).items():
         text = described(declaration, texts.get(name, ""))
         if declaration.required:
             text += " Required."
-        lines += [name, *textwrap.wrap(text, 88, initial_indent="    ", subsequent_indent="    ")]
-    return "\n".join(lines)
+        yield inside + name
+        yield from textwrap.wrap(text, 88, initial_indent="    ", subsequent_indent="    ")
+        if typing.is_typeddict(declaration.kind):
+            yield from _told(declaration.kind, f"{inside}{name}.")
 
 
 @cache

@@ -12,13 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pulumi
 import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from components import OrderSystem
+from components.inputs import InputError, camel_case
+from settings import Settings, SettingsError
 from tests.engine import wire
 from tests.engine.provider import State
 from tests.package.caller import REGION, Caller, Constructed
 from tests.package.golden import GOLDEN
+from tests.recorder import deploy
 
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:123456789012:letters"
 TABLE_ARN = f"arn:aws:dynamodb:{REGION}:123456789012:table/letters"
@@ -229,6 +234,58 @@ def test_a_wrong_input_is_named(
         for _, value in refused.value.trailing_metadata()
     )
     assert said.encode() in refused.value.details().encode() + metadata
+
+
+# The inputs as Python, any other language and a stack's configuration have them.
+WRONG: Any = {
+    "memory_size": 5,
+    "memory_sise": 512,
+    "queue": {"visibility_timeout_seconds": 5, "max_receive_count": 0},
+    "processor": {"batch_size": 100},
+    "alarms": {"emails": ["a@example.com", "a@example.com"]},
+    "reserved_concurrency": {"process_order": 3},
+}
+
+
+def _camel(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kept = {"process_order", "memory_sise"}
+    return {k if k in kept else camel_case(k): _camel(each) for k, each in value.items()}
+
+
+def test_wrong_inputs_get_the_same_error_from_python_other_languages_and_configuration(
+    caller: Caller,
+) -> None:
+    with pytest.raises(InputError) as from_python:
+        deploy(lambda: OrderSystem("it", WRONG))
+    with pytest.raises(grpc.RpcError) as from_elsewhere:
+        caller.construct("OrderSystem", _camel(WRONG))
+    config = {
+        f"serverless-orders:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in _camel(WRONG).items()
+    }
+    with pytest.raises(SettingsError) as from_config:
+        deploy(
+            lambda: Settings.load(pulumi.Config("serverless-orders"), "dev"),
+            project="serverless-orders",
+            config=config,
+        )
+
+    head, *lines = from_elsewhere.value.details().splitlines()
+    assert head == "OrderSystem it cannot be made of these inputs:"
+    assert [each.partition(":")[0].strip() for each in lines] == [
+        "memory_sise",
+        "memorySize",
+        "queue.maxReceiveCount",
+        "processor.batchWindowSeconds",
+        "alarms.emails[1]",
+        "queue.visibilityTimeoutSeconds",
+        "processor.maximumConcurrency",
+    ]
+    assert str(from_python.value.respelt(camel_case)).splitlines() == [head, *lines]
+    said = [each.removeprefix("serverless-orders:") for each in str(from_config.value).splitlines()]
+    assert said == [each.strip() for each in lines]
 
 
 def test_a_component_of_another_name_is_refused(caller: Caller) -> None:
