@@ -16,7 +16,7 @@ CONFIRMED = "CONFIRMED"
 FAILED = "FAILED"
 DELIVERY = "a delivery of OrderCreated"
 LAST_FAILURE = "a failure on the last permitted receive"
-REDRIVE = "a redrive from the dead-letter queue"
+REDRIVE = "a redrive from the dead-letter queue, or a delivery after a raised maxReceiveCount"
 TRANSITIONS = {
     (PENDING, CONFIRMED): DELIVERY,
     (PENDING, FAILED): LAST_FAILURE,

@@ -48,7 +48,7 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
     if key is not None and not _KEY.fullmatch(key):
         raise Problem(
             "invalid-idempotency-key",
-            "Idempotency-Key must have 1 to 255 visible ASCII characters and no spaces.",
+            "Send one Idempotency-Key of 1 to 255 visible ASCII characters, without a comma.",
         )
     item = {
         **order.to_item(details),

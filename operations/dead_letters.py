@@ -4,9 +4,7 @@ Reading a message from SQS hides it for a while; everything read here is made vi
 A message is deleted only after its copy has been accepted by the order queue.
 """
 
-import json
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
 from functions import contract
+from functions.orders import events
 from functions.orders.order import now
 
 HIDDEN_SECONDS = 120
@@ -45,15 +44,12 @@ class DeadLetter:
     @property
     def correlation_id(self) -> str | None:
         """The id that the logs of the request which placed the order carry."""
-        attribute = self.attributes.get(contract.CORRELATION_ID_ATTRIBUTE, {})
-        value = attribute.get("StringValue")
-        return str(value) if value is not None else None
+        return events.attribute(self.attributes, contract.CORRELATION_ID_ATTRIBUTE) or None
 
     @property
     def redriven_at(self) -> str | None:
         """When it was last redriven by hand, if ever (ISO-8601)."""
-        value = self.attributes.get(contract.REDRIVEN_ATTRIBUTE, {}).get("StringValue")
-        return str(value) if value is not None else None
+        return events.attribute(self.attributes, contract.REDRIVEN_ATTRIBUTE) or None
 
 
 @dataclass(frozen=True)
@@ -151,8 +147,8 @@ class DeadLetterQueue:
         )
 
     def _understood(self, messages: list[dict[str, Any]]) -> list[DeadLetter]:
-        events = [read_event(message["Body"]) for message in messages]
-        orders = self._orders({order for order, _ in events if order})
+        contents = [events.read(message["Body"]) for message in messages]
+        orders = self._orders({order for order, _ in contents if order})
         return [
             DeadLetter(
                 message["MessageId"],
@@ -164,7 +160,7 @@ class DeadLetterQueue:
                 message.get("MessageAttributes", {}),
                 message["ReceiptHandle"],
             )
-            for message, (order, flaw) in zip(messages, events, strict=True)
+            for message, (order, flaw) in zip(messages, contents, strict=True)
         ]
 
     def _orders(self, ids: set[str]) -> dict[str, dict[str, Any]]:
@@ -189,12 +185,11 @@ class DeadLetterQueue:
         return found
 
     def _move(self, letter: DeadLetter, run: str) -> None:
-        mark = {"DataType": "String", "StringValue": run}
         try:
             self._sqs.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=letter.body,
-                MessageAttributes={**letter.attributes, contract.REDRIVEN_ATTRIBUTE: mark},
+                MessageAttributes=events.redriven(letter.attributes, run),
             )
         except (ClientError, BotoCoreError) as error:
             raise DeadLetterError(f"not moved, still in the dead-letter queue: {error}") from error
@@ -254,34 +249,6 @@ class DeadLetterQueue:
     def _latest_task(self, arn: str) -> dict[str, Any]:
         tasks = self._sqs.list_message_move_tasks(SourceArn=arn, MaxResults=1).get("Results", [])
         return dict(tasks[0]) if tasks else {}
-
-
-def read_event(body: str) -> tuple[str | None, str]:
-    """(order id or None, why the processor rejects the body or "") of a message."""
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        return None, "unreadable: the body is not JSON"
-    if not isinstance(event, dict):
-        return None, "unreadable: the body is not a JSON object"
-    detail = event.get("detail")
-    detail = detail if isinstance(detail, dict) else {}
-    order = _order_id(detail.get("id"))
-    if event.get("type") != contract.ORDER_CREATED:
-        return order, f"not an {contract.ORDER_CREATED} event"
-    if order is None:
-        return None, "unreadable: the event has no order id"
-    if not detail.keys() >= set(contract.ORDER_CREATED_DETAIL):
-        return order, "unreadable: the event is incomplete"
-    return order, ""
-
-
-def _order_id(value: Any) -> str | None:
-    # Whatever else stands there may be anything, and would be printed to a terminal.
-    try:
-        return value if isinstance(value, str) and str(uuid.UUID(value)) == value else None
-    except ValueError:
-        return None
 
 
 def _reason(order: dict[str, Any] | None) -> str:

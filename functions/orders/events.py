@@ -1,8 +1,14 @@
-"""The queue of order events: OrderCreated, sent alone or in batches.
+"""OrderCreated: the form of the event, built and read here alone, and the queue it is sent to.
 
-Raises what botocore raises (`aws.FAILURES`).
+A message's body is `{"type", "detail": {"id", "customerName", "items"}}`; beside it travel the
+attributes that contract names: the correlation id, the order's createdAt and, on messages that
+people sent back from the dead-letter queue, the time of that. Whatever is read may be anything.
+
+`Events` raises what botocore raises (`aws.FAILURES`).
 """
 
+import json
+import re
 from typing import Any, NamedTuple
 
 from .. import contract
@@ -12,6 +18,10 @@ from . import order
 # SQS takes 10 messages and 256 KiB (the limit that holds everywhere) in one batch.
 BATCH_MESSAGES = 10
 BATCH_BYTES = 262_144
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CORRELATION_ID = re.compile(r"[!-~]{1,128}")
 
 
 class Message(NamedTuple):
@@ -38,13 +48,123 @@ def message(order_id: str, order_text: str, created_at: str, correlation_id: str
     }
     return Message(
         order_id,
-        order.event_body(order_id, order_text),
-        {
-            name: {"DataType": "String", "StringValue": value}
-            for name, value in values.items()
-            if value
-        },
+        _body(order_id, order_text),
+        {name: _text(value) for name, value in values.items() if value},
     )
+
+
+def _body(order_id: str, order_text: str) -> str:
+    # The order's text is JSON already: its members follow the id.
+    head = f'{{"type":"{contract.ORDER_CREATED}","detail":{{"id":"{order_id}",'
+    return f"{head}{order_text[1:]}}}"
+
+
+def _text(value: str) -> dict[str, str]:
+    return {"DataType": "String", "StringValue": value}
+
+
+def redriven(attributes: dict[str, Any], moment: str) -> dict[str, Any]:
+    """The attributes of a message (as SQS's API has them) sent back from the dead-letter queue."""
+    return {**attributes, contract.REDRIVEN_ATTRIBUTE: _text(moment)}
+
+
+def attribute(attributes: Any, name: str) -> str:
+    """The text of one of a message's attributes, as SQS's API or as Lambda spells them; empty
+    when it is absent or of another kind."""
+    found = attributes.get(name) if isinstance(attributes, dict) else None
+    if not isinstance(found, dict):
+        return ""
+    value = found.get("stringValue", found.get("StringValue"))
+    return value if isinstance(value, str) else ""
+
+
+class Content(NamedTuple):
+    """What a body says: the order it names, if any, and why it is no OrderCreated event of an
+    order (empty: it is one). The flaw holds nothing of the body."""
+
+    order_id: str | None
+    flaw: str
+
+
+def read(body: Any) -> Content:
+    """The content of a message's body."""
+    try:
+        event = json.loads(body)
+    except (TypeError, ValueError, RecursionError):
+        return Content(None, "unreadable: the body is not JSON")
+    if not isinstance(event, dict):
+        return Content(None, "unreadable: the body is not a JSON object")
+    detail = event.get("detail")
+    detail = detail if isinstance(detail, dict) else {}
+    named = detail.get("id")
+    order_id = named if isinstance(named, str) and _UUID.fullmatch(named) else None
+    if event.get("type") != contract.ORDER_CREATED:
+        return Content(order_id, f"not an {contract.ORDER_CREATED} event")
+    if order_id is None:
+        return Content(None, "unreadable: the event has no order id")
+    if not detail.keys() >= set(contract.ORDER_CREATED_DETAIL):
+        return Content(order_id, "unreadable: the event is incomplete")
+    return Content(order_id, "")
+
+
+class Delivery:
+    """A message as Lambda hands it over; what is absent or odd is None, or empty."""
+
+    __slots__ = ("_attributes", "_record", "_system", "message_id")
+
+    def __init__(self, record: Any) -> None:
+        self._record: dict[str, Any] = record if isinstance(record, dict) else {}
+        self.message_id = self._record.get("messageId")
+        self._attributes = self._record.get("messageAttributes")
+        system = self._record.get("attributes")
+        self._system: dict[str, Any] = system if isinstance(system, dict) else {}
+
+    @property
+    def content(self) -> Content:
+        """What the body says."""
+        return read(self._record.get("body"))
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The id of the request that placed the order, if it is one that can be logged."""
+        value = attribute(self._attributes, contract.CORRELATION_ID_ATTRIBUTE)
+        return value if _CORRELATION_ID.fullmatch(value) else None
+
+    @property
+    def order_created(self) -> float | None:
+        """When the order was created, in milliseconds since the epoch."""
+        return order.milliseconds(attribute(self._attributes, contract.CREATED_AT_ATTRIBUTE))
+
+    @property
+    def sent(self) -> int | None:
+        """When the message was sent, in milliseconds since the epoch."""
+        return self._number("SentTimestamp")
+
+    @property
+    def receives(self) -> int:
+        """Which delivery of the message this is; the first is 1."""
+        return self._number("ApproximateReceiveCount") or 1
+
+    @property
+    def redriven(self) -> bool:
+        """Whether the message says that it comes back from the dead-letter queue: our own redrive
+        marks it; SQS gives the attribute to messages of that queue."""
+        return "DeadLetterQueueSourceArn" in self._system or bool(
+            attribute(self._attributes, contract.REDRIVEN_ATTRIBUTE)
+        )
+
+    def sent_after(self, moment: str | None) -> bool:
+        """Whether the message was sent after a moment (ISO-8601).
+
+        AWS promises no mark on messages that SQS itself moved back (StartMessageMoveTask), only
+        a new enqueue time; events of an order are not sent once it has failed.
+        """
+        since = order.milliseconds(moment or "")
+        return self.sent is not None and since is not None and self.sent > since
+
+    def _number(self, name: str) -> int | None:
+        value = str(self._system.get(name, ""))
+        return int(value) if value.isascii() and value.isdigit() else None
 
 
 class Events:

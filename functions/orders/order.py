@@ -1,4 +1,4 @@
-"""An order: its canonical form, its id, its fingerprint, its event, its status machine."""
+"""An order: its canonical form, its id, its fingerprint, its status machine."""
 
 import hashlib
 import hmac
@@ -63,12 +63,6 @@ def milliseconds(text: str) -> float | None:
         return datetime.fromisoformat(text).timestamp() * 1000
     except ValueError:
         return None
-
-
-def event_body(order_id: str, order_text: str) -> str:
-    """The OrderCreated event as JSON: the id, then the members of the order's text."""
-    head = f'{{"type":"{contract.ORDER_CREATED}","detail":{{"id":"{order_id}",'
-    return f"{head}{order_text[1:]}}}"
 
 
 def sources(target: str, *causes: str) -> list[str]:

@@ -68,8 +68,8 @@ ORDER_REQUEST: Schema = {
 ORDER_ID: Schema = {"type": "string", "format": "uuid"}
 IDEMPOTENCY_KEY: Schema = {
     "type": "string",
-    "description": "1 to 255 visible ASCII characters.",
-    "pattern": "^[!-~]{1,255}$",
+    "description": "1 to 255 visible ASCII characters, no comma: it is what joins two headers.",
+    "pattern": "^[!-+\\--~]{1,255}$",
     "examples": ["8e03978e-40d5-43e8-bc93-6894a57f9324"],
 }
 TIMESTAMP: Schema = {

@@ -15,11 +15,13 @@ Item = dict[str, Any]  # in DynamoDB's wire form
 
 class Transition(NamedTuple):
     """Whether a status was changed, and the status afterwards (None: there is no such order);
-    of one that was not changed, also since when (`updatedAt`) it is as it is."""
+    of one that was not changed, also since when (`updatedAt`) it is as it is, and if it failed
+    the id of the message whose delivery that was."""
 
     applied: bool
     status: str | None
     since: str | None = None
+    failed_message: str | None = None
 
 
 class Store:
@@ -55,10 +57,13 @@ class Store:
         item: Item | None = answer.get("Item")
         return item
 
-    def change_status(self, order_id: str, target: str, sources: list[str]) -> Transition:
+    def change_status(
+        self, order_id: str, target: str, sources: list[str], failed_message: str = ""
+    ) -> Transition:
         """Move an order to a status if it is in one of the sources; else nothing changes.
 
-        A change takes the order out of the index over pending orders.
+        A change takes the order out of the index over pending orders. `failed_message` is the id
+        of the message that is given up, if one is.
         """
         now = order.now()
         allowed = {f":source{index}": {"S": source} for index, source in enumerate(sources)}
@@ -69,7 +74,8 @@ class Store:
                     Key={"id": {"S": order_id}},
                     ConditionExpression=f"#status IN ({', '.join(allowed)})",
                     UpdateExpression=(
-                        "SET #status = :target, updatedAt = :now,"
+                        "SET #status = :target, updatedAt = :now"
+                        f"{', failedMessage = :message' if failed_message else ''},"
                         " #version = if_not_exists(#version, :zero) + :one"
                         f" REMOVE {contract.PENDING_SHARD_ATTRIBUTE}"
                     ),
@@ -79,6 +85,7 @@ class Store:
                         ":now": {"S": now},
                         ":zero": {"N": "0"},
                         ":one": {"N": "1"},
+                        **({":message": {"S": failed_message}} if failed_message else {}),
                         **allowed,
                     },
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -91,7 +98,8 @@ class Store:
             # An attempt whose answer was lost has changed the item; the retry then meets its
             # own work.
             since = stored.get("updatedAt", {}).get("S")
-            return Transition(status == target and since == now, status, since)
+            given_up = stored.get("failedMessage", {}).get("S")
+            return Transition(status == target and since == now, status, since, given_up)
         return Transition(True, target)
 
     def pending(

@@ -54,7 +54,11 @@ class Request:
 
     def text(self, longest: int) -> str:
         """The body as text; raises Problem when there is none, it is longer than `longest`
-        bytes, or it is no UTF-8."""
+        bytes, or it is no UTF-8.
+
+        What is no UTF-8 may have become text on its way, with U+FFFD for each byte that is none:
+        two different bodies would then be equal. So U+FFFD itself is refused.
+        """
         body = self._event.get("body")
         if not isinstance(body, str) or not body:
             raise Problem("unreadable-body", "The request has no body; send an order as JSON.")
@@ -64,8 +68,13 @@ class Request:
             if fits and self._event.get("isBase64Encoded"):
                 body = base64.b64decode(body, validate=True).decode()
             fits = fits and len(body.encode()) <= longest
+            if "\ufffd" in body:
+                raise UnicodeError
         except UnicodeError:
-            raise Problem("unreadable-body", "The body is not text in UTF-8.") from None
+            raise Problem(
+                "unreadable-body",
+                "The body is not text in UTF-8, or holds U+FFFD, which stands for what is not.",
+            ) from None
         except ValueError:
             raise Problem(
                 "unreadable-body", "The body is not the base64 it claims to be."

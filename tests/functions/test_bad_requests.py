@@ -202,6 +202,33 @@ def test_a_body_that_is_no_base64_or_no_utf8_is_a_400(functions: Functions, body
     assert answer.body["type"] == "urn:serverless-orders:problem:unreadable-body"
 
 
+@pytest.mark.parametrize("name", [b"\xff", b"\xfe", b"\xc3", b"\xed\xa0\x80"])
+def test_bytes_that_are_no_utf8_are_a_400_however_they_arrive(
+    functions: Functions, name: bytes
+) -> None:
+    body = json.dumps({**ORDER, "customerName": "?"}).encode().replace(b"?", name)
+    handed_over = [
+        (base64.b64encode(body).decode(), True),
+        (body.decode(errors="replace"), False),
+        (base64.b64encode(body.decode(errors="replace").encode()).decode(), True),
+    ]
+    headers = {"content-type": "application/json", "idempotency-key": "key-1"}
+    for text, packed in handed_over:
+        event = {"headers": headers, "body": text, "isBase64Encoded": packed}
+        answer = functions.call("create_order", event)
+        assert answer.status == 400
+        assert answer.body["type"] == "urn:serverless-orders:problem:unreadable-body"
+    assert functions.aws.requests == []
+
+
+def test_a_replacement_character_that_is_written_as_an_escape_is_meant(
+    functions: Functions,
+) -> None:
+    answer = functions.create({**ORDER, "customerName": "\ufffd"})
+    assert answer.status == 201
+    assert functions.get(answer.body["id"]).body["customerName"] == "\ufffd"
+
+
 def test_a_lone_surrogate_outside_the_json_text_is_a_400(functions: Functions) -> None:
     assert functions.create('{"customerName":"\ud800"}').status == 400
 
@@ -227,7 +254,9 @@ def test_thousands_of_errors_are_answered_within_lambdas_limit(functions: Functi
     assert "1000 or more" in answer.body["detail"]
 
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "é", "x" * 256, "a\tb", "\x7f"])
+@pytest.mark.parametrize(
+    "key", ["", " ", "a b", "é", "x" * 256, "a\tb", "\x7f", "key-1,key-2", "key-1, key-2", ","]
+)
 def test_a_malformed_idempotency_key_is_a_400(functions: Functions, key: str) -> None:
     answer = functions.create(ORDER, idempotency_key=key)
     assert answer.status == 400

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -217,7 +218,7 @@ def fail(functions: Functions) -> str:
 
 def test_a_failed_order_is_not_confirmed_by_a_late_duplicate(functions: Functions) -> None:
     order_id = fail(functions)
-    assert functions.process(record(created(order_id))) == []
+    assert functions.process(record(created(order_id), "message-2")) == []
     assert status(functions, order_id) == "FAILED"
 
 
@@ -233,6 +234,46 @@ def test_a_redrive_confirms_a_failed_order(functions: Functions, way: str) -> No
     assert functions.process(message) == []
     assert status(functions, order_id) == "CONFIRMED"
     assert functions.aws.table[order_id]["version"] == {"N": "3"}
+
+
+def test_a_message_sent_as_the_order_failed_is_no_redrive(functions: Functions) -> None:
+    """It was on its way already: the one of a redrive is sent later."""
+    order_id = fail(functions)
+    failed = datetime.fromisoformat(functions.aws.table[order_id]["updatedAt"]["S"])
+    message = record(created(order_id), "message-2")
+    message["attributes"]["SentTimestamp"] = str(round(failed.timestamp() * 1000))
+    assert functions.process(message) == []
+    assert status(functions, order_id) == "FAILED"
+
+
+@pytest.mark.parametrize("receives", [3, 4])
+def test_the_message_that_was_given_up_confirms_its_order_when_it_is_delivered_again(
+    functions: Functions, receives: int
+) -> None:
+    """The queue's maxReceiveCount is raised before the function learns of it."""
+    order_id = fail(functions)
+    assert functions.process(record(created(order_id), "message-2", receives=receives)) == []
+    assert status(functions, order_id) == "FAILED"
+    assert functions.process(record(created(order_id), "message-1", receives=receives)) == []
+    assert status(functions, order_id) == "CONFIRMED"
+    assert functions.metrics()["OrdersConfirmed"] == [1]
+
+
+@pytest.mark.parametrize("way", ["marked", "moved by sqs"])
+def test_a_redriven_order_says_nothing_of_the_time_that_processing_takes(
+    functions: Functions, way: str
+) -> None:
+    order_id = fail(functions)
+    attributes = {"createdAt": "2023-11-14T22:13:20.000Z"}
+    message = record(
+        created(order_id), **attributes, **({"redriven": "x"} if way == "marked" else {})
+    )
+    if way == "moved by sqs":
+        message["attributes"]["SentTimestamp"] = str(int(time.time() * 1000) + 1000)
+    functions.process(message)
+    assert status(functions, order_id) == "CONFIRMED"
+    assert functions.metrics()["OrdersConfirmed"] == [1]
+    assert "OrderProcessingTime" not in functions.metrics()
 
 
 def test_a_redrive_confirms_an_order_that_could_not_be_marked(functions: Functions) -> None:
@@ -273,6 +314,16 @@ def test_a_slow_update_is_reported_and_its_neighbours_are_answered_in_time(
     assert len(failed) == 1
     assert functions.logs()[-1]["function_request_id"] == "invocation-1"
     assert {status(functions, order_id) for order_id in orders} == {"CONFIRMED"}
+
+
+@pytest.mark.parametrize(("left", "reported"), [(15_000, []), (14_999, ["message-1"])])
+def test_a_message_is_begun_as_long_as_the_reserve_is_left_and_no_longer(
+    functions: Functions, left: int, reported: list[str]
+) -> None:
+    """Half of a limit of 30 s is more than the reserve's cap: 15 s is the last moment."""
+    order_id = place(functions)
+    functions.context = Context(iter([30_000, left, left]).__next__)
+    assert functions.process(record(created(order_id))) == reported
 
 
 def test_an_order_is_not_marked_when_time_is_up(functions: Functions) -> None:

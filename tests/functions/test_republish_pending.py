@@ -136,6 +136,26 @@ def test_large_events_are_sent_in_batches_that_sqs_takes(functions: Functions) -
     assert functions.republish()["republished"] == 8
 
 
+def test_a_batch_stays_within_what_sqs_counts_attributes_included(functions: Functions) -> None:
+    """SQS counts each attribute's name, type and value to the 262,144 bytes of a batch."""
+    orders = stuck(functions, 2)
+    functions.republish()
+    (first, second) = functions.aws.messages
+
+    def size(message: dict[str, Any]) -> int:
+        attributes = message["MessageAttributes"].items()
+        texts = [[name, *value.values()] for name, value in attributes]
+        return len(message["MessageBody"]) + sum(len(text) for each in texts for text in each)
+
+    room = 262_144 - size(first) - size(second)
+    name = functions.aws.table[orders[0]]["customerName"]["S"]
+    for more, batches in ((0, 1), (1, 2)):
+        functions.aws.requests.clear()
+        functions.aws.table[orders[0]]["customerName"] = {"S": name + "x" * (room + more)}
+        functions.republish()
+        assert functions.aws.operations().count("SendMessageBatch") == batches
+
+
 def test_events_that_sqs_refuses_are_counted_and_tried_in_the_next_run(
     functions: Functions,
 ) -> None:
@@ -176,6 +196,21 @@ def test_an_aws_failure_is_logged_and_fails_the_run(
     assert functions.metrics()["OrdersRepublished"] == [0]
     functions.aws.recover()
     assert functions.republish()["republished"] == 3
+
+
+def test_after_a_failure_the_next_run_begins_with_the_oldest_again(
+    functions: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    """What was read but could not be sent must not wait until all the others had their turn."""
+    variables.setenv("REPUBLISH_LIMIT", "4")
+    orders = stuck(functions, 12)
+    for order_id in orders:
+        functions.aws.table[order_id]["pendingShard"] = {"N": "0"}
+    functions.aws.fail("SendMessageBatch", DENIED)
+    with pytest.raises(RuntimeError):
+        functions.republish()
+    functions.republish()
+    assert sent(functions) == orders[:4]
 
 
 def test_a_failure_in_the_middle_keeps_what_was_sent(functions: Functions) -> None:

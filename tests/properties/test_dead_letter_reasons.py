@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from functions import contract
-from operations.dead_letters import read_event
+from functions.orders.events import read
 from tests.properties.double import Aws, Context, loaded_functions
 
 NO_ORDER = "there is no such order"
@@ -65,7 +65,7 @@ def test_a_body_is_flawed_for_people_exactly_when_the_processor_rejects_it(
     with aws.invocation():
         result = processor.handler({"Records": [message.record()]}, Context())
     [reason] = [vars(line)["reason"] for line in caplog.records]
-    order, flaw = read_event(body)
+    order, flaw = read(body)
     assert result == {"batchItemFailures": [{"itemIdentifier": message.message_id}]}
     assert aws.items == {}, "a message made an order"
     if flaw:

@@ -12,8 +12,8 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer  # type: ignore[import-untyped]
 
 from functions import contract
+from functions.orders import events
 from local.system import System, system
-from operations.dead_letters import read_event
 from tools.chaos.audit import DeadLetter, Report, audit
 from tools.chaos.faults import MIXES, Fault, Mix, Plan
 from tools.chaos.load import customer, place_orders
@@ -152,7 +152,7 @@ def dead_letters(local: System) -> list[DeadLetter]:
         if not messages:
             return letters
         for message in messages:
-            order = read_event(message["Body"])[0]
+            order = events.read(message["Body"]).order_id
             if order:
                 answers = _answers(local, message["MessageId"])
                 letters.append(DeadLetter(order, answers, deliveries))
