@@ -97,8 +97,8 @@ def test_the_example_of_an_invalid_order_names_the_field() -> None:
 def test_a_route_without_a_description_is_asked_for_by_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(module.ROUTES, "cancel_order", ("DELETE", "/orders/{id}"))
+    monkeypatch.setitem(module.ROUTES, "archive_order", ("PUT", "/orders/{id}"))
     with pytest.raises(
-        UndescribedError, match=r"lacks a description of cancel_order \(DELETE /orders/\{id\}\)"
+        UndescribedError, match=r"lacks a description of archive_order \(PUT /orders/\{id\}\)"
     ):
         document()
