@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
 
 def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: expected 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: expected 0 to 65535")
     return int(text)
 
 

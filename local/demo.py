@@ -22,7 +22,7 @@ SHORT_TIMES = {"queue.visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
 
 
 def run(system: System, screen: Screen) -> bool:
-    """Show each step; whether everything that should be seen was seen."""
+    """Show each step; True when everything was seen that should be."""
     steps: Mapping[str, Callable[[System], str]] = {
         f"{ORDERS} orders are created and CONFIRMED": _orders,
         "an invalid order is refused, with every field named": _invalid,

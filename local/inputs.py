@@ -11,7 +11,7 @@ from pulumi.runtime import rpc
 class Inputs(Mapping[str, Any]):
     """A read-only mapping; nested mappings are `Inputs` too, whole floats are ints.
 
-    `unread()` names the inputs nobody asked for, so that a creator cannot drop one silently.
+    `unread()` names the inputs that were never asked for, so that no creator drops one silently.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:

@@ -29,6 +29,9 @@ EXAMPLE_ORDER = {
 CLOSE_SECONDS = 2
 """How long the end of a run waits for lines of what has already happened."""
 
+EMULATOR_SECONDS = 1
+"""How soon the end of the emulator is known after a connection to it was lost."""
+
 FIRST_ORDER_SECONDS = 30
 """How long the order that the first screen places may take to be CONFIRMED."""
 
@@ -94,7 +97,7 @@ class Screen:
                 role = event.principal.split("/")[1] if "/" in event.principal else "?"
                 return f"DENIED  {event.action} on {event.resource} for role {role}"
             case events.Dropped():
-                return f"... {_count(event.count, 'event')} not shown: there were too many at once"
+                return f"... {_count(event.count, 'event')} not shown: too many at once"
             case _:
                 return None
 
@@ -144,21 +147,30 @@ class Screen:
 
     def first_order(self, system: System) -> None:
         """Place one order and show it move from PENDING to CONFIRMED."""
+        try:
+            told = self._first_order(system)
+        except OSError as error:
+            system.wait(EMULATOR_SECONDS)  # should that be the reason, it is the one to tell
+            told = f"The first order got no answer: {error}"
+        self.catch_up()
+        self.line(f"  {told}")
+        self.line()
+
+    def _first_order(self, system: System) -> str:
         api = Api(system.url)
         created = api.create(EXAMPLE_ORDER)
         if created.status != 201:
-            self.line(f"  The first order was refused, see above: {created.status} {created.body}")
-            return
+            return f"The first order was refused: {created.status} {created.body}"
         order_id = created.body["id"]
         self.line(f"  order {order_id}  {created.body['status']}")
         deadline = time.monotonic() + FIRST_ORDER_SECONDS
         while not system.events(events.BatchProcessed) and time.monotonic() < deadline:
             system.wait(0.005)
-        order = api.wait_for(order_id, contract.CONFIRMED, FIRST_ORDER_SECONDS).body
-        self.catch_up()
-        took = _seconds(order["updatedAt"]) - _seconds(order["createdAt"])
-        self.line(f"  order {order_id}  {order['status']}  after {took * 1000:.0f} ms")
-        self.line()
+        order = api.wait_for(order_id, contract.CONFIRMED, FIRST_ORDER_SECONDS)
+        if order.status != 200 or order.body["status"] != contract.CONFIRMED:
+            return f"order {order_id} is not confirmed yet: {order.status} {order.body}"
+        took = _seconds(order.body["updatedAt"]) - _seconds(order.body["createdAt"])
+        return f"order {order_id}  {order.body['status']}  after {took * 1000:.0f} ms"
 
 
 def _seconds(moment: str) -> float:

@@ -120,6 +120,19 @@ def test_run_whose_output_nobody_reads_can_be_ended(start: Callable[..., Unread]
     assert run.end() == ""
 
 
+def test_system_answers_while_the_run_itself_is_stopped(start: Callable[..., Unread]) -> None:
+    run = start(subprocess.DEVNULL)
+    api = run.started()
+    run.process.send_signal(signal.SIGSTOP)  # as Ctrl-Z does
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda number: _ask(api, number), range(1_000)))
+    finally:
+        run.process.send_signal(signal.SIGCONT)
+    assert answers == [404] * 1_000
+    assert run.end() == ""
+
+
 def test_full_disk_is_no_reason_to_end(start: Callable[..., Unread]) -> None:
     with Path("/dev/full").open("wb") as full:
         run = start(full)

@@ -163,7 +163,7 @@ def test_first_screen_shows_what_runs_and_a_curl_line_that_works(
     ):
         assert expected in text
     assert "order-events-dlq" in text
-    assert re.search(r"No effect .*Function\.architectures", text)
+    assert re.search(r"No effect (.*\n)*? .*Function\.architectures: ", text)
     command = run.wait_for(r"(curl -i .*)\n")[1]
     assert re.match(r"HTTP/1\.1 201", _shown(command))
     run.wait_for(r"POST /orders +201 ")
