@@ -37,7 +37,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "cors.origins": ["https://shop.example.com", "https://admin.example.com"],
             "cors.headers": ["content-type", "idempotency-key"],
-            "cors.methods": ["POST"],
+            "cors.methods": ["POST", "GET"],
             "throttle.rate": 10,
             "throttle.burst": 20,
             "throttle.createRate": 5,

@@ -27,7 +27,7 @@ CHANGES: list[dict[str, Any]] = [
     {
         "architecture": "arm64",
         "processor.batchSize": 5,
-        "cors.methods": ["POST"],
+        "cors.methods": ["POST", "GET"],
         "cors.origins": ["https://shop.example.com"],
         "throttle.createRate": 5,
         "logRetentionDays": 400,
