@@ -1,5 +1,6 @@
 """The running system under faults on the wire: nothing lost, stuck or doubled."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -29,7 +30,7 @@ def stage() -> Iterator[Arena]:
 def survive(
     stage: Arena, mix: Mix, orders: int, seed: int, say: Callable[[str], None] = print
 ) -> Result:
-    options = Options(mix, orders, seed, concurrency=16, repair_seconds=4, settle_seconds=60)
+    options = Options(mix, orders, seed, concurrency=16, repair_seconds=4, settle_seconds=180)
     result = stage.run(options, say)
     report = result.report
     assert report.holds, {kind: getattr(report, kind) for kind in KINDS}
@@ -50,8 +51,14 @@ def test_every_kind_of_fault_at_once(stage: Arena) -> None:
 def test_events_delivered_twice_change_an_order_once(stage: Arena) -> None:
     result = survive(stage, Mix("twice", "", {Fault.DUPLICATED: 1.0}), orders=30, seed=102)
     assert result.report.confirmed == 30
-    sends = [entry for entry in stage.proxy.journal if entry.operation == "SendMessage"]
-    assert len(sends) == 60, "no event was sent twice"
+    sends = Counter(
+        order
+        for entry in stage.proxy.journal
+        if entry.operation == "SendMessage" and entry.done
+        for order in entry.orders
+    )
+    assert len(sends) == 30
+    assert min(sends.values()) >= 2, "an event was not sent twice"
 
 
 def test_orders_refused_by_a_queue_that_is_down_are_confirmed_by_the_repair(stage: Arena) -> None:
