@@ -30,7 +30,7 @@ def get_order(request: api.Request, _context: Any) -> api.Response:
     """200 with the order; raises Problem."""
     order_id = request.path_parameter("id").lower()
     if not _UUID.fullmatch(order_id):
-        raise Problem("invalid-order-id", "An order id looks like POST /orders answers it: a UUID.")
+        raise Problem("invalid-order-id", "An order id is a UUID, as POST /orders returns it.")
     item = _store.get(order_id)
     if item is None:
         raise Problem(
