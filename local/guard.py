@@ -99,10 +99,7 @@ class Guard:
         self._credentials, self._refusal = credentials, refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection of hypercorn's."""
-        if scope["type"] == "lifespan":
-            await self._application(scope, receive, send)
-            return
+        """Serve one request."""
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return

@@ -29,8 +29,8 @@ from typing import Any
 from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
+from uvicorn.config import Config
+from uvicorn.lifespan.on import LifespanOn
 
 from local import events, ministack
 from local.edge import Edge, Invocation, serving
@@ -55,8 +55,7 @@ class Server:
         self._access_lines: list[dict[str, Any]] = []
         self._region = "us-east-1"
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._ended = asyncio.Event()
-        self._door: asyncio.Server | None = None
+        self._listening: list[asyncio.Server] = []
 
     def _tell_parent(self, told: events.Subscription) -> None:
         with contextlib.suppress(BrokenPipeError):  # the parent is gone: see _read_commands
@@ -71,11 +70,11 @@ class Server:
         threading.Thread(target=self._read_commands, args=(loop,), daemon=True).start()
         told = self._stream.subscribe()
         threading.Thread(target=self._tell_parent, args=(told,), daemon=True).start()
-        config = _config(self._settings["emulatorSocket"])
+        await _start_application()
         guard = Guard(self._observed, self._settings["hosts"], self._credentials_of, _refusal)
-        # Whatever connects from now on is served in its turn.
+        await self._listen(guard, "emulatorSocket")
         self._stream.publish(events.EmulatorStarted(endpoint=self._settings["endpoint"]))
-        await serve(_asgi(guard), config, shutdown_trigger=self._ended.wait)
+        await asyncio.Event().wait()
 
     def _read_commands(self, loop: asyncio.AbstractEventLoop) -> None:
         for line in sys.stdin:
@@ -96,8 +95,12 @@ class Server:
         gc.enable()
 
     async def _open_door(self, edge: Edge, stack: str, url: str) -> None:
-        self._door = await serving.serve(edge, socket.socket(fileno=self._settings["edgeSocket"]))
+        await self._listen(edge, "edgeSocket")
         self._stream.publish(events.SystemStarted(stack=stack, url=url))
+
+    async def _listen(self, application: Any, where: str) -> None:
+        listening = socket.socket(fileno=self._settings[where])
+        self._listening.append(await serving.serve(application, listening))
 
     def _start(self, coroutine: Any) -> None:
         task = asyncio.ensure_future(coroutine)
@@ -170,9 +173,6 @@ class Server:
 
     async def _observed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The emulator's own application, with denied calls reported."""
-        if scope["type"] != "http":
-            await ministack.application(scope, receive, send)
-            return
         # Loopback stands for TLS here: without it the queues' TLS-only policies deny everything.
         scope["scheme"] = "https"
         parts: list[bytes] = []
@@ -226,19 +226,14 @@ class Server:
             logging.getLogger("local").error("%s: %s", operation, body.decode(errors="replace"))
 
 
-def _config(descriptor: int) -> Config:
-    config = Config()
-    config.bind = [f"fd://{descriptor}"]
-    config.accesslog = None
-    config.errorlog = None
-    config.graceful_timeout = 0
-    config.keep_alive_timeout = 75
-    config.h11_max_incomplete_size = 64 * 1024
-    return config
-
-
-def _asgi(application: Any) -> Any:
-    return application  # hypercorn's own types are those of one event each
+async def _start_application() -> None:
+    """Run the startup of the emulator's application; it is never shut down, only killed."""
+    config = Config(ministack.application, lifespan="on", log_config=None)
+    config.load()
+    lifespan = LifespanOn(config)
+    await lifespan.startup()
+    if lifespan.should_exit:
+        raise RuntimeError("the emulator's application did not start")
 
 
 def _refusal(scope: Scope, refused: Refused) -> Answer:

@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -24,9 +25,12 @@ import requests
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 
 from local.client import Api
 from local.guard import Guard
+from local.package import BUILD
 from local.system import System
 from tests.local.support import ORDER, until
 
@@ -372,6 +376,38 @@ def test_websocket_never_reaches_the_emulator() -> None:
     assert not reached
 
 
+@pytest.mark.parametrize("method", ["P\u00d6ST", "POST"])
+@pytest.mark.parametrize("version", ["1.1", "2"])
+@pytest.mark.parametrize("door", ["url", "endpoint"])
+def test_what_a_request_holds_never_reaches_the_log(
+    running: System, door: str, version: str, method: str
+) -> None:
+    address = urlsplit(getattr(running, door))
+    marker = f"marker-{secrets.token_hex(6)}"
+    body = json.dumps({"customerName": marker}).encode()
+    headers = {":path": "/orders", ":scheme": "http", ":authority": address.netloc}
+    if version == "2":
+        lenient = H2Configuration(validate_outbound_headers=False)
+        connection = H2Connection(lenient)
+        connection.initiate_connection()
+        named = [(b":method", method.encode("latin-1"))]
+        named += [(name.encode(), value.encode()) for name, value in headers.items()]
+        connection.send_headers(1, named)
+        connection.send_data(1, body, end_stream=True)
+        sent = connection.data_to_send()
+    else:
+        head = f"{method} /orders HTTP/1.1\r\nhost: {address.netloc}\r\n"
+        sent = f"{head}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
+    with socket.create_connection((address.hostname or "", address.port or 0), 30) as raw:
+        raw.sendall(sent)
+        assert raw.recv(65536)
+        # One loop serves both doors, one thing after the other: it has seen all that was sent.
+        assert running.client("sqs").list_queues()["QueueUrls"]
+    logs = list((BUILD / "local").glob(f"run-{os.getpid()}-*/emulator.log"))
+    assert logs
+    assert not [log for log in logs if marker in log.read_text(errors="replace")]
+
+
 def test_clients_are_told_why_in_their_services_own_form(running: System) -> None:
     keys = {"aws_access_key_id": running.credentials["aws_access_key_id"]}
     for service, call in (
@@ -538,8 +574,6 @@ def test_another_user_of_the_machine_finds_no_key_and_reaches_nothing(running: S
 
 def _readable(pid: int) -> Iterator[Path]:
     """The files that may hold the run's secret and that this user can read."""
-    from local.package import BUILD
-
     candidates = [Path(f"/proc/{p}/{name}") for p in (pid, os.getppid()) for name in ENVIRON]
     candidates += (BUILD / "local").rglob("*")
     for path in candidates:

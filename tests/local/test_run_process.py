@@ -129,6 +129,7 @@ def test_signal_ends_the_run_and_leaves_nothing(
     folder, group = run.folder(), run.group()
     assert json.loads(run.state.read_text())["url"] == url
     assert run.state.stat().st_mode & 0o077 == 0, "others can read the credentials"
+    assert folder.stat().st_mode & 0o077 == 0, "others can read the emulator's log"
     run.process.send_signal(number)
     assert run.process.wait(SECONDS) == 0
     assert _gone(group), "a process is left"

@@ -147,3 +147,14 @@ def test_no_test_imports_a_conftest_by_that_name() -> None:
         if name.partition(".")[0] == "conftest"
     ]
     assert not found, "\n".join(found)
+
+
+def test_the_emulators_own_code_is_known_to_its_adapter_only() -> None:
+    users = {
+        module_name(path)
+        for path in sources()
+        if any(within(name, "ministack") for name in imports(path))
+    }
+    product = {user for user in users if not within(user, "tests")}
+    assert product, "nothing was read"
+    assert not {user for user in product if not within(user, "local.ministack")}
