@@ -13,11 +13,12 @@ from tests.local.support import ORDER
 
 def test_everything_that_can_be_configured_runs_and_what_has_no_effect_is_listed() -> None:
     overrides = {
-        "vpc.subnetIds": ["subnet-1"],
+        "vpc.subnetIds": ["subnet-1", "subnet-2"],
         "vpc.securityGroupIds": ["sg-1"],
         "reservedConcurrency": {"process_order": 5, "create_order": 2},
         "processor.maximumConcurrency": 4,
         "processor.batchWindowSeconds": 1,
+        "queue.visibilityTimeoutSeconds": 40,
         "alarms.emails": ["someone@example.com"],
         "nameSuffix": "-two",
         "architecture": "arm64",
