@@ -19,7 +19,7 @@ provider = aws.Provider(
 system = OrderSystem(
     "orders",
     {**settings.system, "service": f"{project}-{stack}"},
-    # Every part inherits it: what is deleted before a protected part is met would be lost.
+    # Every part inherits it: a destroy without a preview deletes what is not protected.
     pulumi.ResourceOptions(provider=provider, protect=settings.system.get("protect")),
 )
 

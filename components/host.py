@@ -42,7 +42,7 @@ class Host(ComponentProvider):
             _describe(resource["inputProperties"], kind)
             for nested in _nested(kind):
                 _describe(schema["types"][f"{NAME}:index:{nested.__name__}"]["properties"], nested)
-        self.schema = json.dumps(schema)
+        self.schema = json.dumps(_handed_on(schema))
 
     def construct(
         self,
@@ -64,6 +64,22 @@ class Host(ComponentProvider):
     ) -> pulumi.Inputs:
         """The inputs by the names that Python programs use; unknown ones keep theirs."""
         return cast(pulumi.Inputs, _named(self._args[component_def.name], inputs))
+
+
+def _handed_on(value: Any) -> Any:
+    """The schema as the engine hands it on to SDKs, so that the committed one is what users get.
+
+    Pulumi's schema describes no type inside of a list or map, and what is empty is left out.
+    """
+    if not isinstance(value, dict):
+        return value
+    kept = {}
+    for name, item in value.items():
+        if name in ("items", "additionalProperties"):
+            kept[name] = _handed_on({key: of for key, of in item.items() if key != "description"})
+        elif item != []:
+            kept[name] = _handed_on(item)
+    return kept
 
 
 def _nested(kind: type) -> list[type]:

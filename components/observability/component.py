@@ -188,8 +188,8 @@ class Observability(Component):
                     iam.deny_without_tls("sns:Publish", topic.arn),
                 ]
             ),
-            # Alarms may speak when there is somebody to hear them; and what is protected here is
-            # deleted before the subscriptions, so that a destroy ends before them.
+            # Alarms may speak when there is somebody to hear them; and what something protected
+            # depends on, no destroy deletes.
             opts=pulumi.ResourceOptions(parent=self, depends_on=subscriptions),
         )
         return topic.arn

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from concurrent import futures
 from pathlib import Path
@@ -173,6 +174,8 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
             if kind.name and kind.name not in inputs:
                 unknown[kind.name] = wire.UNKNOWN
             return provider_pb2.CreateResponse(properties=wire.to_struct({**inputs, **unknown}))
+        while self._cloud.holds(request.type):
+            time.sleep(0.05)
         there = self._adopted(request.type, kind, inputs)
         record = there or self._record(request.type, kind, request.urn, unique, inputs, 1)
         if not there:

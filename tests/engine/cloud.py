@@ -14,11 +14,31 @@ class Cloud:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._held, self._waiting = folder / "held", folder / "waiting"
 
     def empty(self) -> None:
         """Remove everything, as if it had never been."""
+        self.release()
         for path in self._folder.glob("*.json"):
             path.unlink()
+
+    def hold(self, kind: str) -> None:
+        """Let creations of a type wait until `release`, however long that takes."""
+        self._waiting.unlink(missing_ok=True)
+        self._held.write_text(kind, "utf-8")
+
+    def release(self) -> None:
+        self._held.unlink(missing_ok=True)
+
+    def holds(self, kind: str) -> bool:
+        """Whether a creation has to wait; the first one that asks is told by `somebody_waits`."""
+        held = self._held.is_file() and self._held.read_text("utf-8") == kind
+        if held:
+            self._waiting.touch()
+        return held
+
+    def somebody_waits(self) -> bool:
+        return self._waiting.is_file()
 
     def put(self, record: dict[str, Any]) -> None:
         path = self._path(record["type"], record["id"])

@@ -43,15 +43,11 @@ def double(cloud_folder: Path) -> Iterator[Provider]:
 
 @pytest.fixture(scope="module")
 def cli(cloud_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> PulumiCli:
-    if not pulumi_cli.installed():
-        pytest.skip(pulumi_cli.HOW_TO)
     bundle.build("python3.13", lambda warning: None)
     return PulumiCli(tmp_path_factory.mktemp("pulumi"), cloud_folder)
 
 
-@pytest.fixture(
-    scope="module", params=["stand-in", *(["pulumi"] if pulumi_cli.installed() else [])]
-)
+@pytest.fixture(scope="module", params=["stand-in", *([] if pulumi_cli.missing() else ["pulumi"])])
 def engine(request: pytest.FixtureRequest, cloud: Cloud) -> Engine:
     cloud.empty()
     if request.param == "pulumi":

@@ -216,7 +216,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
             self._step("update", state, changed)
 
     def _replace(self, state: State, old: State, asked: dict[str, Any], delete_first: bool) -> None:
-        if old.protect:
+        if old.protect and state.protect:
             raise RefusedError("it is protected, and the change would replace it")
         # Without the old inputs: a made-up name has to be another one beside the old resource.
         state.inputs = self._provider.check(state, asked, {})

@@ -1,21 +1,26 @@
 """The real engine: the `pulumi` binary on PATH, a file backend, and the double as its `aws`.
 
 Nothing is downloaded and nothing reaches the network: the work folder is a copy of the program,
-beside this checkout's own environment and bundle, and providers are taken from PATH.
+beside this checkout's own environment and bundle; the double is installed as the plugin it
+stands for, and every virtual environment sees the packages of the tests' own.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, StepEventMetadata
 
@@ -24,14 +29,21 @@ from tests.engine.differences import INTERNAL, differences, top_level
 from tests.engine.outcome import Outcome, Step
 from tests.engine.provider import ROOT
 
-HOW_TO = (
-    "no `pulumi` on PATH: install the Pulumi CLI (https://www.pulumi.com/docs/install/), "
-    "3.259 or newer, then `make engine`"
-)
+OLDEST = (3, 259)
 
-_PROGRAM = ("*.py", "Pulumi.*", "*requirements.txt", "constraints.txt", "LICENSE", "README.md")
+_WHERE = "https://www.pulumi.com/docs/install/"
+
+_PROGRAM = (
+    "*.py",
+    "Pulumi.*",
+    "*requirements.txt",
+    "constraints.txt",
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+)
 _FOLDERS = ("components", "functions", "policy", "examples")
-_LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "venv", ".venv", "sdks")
+_LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "venv", ".venv", "sdks", "node_modules")
 _OPERATIONS = {
     "create-replacement": "replace",
     "delete-replaced": "replace",
@@ -39,8 +51,17 @@ _OPERATIONS = {
 }
 
 
-def installed() -> bool:
-    return shutil.which("pulumi") is not None
+@functools.cache
+def missing() -> str:
+    """Why these tests cannot use a Pulumi CLI, and what to do; empty when they can."""
+    wanted = f"the Pulumi CLI {OLDEST[0]}.{OLDEST[1]} or newer ({_WHERE}), then `make engine`"
+    if shutil.which("pulumi") is None:
+        return f"not run on Pulumi's own engine, which needs {wanted}"
+    told = subprocess.run(["pulumi", "version"], capture_output=True, text=True, check=False)
+    found = re.match(r"v?(\d+)\.(\d+)\.", told.stdout)
+    if not found or tuple(map(int, found.groups())) < OLDEST:
+        return f"`pulumi version` says {told.stdout.strip()!r}: needs {wanted}"
+    return ""
 
 
 class PulumiCli:
@@ -52,9 +73,17 @@ class PulumiCli:
         self._stacks: dict[str, automation.Stack] = {}
         _copy_program(self.work)
 
-    def up(self, stack: str, settings: Mapping[str, Any] | None = None) -> Outcome:
+    def up(
+        self,
+        stack: str,
+        settings: Mapping[str, Any] | None = None,
+        policy_pack: str | None = None,
+    ) -> Outcome:
+        packs = [str(self.work / policy_pack)] if policy_pack else None
         with self._configured(stack, settings) as chosen:
-            return run(lambda **options: chosen.up(**options), "resource_pre_event")
+            return run(
+                lambda **options: chosen.up(policy_packs=packs, **options), "resource_pre_event"
+            )
 
     def preview(
         self,
@@ -74,9 +103,13 @@ class PulumiCli:
         with self._configured(stack, None) as chosen:
             return run(lambda **options: chosen.refresh(**options), "res_outputs_event")
 
-    def destroy(self, stack: str) -> Outcome:
+    def destroy(self, stack: str, *, preview_first: bool = False) -> Outcome:
+        """As the Automation API does it, with `--skip-preview`, or as a person would."""
         with self._configured(stack, None) as chosen:
-            return run(lambda **options: chosen.destroy(**options), "resource_pre_event")
+            if not preview_first:
+                return run(lambda **options: chosen.destroy(**options), "resource_pre_event")
+        done = self.run("destroy", "--yes", "--stack", stack)
+        return Outcome(errors=[done.stdout + done.stderr] if done.returncode else [])
 
     def resources(self, stack: str) -> list[str]:
         """URNs of what the stack holds."""
@@ -86,7 +119,15 @@ class PulumiCli:
 
     def command(self, *arguments: str, folder: Path | None = None) -> str:
         """What `pulumi ARGUMENTS` prints; raises CalledProcessError, with its error output."""
-        done = subprocess.run(
+        done = self.run(*arguments, folder=folder)
+        if done.returncode != 0:
+            sys.stderr.write(done.stdout + done.stderr)
+            done.check_returncode()
+        return done.stdout
+
+    def run(self, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """`pulumi ARGUMENTS`, whatever becomes of it."""
+        return subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
             cwd=folder or self.work,
             env=self.environment,
@@ -94,10 +135,23 @@ class PulumiCli:
             text=True,
             check=False,
         )
-        if done.returncode != 0:
-            sys.stderr.write(done.stdout + done.stderr)
-            done.check_returncode()
-        return done.stdout
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """`pulumi ARGUMENTS` as it begins, in a process group of its own as a shell starts it."""
+        return subprocess.Popen(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=self.work,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def forget(self, stack: str) -> None:
+        """Remove the stack without deleting what it holds."""
+        self._stacks.pop(stack, None)
+        self.run("stack", "rm", stack, "--yes", "--force", "--preserve-config")
 
     @contextlib.contextmanager
     def _configured(
@@ -110,31 +164,36 @@ class PulumiCli:
             self._stacks[stack] = automation.create_or_select_stack(
                 stack, work_dir=str(self.work), opts=options
             )
-        chosen = self._stacks[stack]
+        file = self.work / f"Pulumi.{stack}.yaml"
+        before = file.read_text("utf-8")
+        content = yaml.safe_load(before)
         for key, value in (settings or {}).items():
-            chosen.set_config(f"serverless-orders:{key}", automation.ConfigValue(_text(value)))
+            content.setdefault("config", {})[f"serverless-orders:{key}"] = value
+        file.write_text(yaml.safe_dump(content), "utf-8")
         try:
-            yield chosen
+            yield self._stacks[stack]
         finally:
-            for key in settings or {}:
-                chosen.remove_config(f"serverless-orders:{key}")
+            file.write_text(before, "utf-8")
 
 
 def _environment(folder: Path, cloud: Path) -> dict[str, str]:
+    # From its folder no engine tries to download it; from PATH one takes it for any version.
     binaries = folder / "bin"
-    binaries.mkdir()
-    plugin = binaries / "pulumi-resource-aws"
-    plugin.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m {aws_double.__name__} "$@"\n',
-        "utf-8",
-    )
-    plugin.chmod(0o755)
+    home = folder / "home"
+    installed = home / "plugins" / f"resource-aws-v{aws_double.VERSION}"
+    for place in (binaries, installed):
+        place.mkdir(parents=True)
+        plugin = place / "pulumi-resource-aws"
+        double = f'"{sys.executable}" -m {aws_double.__name__}'
+        plugin.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec {double} "$@"\n', "utf-8")
+        plugin.chmod(0o755)
     (folder / "state").mkdir()
     nowhere = "http://127.0.0.1:9"
+    python = Path(sys.executable).parent
     return {
-        "PATH": f"{binaries}:{os.environ['PATH']}",
+        "PATH": f"{binaries}:{python}:{os.environ['PATH']}",
         "HOME": str(folder),
-        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_HOME": str(home),
         "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE": "no secrets here",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -142,8 +201,21 @@ def _environment(folder: Path, cloud: Path) -> dict[str, str]:
         "HTTP_PROXY": nowhere,
         "HTTPS_PROXY": nowhere,
         "NO_PROXY": "127.0.0.1,localhost",
+        # The engine upgrades pip in each environment that it makes: what is there is the newest.
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",  # read as `build_isolation = 0`
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "AWS_REGION": "us-east-1",  # as in a user's shell: for a default provider
         aws_double.CLOUD_VARIABLE: str(cloud),
     }
+
+
+def make_environment(folder: Path) -> None:
+    """A virtual environment that holds nothing itself and sees the packages of the tests' own."""
+    venv.create(folder, symlinks=True)
+    (site_packages,) = folder.glob("lib/python*/site-packages")
+    (site_packages / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
 
 
 def _copy_program(work: Path) -> None:
@@ -154,17 +226,12 @@ def _copy_program(work: Path) -> None:
     for name in _FOLDERS:
         shutil.copytree(ROOT / name, work / name, symlinks=True, ignore=_LEFT_BEHIND)
     (work / ".venv").symlink_to(sys.prefix)
-    (work / "components" / "venv").symlink_to(sys.prefix)
     (work / ".build").symlink_to(ROOT / ".build")
-
-
-def _text(value: Any) -> str:
-    """A setting as `pulumi config set` takes it."""
-    return value if isinstance(value, str) else json.dumps(value)
+    make_environment(work / "components" / "venv")
 
 
 def run(operation: Any, told_by: str) -> Outcome:
-    """What the CLI tells of an operation by its events of one kind."""
+    """What the CLI tells of an operation by its events of one kind, without steps that failed."""
     outcome = Outcome()
     events: list[EngineEvent] = []
     try:
@@ -185,6 +252,8 @@ def run(operation: Any, told_by: str) -> Outcome:
             earlier = steps.get(told.metadata.urn)
             changed = step.changed | (earlier.changed if earlier else frozenset())
             steps[told.metadata.urn] = Step(step.operation, step.type, step.name, changed)
+        if event.res_op_failed_event:
+            steps.pop(event.res_op_failed_event.metadata.urn, None)
     outcome.steps = list(steps.values())
     return outcome
 

@@ -60,7 +60,7 @@ class StandIn:
     def destroy(self, stack: str, *, preview_first: bool = False) -> Outcome:
         """What `pulumi destroy` does, by default with `--skip-preview`.
 
-        A preview refuses up front; without one, deletions run until one is refused.
+        A preview refuses up front; without one, only what is protected stays.
         """
         outcome = Outcome()
         states = self._states[stack]
@@ -111,29 +111,40 @@ class StandIn:
         return outcome
 
     def _delete(self, stack: str, urns: list[str], outcome: Outcome) -> None:
-        """Delete in waves, each of what nothing left depends on; end with a wave that fails."""
+        """Delete what nothing left depends on first, and all but what is protected and its needs.
+
+        The engine goes on after what it may not delete, and ends where the provider fails.
+        """
         states = self._states[stack]
+        kept: set[str] = set()
+        for urn in urns:
+            if states[urn].protect:
+                outcome.errors.append(_protected(states[urn]))
+                _keep(urn, states, kept)
         order: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(urns, ()))
         for urn in urns:
-            for needed in states[urn].needs:
-                if needed in urns:
-                    order.add(needed, urn)
-        order.prepare()
-        while not outcome.errors and order.is_active():
-            wave = order.get_ready()
-            for state in [states[urn] for urn in wave]:
-                if state.protect:
-                    outcome.errors.append(_protected(state))
-                    continue
-                if state.managed:
-                    try:
-                        self._provider.delete(state)
-                    except grpc.RpcError as error:
-                        outcome.errors.append(f"{state.type} {state.name}: {error.details()}")
-                        continue
-                del states[state.urn]
-                outcome.steps.append(Step("delete", state.type, state.name))
-            order.done(*wave)
+            for needed in states[urn].needs & set(urns):
+                order.add(needed, urn)
+        for urn in order.static_order():
+            if urn in kept:
+                continue
+            state = states[urn]
+            if state.managed:
+                try:
+                    self._provider.delete(state)
+                except grpc.RpcError as error:
+                    outcome.errors.append(f"{state.type} {state.name}: {error.details()}")
+                    return
+            del states[urn]
+            outcome.steps.append(Step("delete", state.type, state.name))
+
+
+def _keep(urn: str, states: Mapping[str, State], kept: set[str]) -> None:
+    """Add a resource and all that it needs."""
+    if urn in states and urn not in kept:
+        kept.add(urn)
+        for needed in states[urn].needs:
+            _keep(needed, states, kept)
 
 
 def _protected(state: State) -> str:

@@ -23,7 +23,8 @@ def _told(operation: str, name: str, kind: str = "resourcePreEvent", **details: 
         "provider": "",
         **details,
     }
-    return EngineEvent.from_json({"sequence": 1, "timestamp": 1, kind: {"metadata": metadata}})
+    event = {"metadata": metadata, **({"status": 1, "steps": 1} if "Failed" in kind else {})}
+    return EngineEvent.from_json({"sequence": 1, "timestamp": 1, kind: event})
 
 
 def _operation(*events: EngineEvent, fails: str = "") -> Any:
@@ -73,6 +74,12 @@ def test_a_failure_is_told_with_its_steps() -> None:
     outcome = run(_operation(_told("same", "q"), fails="it is protected"), PRE)
     assert "it is protected" in outcome.message
     assert outcome.changes == []
+
+
+def test_a_step_that_failed_has_not_been_taken() -> None:
+    failed = _told("delete", "q", kind="resOpFailedEvent")
+    outcome = run(_operation(_told("delete", "q"), failed, fails="it is protected"), PRE)
+    assert outcome.steps == []
 
 
 def test_broken_policies_are_told_with_their_level() -> None:

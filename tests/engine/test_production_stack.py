@@ -71,7 +71,7 @@ def test_protected_data_is_not_replaced(deployed: Outcome, engine: Engine, cloud
 def test_destroy_deletes_nothing(
     preview_first: bool, deployed: Outcome, engine: Engine, cloud: Cloud
 ) -> None:
-    """Without a preview as well, in which the engine deletes until it meets what is protected."""
+    """Without a preview as well, when the engine deletes all that it may."""
     engine.up("prod", SETTINGS)
     before = _there(cloud)
     outcome = engine.destroy("prod", preview_first=preview_first)

@@ -21,7 +21,7 @@ def input_problems(component: str, inputs: Mapping[str, Any]) -> list[str]:
     """What the package would not take, by path; values that are no literals are taken as right."""
     entry = resource(component)
     known = entry["inputProperties"]
-    return list(_object_problems(component, known, entry["requiredInputs"], inputs))
+    return list(_object_problems(component, known, entry.get("requiredInputs", []), inputs))
 
 
 def _object_problems(

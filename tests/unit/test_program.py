@@ -142,7 +142,7 @@ def test_production_protects_the_whole_system_from_pulumi() -> None:
 
 
 def test_what_a_protected_stack_can_lose_goes_only_after_something_protected() -> None:
-    """Deletions begin with what nothing depends on, so all of that has to be protected."""
+    """A destroy without a preview deletes all but what something protected depends on."""
     recorded = stacks.recording("prod", **WITH_ALL_THAT_COMES_AND_GOES)
     exposed = [each for each in recorded.registrations if each.custom and not each.protect]
     needed = {urn for each in recorded.registrations if each.protect for urn in each.dependencies}
