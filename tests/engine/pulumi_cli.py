@@ -136,6 +136,24 @@ class PulumiCli:
             check=False,
         )
 
+    @contextlib.contextmanager
+    def online(self) -> Iterator[None]:
+        """npm finds what the user's own would; all else stays as it is."""
+        before = dict(self.environment)
+        home = Path.home()
+        npm = {"npm_config_userconfig": home / ".npmrc", "npm_config_cache": home / ".npm"}
+        self.environment |= {name: str(path) for name, path in npm.items()}
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+            self.environment[name] = os.environ.get(name, "")
+        for name in ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"):
+            if name in os.environ:
+                self.environment[name] = os.environ[name]
+        try:
+            yield
+        finally:
+            self.environment.clear()
+            self.environment.update(before)
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """`pulumi ARGUMENTS` as it begins, in a process group of its own as a shell starts it."""
         return subprocess.Popen(
