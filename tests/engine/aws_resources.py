@@ -123,6 +123,9 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "aws:cloudwatch/logGroup:LogGroup": ResourceType(
         "name", ("name", "namePrefix"), "name", _arn("logs", "log-group:{name}")
     ),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": ResourceType(
+        "name", ("name", "logGroupName"), "name"
+    ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": ResourceType(
         "name", ("name",), "name", _arn("cloudwatch", "alarm:{name}")
     ),

@@ -100,6 +100,8 @@ class StandIn:
         if ended.returncode != 0 and not outcome.errors:
             outcome.errors.append(ended.stderr)
         gone = [state for urn, state in old.items() if urn not in monitor.states]
+        if preview and outcome.errors:
+            return outcome
         if preview:
             outcome.errors += [_protected(state) for state in gone if state.protect]
             outcome.steps += [Step("delete", state.type, state.name) for state in gone]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,7 @@ if missing():
     pytest.skip(missing(), allow_module_level=True)
 
 PACKAGE = "serverless-orders"
+QUEUE = "aws:sqs/queue:Queue"
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +72,31 @@ def test_package_is_added_from_the_folder(cli: PulumiCli, tmp_path: Path) -> Non
     cli.command("package", "add", str(cli.work / "components"), folder=tmp_path)
     assert list((tmp_path / "sdks").rglob("order_system.py"))
     assert PACKAGE in (tmp_path / "Pulumi.yaml").read_text("utf-8")
+
+
+def test_up_goes_on_after_one_that_was_interrupted(cli: PulumiCli, cloud: Cloud) -> None:
+    """Ctrl-C while a queue is being created: it is waited for, and kept."""
+    cli.forget("dev")
+    cloud.empty()
+    cli.command("stack", "init", "dev")
+    cloud.hold(QUEUE)
+    up = cli.start("up", "--yes", "--skip-preview", "--stack", "dev")
+    while not cloud.somebody_waits():
+        assert up.poll() is None, up.communicate()[0]
+        time.sleep(0.1)
+    os.killpg(up.pid, signal.SIGINT)
+    assert up.stdout is not None
+    assert any("cancel" in line for line in up.stdout)  # it has taken the signal
+    cloud.release()
+    said, _ = up.communicate()
+    assert up.returncode != 0, said
+    made = Counter(record["urn"] for record in cloud)
+
+    assert cli.up("dev").message == ""
+    everything = Counter(record["urn"] for record in cloud)
+    assert everything.keys() > made.keys()
+    assert set(everything.values()) == {1}
+    assert cli.up("dev").changes == []
 
 
 def test_yaml_example_deploys(cli: PulumiCli, cloud: Cloud) -> None:
