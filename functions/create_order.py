@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from . import contract
 from .orders import order, order_request, schema
 from .orders.events import Events, message
-from .orders.store import Item, Store
+from .orders.store import New, Store, Stored
 from .toolkit import api, aws, environment, json_text, telemetry
 from .toolkit.problems import Problem
 from .toolkit.validation import MAX_ERRORS
@@ -50,22 +50,15 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
             "invalid-idempotency-key",
             "Send one Idempotency-Key of 1 to 255 visible ASCII characters, without a comma.",
         )
-    item = {
-        **order.to_item(details),
-        "status": {"S": contract.PENDING},
-        contract.CREATED_AT_ATTRIBUTE: {"S": order.now()},
-        "version": {"N": "1"},
-        "fingerprint": {"S": order.fingerprint(text)},
-        "correlationId": {"S": request.id},
-    }
-    item["updatedAt"] = item[contract.CREATED_AT_ATTRIBUTE]
+    new = New(details, order.fingerprint(text), order.now(), request.id)
     if key is None:
-        stored, replayed = _store_new(item), False
+        order_id, stored = _store_new(new)
     else:
-        stored, replayed = _store_keyed(item, order.derived_id(_id_secret, request.caller(), key))
-    order_id = stored["id"]["S"]
-    created_at = stored[contract.CREATED_AT_ATTRIBUTE]["S"]
-    if stored["status"]["S"] == contract.PENDING:
+        order_id = order.derived_id(_id_secret, request.caller(), key)
+        stored = _store_keyed(new, order_id)
+    replayed = stored is not None
+    created_at = stored.created_at if stored else new.created_at
+    if stored is None or stored.status == contract.PENDING:
         _announce(order_id, text, created_at, request.id)
     headers = {"location": f"/orders/{order_id}"}
     if replayed:
@@ -105,13 +98,13 @@ def _order(request: api.Request) -> order.Order:
     return order_request.canonical(value)
 
 
-def _store_new(item: Item) -> Item:
+def _store_new(new: New) -> tuple[str, None]:
     for _ in range(_RANDOM_IDS):
-        new = _with_id(item, order.random_id())
-        stored = _put(new)
+        order_id = order.random_id()
+        stored = _put(order_id, new)
         # A refused put may be our own earlier attempt, whose answer was lost.
-        if stored is None or _same_request(stored, item):
-            return new
+        if stored is None or _same_request(stored, new):
+            return order_id, None
     raise Problem(
         "internal-error",
         "No free order id was found; please try again.",
@@ -119,29 +112,29 @@ def _store_new(item: Item) -> Item:
     )
 
 
-def _store_keyed(item: Item, order_id: str) -> tuple[Item, bool]:
-    new = _with_id(item, order_id)
-    stored = _put(new)
-    if stored is None or _same_request(stored, item):
-        return new, False
-    if stored.get("fingerprint") != item["fingerprint"]:
+def _store_keyed(new: New, order_id: str) -> Stored | None:
+    """None for an order stored now; what is stored when the request repeats an earlier one."""
+    stored = _put(order_id, new)
+    if stored is None or _same_request(stored, new):
+        return None
+    if stored.fingerprint != new.fingerprint:
         raise Problem(
             "idempotency-key-reused",
             "An order with other content was created with this Idempotency-Key.",
             log={"order_id": order_id},
         )
-    return stored, True
+    return stored
 
 
-def _put(item: Item) -> Item | None:
+def _put(order_id: str, new: New) -> Stored | None:
     try:
-        return _store.put_new(item)
+        return _store.put_new(order_id, new)
     except aws.FAILURES as error:
         raise api.unavailable(
             error,
             "The order may not have been stored; send it again with the same Idempotency-Key,"
             " or look it up by its orderId.",
-            item["id"]["S"],
+            order_id,
         ) from error
 
 
@@ -157,14 +150,12 @@ def _announce(order_id: str, order_text: str, created_at: str, correlation_id: s
         ) from error
 
 
-def _with_id(item: Item, order_id: str) -> Item:
-    shard = {"N": str(order.shard(order_id))}
-    return {**item, "id": {"S": order_id}, contract.PENDING_SHARD_ATTRIBUTE: shard}
-
-
-def _same_request(stored: Item, item: Item) -> bool:
-    names = ("correlationId", "fingerprint")
-    return all(stored.get(name) == item[name] for name in names)
+def _same_request(stored: Stored, new: New) -> bool:
+    theirs, ours = (
+        (stored.correlation_id, stored.fingerprint),
+        (new.correlation_id, new.fingerprint),
+    )
+    return theirs == ours
 
 
 def _metric(status: int) -> str | None:

@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from . import contract
-from .orders import order
 from .orders.store import Store
 from .toolkit import api, aws, environment
 from .toolkit.problems import Problem
@@ -31,20 +30,12 @@ def get_order(request: api.Request, _context: Any) -> api.Response:
     order_id = request.path_parameter("id").lower()
     if not _UUID.fullmatch(order_id):
         raise Problem("invalid-order-id", "An order id is a UUID, as POST /orders returns it.")
-    item = _store.get(order_id)
-    if item is None:
+    shown = _store.get(order_id)
+    if shown is None:
         raise Problem(
             "order-not-found", f"There is no order {order_id}.", log={"order_id": order_id}
         )
-    body = {
-        "id": order_id,
-        **order.from_item(item),
-        "status": item["status"]["S"],
-        "createdAt": item[contract.CREATED_AT_ATTRIBUTE]["S"],
-    }
-    if "updatedAt" in item:
-        body["updatedAt"] = item["updatedAt"]["S"]
-    return api.Response(200, body, {}, {"order_id": order_id})
+    return api.Response(200, shown, {}, {"order_id": order_id})
 
 
 bootstrap.complete()

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from . import contract
 from .orders import order
 from .orders.events import BATCH_BYTES, BATCH_MESSAGES, Events, Message, message
-from .orders.store import Item, Store
+from .orders.store import Pending, Store
 from .toolkit import aws, environment, telemetry
 from .toolkit.deadline import Deadline
 
@@ -35,7 +35,7 @@ _events = Events(aws.client("sqs"), environment.text(contract.QUEUE_URL_VARIABLE
 _threshold = environment.positive_integer(contract.PENDING_THRESHOLD_VARIABLE)
 _limit = environment.positive_integer(contract.REPUBLISH_LIMIT_VARIABLE)
 
-_reached: dict[int, Item] = {}  # shard -> position of the last order of the last run
+_reached: dict[int, Any] = {}  # shard -> position of the last order of the last run
 
 
 class RepublishError(RuntimeError):
@@ -54,9 +54,10 @@ class Run:
         self.complete = True  # nothing of the backlog was left to the next run
         self.failure: dict[str, Any] = {}
 
-    def saw(self, *items: Item) -> None:
+    def saw(self, *orders: Pending) -> None:
         """Note the age of pending orders."""
-        self.oldest = min([*map(_created_at, items), *filter(None, [self.oldest])], default=None)
+        created = [each.created_at for each in orders]
+        self.oldest = min([*created, *filter(None, [self.oldest])], default=None)
 
 
 def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
@@ -114,7 +115,7 @@ def _send(batch: list[Message], run: Run) -> None:
         run.refused[code] = run.refused.get(code, 0) + 1
 
 
-def _stuck(run: Run, deadline: Deadline) -> Iterator[Item]:
+def _stuck(run: Run, deadline: Deadline) -> Iterator[Pending]:
     """Orders past the threshold, at most the run's limit, in equal shares; what one shard has
     too few of, the others get."""
     until = order.timestamp(datetime.now(UTC) - timedelta(seconds=_threshold))
@@ -137,38 +138,30 @@ def _stuck(run: Run, deadline: Deadline) -> Iterator[Item]:
     run.complete = run.complete and not shards
 
 
-def _of_shard(shard: int, until: str, share: int, run: Run) -> Iterator[Item]:
+def _of_shard(shard: int, until: str, share: int, run: Run) -> Iterator[Pending]:
     after = _reached.get(shard)
     if after:
         run.saw(*_store.pending(shard, until, 1))
     for start in (after, None) if after else (None,):
         for item in _store.pending(shard, until, share, start):
-            if item["id"]["S"] in run.seen:
+            if item.order_id in run.seen:
                 break
-            run.seen.add(item["id"]["S"])
+            run.seen.add(item.order_id)
             run.saw(item)
             yield item
-            _reached[shard] = Store.position(item)
+            _reached[shard] = item.position
             share -= 1
             if not share:
                 return
     _reached.pop(shard, None)
 
 
-def _event_of(item: Item) -> Message | None:
+def _event_of(pending: Pending) -> Message | None:
     """The order's event; None for an item that is no order of ours."""
-    try:
-        correlation_id = item.get("correlationId", {}).get("S", "")
-        return message(
-            item["id"]["S"], order.text(order.from_item(item)), _created_at(item), correlation_id
-        )
-    except (KeyError, TypeError, ValueError, ArithmeticError):
+    if pending.details is None:
         return None
-
-
-def _created_at(item: Item) -> str:
-    created_at: str = item[contract.CREATED_AT_ATTRIBUTE]["S"]
-    return created_at
+    text = order.text(pending.details)
+    return message(pending.order_id, text, pending.created_at, pending.correlation_id)
 
 
 def _age(created_at: str | None) -> float:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .. import contract
-from ..toolkit import json_text
 
 Order = dict[str, Any]  # canonical: {"customerName": str, "items": [{"sku", "qty", "price"}]}
 
@@ -72,37 +71,3 @@ def sources(target: str, *causes: str) -> list[str]:
         for (source, reached), cause in contract.TRANSITIONS.items()
         if reached == target and cause in causes
     ]
-
-
-def to_item(order: Order) -> dict[str, Any]:
-    """The order's attributes in DynamoDB's wire form."""
-    return {
-        "customerName": {"S": order["customerName"]},
-        "items": {
-            "L": [
-                {
-                    "M": {
-                        "sku": {"S": item["sku"]},
-                        "qty": {"N": str(item["qty"])},
-                        "price": {"N": str(item["price"])},
-                    }
-                }
-                for item in order["items"]
-            ]
-        },
-    }
-
-
-def from_item(item: dict[str, Any]) -> Order:
-    """The canonical order of an item in DynamoDB's wire form."""
-    return {
-        "customerName": item["customerName"]["S"],
-        "items": [
-            {
-                "sku": member["sku"]["S"],
-                "qty": json_text.number_of(member["qty"]["N"]),
-                "price": json_text.number_of(member["price"]["N"]),
-            }
-            for member in (element["M"] for element in item["items"]["L"])
-        ],
-    }

@@ -1,4 +1,5 @@
-"""The table of orders: each method is one AWS call (the query: one a page).
+"""The table of orders: each method is one AWS call (the query: one a page). DynamoDB's wire form
+of values is known here alone.
 
 Raises what botocore raises (`aws.FAILURES`), except where a condition's refusal is an answer.
 """
@@ -7,10 +8,39 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .. import contract
-from ..toolkit import aws, tracing
+from ..toolkit import aws, json_text, tracing
 from . import order
 
 Item = dict[str, Any]  # in DynamoDB's wire form
+
+
+class New(NamedTuple):
+    """An order to be stored; the correlation id is that of the request that places it."""
+
+    details: order.Order
+    fingerprint: str
+    created_at: str
+    correlation_id: str
+
+
+class Stored(NamedTuple):
+    """What is there under an id already."""
+
+    status: str
+    created_at: str
+    fingerprint: str | None
+    correlation_id: str | None
+
+
+class Pending(NamedTuple):
+    """An order of the index over pending ones. `details` is None for an item that is no order of
+    ours; `position` is its place in the index, for `Store.pending` to go on behind."""
+
+    order_id: str
+    created_at: str
+    correlation_id: str
+    details: order.Order | None
+    position: Item
 
 
 class Transition(NamedTuple):
@@ -31,8 +61,20 @@ class Store:
         self._client = client
         self._table = table
 
-    def put_new(self, item: Item) -> Item | None:
-        """Store an order unless its id exists; then the stored item comes back instead."""
+    def put_new(self, order_id: str, new: New) -> Stored | None:
+        """Store an order as PENDING unless its id exists; then what is stored comes back."""
+        created_at = {"S": new.created_at}
+        item = {
+            **_to_item(new.details),
+            "id": {"S": order_id},
+            "status": {"S": contract.PENDING},
+            contract.CREATED_AT_ATTRIBUTE: created_at,
+            "updatedAt": created_at,
+            "version": {"N": "1"},
+            "fingerprint": {"S": new.fingerprint},
+            "correlationId": {"S": new.correlation_id},
+            contract.PENDING_SHARD_ATTRIBUTE: {"N": str(order.shard(order_id))},
+        }
         try:
             with self._traced("PutItem"):
                 self._client.put_item(
@@ -45,17 +87,32 @@ class Store:
             stored = aws.condition_failed(error)
             if stored is None:
                 raise
-            return stored
+            return Stored(
+                stored["status"]["S"],
+                stored[contract.CREATED_AT_ATTRIBUTE]["S"],
+                stored.get("fingerprint", {}).get("S"),
+                stored.get("correlationId", {}).get("S"),
+            )
         return None
 
-    def get(self, order_id: str) -> Item | None:
-        """The order's item, read consistently: what a 201 has named is found."""
+    def get(self, order_id: str) -> dict[str, Any] | None:
+        """The order as the API shows it, read consistently: what a 201 has named is found."""
         with self._traced("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table, Key={"id": {"S": order_id}}, ConsistentRead=True
             )
         item: Item | None = answer.get("Item")
-        return item
+        if item is None:
+            return None
+        shown = {
+            "id": order_id,
+            **_from_item(item),
+            "status": item["status"]["S"],
+            "createdAt": item[contract.CREATED_AT_ATTRIBUTE]["S"],
+        }
+        if "updatedAt" in item:
+            shown["updatedAt"] = item["updatedAt"]["S"]
+        return shown
 
     def change_status(
         self, order_id: str, target: str, sources: list[str], failed_message: str = ""
@@ -104,9 +161,10 @@ class Store:
 
     def pending(
         self, shard: int, until: str, limit: int, after: Item | None = None
-    ) -> Iterator[Item]:
+    ) -> Iterator[Pending]:
         """Orders of one shard still PENDING, created up to `until` (a timestamp), oldest first,
-        at most `limit`; behind the order whose `position` is `after`, if given."""
+        at most `limit`; behind the order whose `position` is `after`, if given. That one need
+        not be there any more."""
         while limit > 0:
             with self._traced("Query"):
                 page = self._client.query(
@@ -123,17 +181,58 @@ class Store:
                     Limit=limit,
                     **({"ExclusiveStartKey": after} if after else {}),
                 )
-            yield from page["Items"]
+            yield from map(_pending, page["Items"])
             limit -= len(page["Items"])
             after = page.get("LastEvaluatedKey")
             if not after:
                 return
 
-    @staticmethod
-    def position(item: Item) -> Item:
-        """An order's place in the index over pending orders; it need not be there any more."""
-        keys = ("id", contract.PENDING_SHARD_ATTRIBUTE, contract.CREATED_AT_ATTRIBUTE)
-        return {name: item[name] for name in keys}
-
     def _traced(self, operation: str) -> tracing.Subsegment:
         return tracing.Subsegment("DynamoDB", operation, table_name=self._table)
+
+
+def _pending(item: Item) -> Pending:
+    details: order.Order | None
+    try:
+        details = _from_item(item)
+        correlation_id = item.get("correlationId", {}).get("S", "")
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        details, correlation_id = None, ""
+    keys = ("id", contract.PENDING_SHARD_ATTRIBUTE, contract.CREATED_AT_ATTRIBUTE)
+    position = {name: item[name] for name in keys}
+    created_at = item[contract.CREATED_AT_ATTRIBUTE]["S"]
+    return Pending(item["id"]["S"], created_at, correlation_id, details, position)
+
+
+def _to_item(details: order.Order) -> Item:
+    """The order's attributes in DynamoDB's wire form."""
+    return {
+        "customerName": {"S": details["customerName"]},
+        "items": {
+            "L": [
+                {
+                    "M": {
+                        "sku": {"S": item["sku"]},
+                        "qty": {"N": str(item["qty"])},
+                        "price": {"N": str(item["price"])},
+                    }
+                }
+                for item in details["items"]
+            ]
+        },
+    }
+
+
+def _from_item(item: Item) -> order.Order:
+    """The canonical order of an item in DynamoDB's wire form."""
+    return {
+        "customerName": item["customerName"]["S"],
+        "items": [
+            {
+                "sku": member["sku"]["S"],
+                "qty": json_text.number_of(member["qty"]["N"]),
+                "price": json_text.number_of(member["price"]["N"]),
+            }
+            for member in (element["M"] for element in item["items"]["L"])
+        ],
+    }
