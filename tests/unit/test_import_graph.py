@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "__main__": ("components", "settings"),
     "local": ("functions.contract", "components", "settings"),
     "operations": ("functions", "local"),
-    "tools": ("functions", "components", "settings", "local", "operations"),
+    "tools": ("functions", "components", "settings", "local", "operations", "policy"),
     "tests": ("functions", "components", "settings", "local", "operations", "policy", "tools"),
 }
 OURS = {name.partition(".")[0] for name in MAY_IMPORT} - {"__main__"}
