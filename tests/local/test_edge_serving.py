@@ -26,6 +26,7 @@ class Served:
     def __init__(self) -> None:
         self.bodies: list[str] = []
         self.statuses: list[int] = []
+        self.seconds = 0.0
         self._socket = listen(0)
         self.address = self._socket.getsockname()
         self._ready, self._stopped = threading.Event(), asyncio.Event()
@@ -59,6 +60,7 @@ class Served:
 
     async def _invoke(self, _function: str, _qualifier: str | None, event: bytes) -> Invocation:
         self.bodies.append(json.loads(event).get("body", ""))
+        await asyncio.sleep(self.seconds)
         return Invocation(200, b'{"statusCode": 201, "body": "taken"}')
 
     def connect(self) -> socket.socket:
@@ -133,6 +135,11 @@ def _whole_request(served: Served) -> str:
 
 
 def test_client_that_closes_its_half_after_the_request_is_answered(served: Served) -> None:
+    assert _whole_request(served) == "taken"
+
+
+def test_slow_function_is_waited_for(served: Served) -> None:
+    served.seconds = 3 * TIMEOUT
     assert _whole_request(served) == "taken"
 
 
