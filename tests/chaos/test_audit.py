@@ -142,7 +142,7 @@ LOST = DeadLetter("o-1", (None,), deliveries=3)
     ("letter", "losable", "why"),
     [
         (DeadLetter("o-1", (None, None, None), 3), 9, "no fault had struck it"),
-        (DeadLetter("o-1", ("CONFIRMED",), 3), 9, "the processor had found it so"),
+        (DeadLetter("o-1", ("CONFIRMED",) * 3, 3), 9, "the processor had found it so"),
         (LOST, 1, "not so many workers were killed"),
         (LOST, 2, None),
     ],

@@ -232,7 +232,8 @@ def _check_misplaced(
         reasons: Counter[str] = Counter()
         for letter in letters[order]:
             losable -= letter.unanswered
-            if contract.CONFIRMED in letter.answers:
+            # An answer alone proves little: it may have come after the visibility timeout.
+            if contract.CONFIRMED in letter.answers and not letter.unanswered:
                 reasons["the processor had found it so"] += 1
             elif not (letter.unanswered or order in disturbed):
                 reasons["no fault had struck it"] += 1
