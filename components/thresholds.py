@@ -33,6 +33,16 @@ class AlarmThresholds(TypedDict):
     """Age of the oldest order that is still PENDING."""
 
 
+class DeclaredThresholds(dict[str, float]):
+    """AlarmThresholds to look up; what an alarm names and nobody declares is asked for."""
+
+    def __missing__(self, name: str) -> float:
+        raise LookupError(
+            f"an alarm needs the threshold {name}: declare it, with its default, in "
+            "AlarmThresholds (components/thresholds.py)"
+        )
+
+
 class Alarms(TypedDict):
     """Who hears the alarms, and when they ring."""
 

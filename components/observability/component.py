@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from typing import Annotated, NotRequired, Optional, TypedDict
+from typing import Annotated, NotRequired, Optional, TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from .. import iam
 from ..component import Component
 from ..inputs import Text, checked
-from ..thresholds import Alarms
+from ..thresholds import Alarms, AlarmThresholds, DeclaredThresholds
 from . import api, dashboard, function, orders, queue, table
 from .api import MonitoredApi
 from .dashboard import Section
@@ -197,7 +197,8 @@ class Observability(Component):
 
 def _sections(args: ObservabilityArgs) -> list[Section]:
     """What is shown, from the orders to what they go through."""
-    limits = args["alarms"]["thresholds"]
+    declared = DeclaredThresholds(cast(dict[str, float], args["alarms"]["thresholds"]))
+    limits = cast(AlarmThresholds, declared)
     sections: list[Section] = []
     if "orders" in args:
         sections.append(orders.rows(args["orders"], limits))

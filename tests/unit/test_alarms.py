@@ -6,7 +6,7 @@ import pytest
 
 from components.order_functions import operations
 from functions import contract
-from tests.recorder import Recording, Registration
+from tests.recorder import Recording, Registration, deploy_stack
 from tests.unit import stacks
 from tests.unit.metric_math import evaluate
 from tests.unit.published_metrics import OPERATIONS, PUBLISHED
@@ -523,3 +523,14 @@ def test_a_subscription_named_by_its_place_in_the_list_is_taken_over_not_made_ag
 
 def test_addresses_that_differ_in_punctuation_alone_are_two_subscriptions() -> None:
     assert len(subscriptions("a.b@example.com", "a-b@example.com")) == 2
+
+
+def test_a_threshold_that_nobody_declares_is_asked_for_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def rows(_queue: Any, limits: Any) -> list[Any]:
+        raise AssertionError(f"read {limits['most_reports']}")
+
+    monkeypatch.setattr("components.observability.queue.rows", rows)
+    with pytest.raises(LookupError, match=r"threshold most_reports: declare it.*thresholds\.py"):
+        deploy_stack("dev")
