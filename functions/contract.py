@@ -48,17 +48,25 @@ SERVICE_NAME_VARIABLE = "POWERTOOLS_SERVICE_NAME"  # every function; the metrics
 
 # Custom CloudWatch metrics, emitted in EMF under METRIC_NAMESPACE with the dimension
 # SERVICE_DIMENSION (and, for COLD_START, FUNCTION_NAME_DIMENSION, as Powertools emits it).
+# Counts, but for those in METRIC_UNITS.
 METRIC_NAMESPACE = "ServerlessOrders"
 SERVICE_DIMENSION = "service"
 FUNCTION_NAME_DIMENSION = "function_name"
 COLD_START = "ColdStart"
-ORDERS_CREATED = "OrdersCreated"  # Count: answered 201, replays excluded
-ORDERS_REJECTED = "OrdersRejected"  # Count: refused for the caller's fault (4xx)
-ORDERS_CREATE_FAILED = "OrdersCreateFailed"  # Count: refused for ours (5xx)
-ORDERS_CONFIRMED = "OrdersConfirmed"  # Count: PENDING or FAILED -> CONFIRMED
-ORDERS_FAILED = "OrdersFailed"  # Count: PENDING -> FAILED
-ORDER_PROCESSING_TIME = "OrderProcessingTime"  # Milliseconds: createdAt -> CONFIRMED
-QUEUE_LAG = "QueueLag"  # Milliseconds: message sent -> received by the processor
-MESSAGES_REJECTED = "MessagesRejected"  # Count: unreadable, of another type, for no order
-ORDERS_REPUBLISHED = "OrdersRepublished"  # Count: events sent again by the repair
-OLDEST_PENDING_AGE = "OldestPendingAge"  # Seconds: age of the oldest order past the threshold
+ORDERS_CREATED = "OrdersCreated"  # answered 201, replays excluded
+ORDERS_REJECTED = "OrdersRejected"  # refused for the caller's fault (4xx)
+ORDERS_CREATE_FAILED = "OrdersCreateFailed"  # refused for ours (5xx)
+ORDERS_CONFIRMED = "OrdersConfirmed"  # PENDING or FAILED -> CONFIRMED
+ORDERS_FAILED = "OrdersFailed"  # PENDING -> FAILED
+ORDER_PROCESSING_TIME = "OrderProcessingTime"  # createdAt -> CONFIRMED
+QUEUE_LAG = "QueueLag"  # message sent -> received by the processor
+MESSAGES_REJECTED = "MessagesRejected"  # unreadable, of another type, for no order
+ORDERS_REPUBLISHED = "OrdersRepublished"  # events sent again by the repair
+OLDEST_PENDING_AGE = "OldestPendingAge"  # age of the oldest order past the threshold
+
+# As CloudWatch spells them.
+METRIC_UNITS = {
+    ORDER_PROCESSING_TIME: "Milliseconds",
+    QUEUE_LAG: "Milliseconds",
+    OLDEST_PENDING_AGE: "Seconds",
+}

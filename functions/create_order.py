@@ -12,11 +12,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from . import contract
-from .orders import order, order_request, schema
+from .orders import order, order_request, problems, schema
 from .orders.events import Events, message
+from .orders.metrics import metrics
 from .orders.store import New, Store, Stored
-from .toolkit import api, aws, environment, json_text, telemetry
-from .toolkit.problems import Problem
+from .toolkit import api, aws, environment, json_text
+from .toolkit.problems import INTERNAL_ERROR, UNREADABLE_BODY, UNSUPPORTED_MEDIA_TYPE, Problem
 from .toolkit.validation import MAX_ERRORS
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _events = Events(aws.client("sqs"), environment.text(contract.QUEUE_URL_VARIABLE
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
-    return api.respond(create_order, event, context, _metric)
+    return api.respond(create_order, event, context, metrics, _metric)
 
 
 def create_order(request: api.Request, _context: Any) -> api.Response:
@@ -47,7 +48,7 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
     key = request.header("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise Problem(
-            "invalid-idempotency-key",
+            problems.INVALID_IDEMPOTENCY_KEY,
             "Send one Idempotency-Key of 1 to 255 visible ASCII characters, without a comma.",
         )
     new = New(details, order.fingerprint(text), order.now(), request.id)
@@ -64,7 +65,7 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
     if replayed:
         headers["idempotency-replayed"] = "true"
     else:
-        telemetry.count(contract.ORDERS_CREATED)
+        metrics.count(contract.ORDERS_CREATED)
     return api.Response(
         201,
         {"id": order_id, "status": contract.PENDING, "createdAt": created_at},
@@ -79,18 +80,18 @@ def _order(request: api.Request) -> order.Order:
     charset = parameters.replace(" ", "").replace('"', "").lower()
     if media_type.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
         raise Problem(
-            "unsupported-media-type",
+            UNSUPPORTED_MEDIA_TYPE,
             "Send the order with Content-Type: application/json, in UTF-8.",
         )
     try:
         value = json_text.parse(text)
     except json_text.UnreadableError as error:
-        raise Problem("unreadable-body", f"The body is not valid JSON: {error}.") from None
+        raise Problem(UNREADABLE_BODY, f"The body is not valid JSON: {error}.") from None
     errors = order_request.validate(value)
     if errors:
         count = f"{len(errors)} or more" if len(errors) == MAX_ERRORS else str(len(errors))
         raise Problem(
-            "invalid-order",
+            problems.INVALID_ORDER,
             f"Errors found: {count}; each is listed with the place it is at.",
             errors=errors,
             log={"errors": len(errors)},
@@ -106,7 +107,7 @@ def _store_new(new: New) -> tuple[str, None]:
         if stored is None or _same_request(stored, new):
             return order_id, None
     raise Problem(
-        "internal-error",
+        INTERNAL_ERROR,
         "No free order id was found; please try again.",
         log={"error": "RandomIdTaken"},
     )
@@ -119,7 +120,7 @@ def _store_keyed(new: New, order_id: str) -> Stored | None:
         return None
     if stored.fingerprint != new.fingerprint:
         raise Problem(
-            "idempotency-key-reused",
+            problems.IDEMPOTENCY_KEY_REUSED,
             "An order with other content was created with this Idempotency-Key.",
             log={"order_id": order_id},
         )
@@ -134,7 +135,7 @@ def _put(order_id: str, new: New) -> Stored | None:
             error,
             "The order may not have been stored; send it again with the same Idempotency-Key,"
             " or look it up by its orderId.",
-            order_id,
+            problems.of_order(order_id),
         ) from error
 
 
@@ -146,7 +147,7 @@ def _announce(order_id: str, order_text: str, created_at: str, correlation_id: s
             error,
             "The order is stored, but not yet on its way. It will be, without your doing;"
             " sending it again with the same Idempotency-Key is safe.",
-            order_id,
+            problems.of_order(order_id),
         ) from error
 
 

@@ -8,6 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from . import contract
+from .orders import problems
+from .orders.metrics import metrics
 from .orders.store import Store
 from .toolkit import api, aws, environment
 from .toolkit.problems import Problem
@@ -22,18 +24,20 @@ _store = Store(aws.client("dynamodb"), environment.text(contract.TABLE_NAME_VARI
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
-    return api.respond(get_order, event, context)
+    return api.respond(get_order, event, context, metrics)
 
 
 def get_order(request: api.Request, _context: Any) -> api.Response:
     """200 with the order; raises Problem."""
     order_id = request.path_parameter("id").lower()
     if not _UUID.fullmatch(order_id):
-        raise Problem("invalid-order-id", "An order id is a UUID, as POST /orders returns it.")
+        raise Problem(
+            problems.INVALID_ORDER_ID, "An order id is a UUID, as POST /orders returns it."
+        )
     shown = _store.get(order_id)
     if shown is None:
         raise Problem(
-            "order-not-found", f"There is no order {order_id}.", log={"order_id": order_id}
+            problems.ORDER_NOT_FOUND, f"There is no order {order_id}.", log={"order_id": order_id}
         )
     return api.Response(200, shown, {}, {"order_id": order_id})
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import contract
 from .orders import order
 from .orders.events import Delivery
+from .orders.metrics import metrics
 from .orders.store import Store, Transition
 from .toolkit import aws, environment, telemetry
 from .toolkit.deadline import Deadline
@@ -63,13 +64,13 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
             **result.log,
         )
         for name, value in result.metrics.items():
-            telemetry.count(name, value)
+            metrics.count(name, value)
         if not result.done:
             if delivery.message_id:
                 failures.append({"itemIdentifier": delivery.message_id})
             else:
                 unnamed += 1
-    telemetry.flush(context)
+    metrics.flush(context)
     if unnamed:
         # Nothing to report it by: failing the batch has SQS deliver all of it again, which
         # is harmless for the messages that are done.
@@ -90,23 +91,23 @@ def _outcomes(deliveries: list[Delivery], context: "LambdaContext") -> list[Outc
 
 
 def _outcome(delivery: Delivery, deadline: Deadline) -> Outcome:
-    metrics: dict[str, float] = {}
+    counts: dict[str, float] = {}
     log: dict[str, Any] = {}
     try:
         if delivery.sent is not None:
-            metrics[contract.QUEUE_LAG] = _milliseconds_since(delivery.sent)
+            counts[contract.QUEUE_LAG] = _milliseconds_since(delivery.sent)
         if deadline.passed():
-            return Outcome(False, "not begun: the invocation's time is up", log, metrics)
+            return Outcome(False, "not begun: the invocation's time is up", log, counts)
         order_id, flaw = delivery.content
         if flaw or order_id is None:
             raise RejectedError(flaw)
         log["order_id"] = order_id
-        return _process(delivery, order_id, deadline, log, metrics)
+        return _process(delivery, order_id, deadline, log, counts)
     except RejectedError as error:
-        metrics[contract.MESSAGES_REJECTED] = 1
-        return Outcome(False, "message rejected", {**log, "reason": str(error)}, metrics)
+        counts[contract.MESSAGES_REJECTED] = 1
+        return Outcome(False, "message rejected", {**log, "reason": str(error)}, counts)
     except Exception as error:
-        return Outcome(False, "message failed", {**log, **telemetry.surprise(error)}, metrics)
+        return Outcome(False, "message failed", {**log, **telemetry.surprise(error)}, counts)
 
 
 def _process(
@@ -114,7 +115,7 @@ def _process(
     order_id: str,
     deadline: Deadline,
     log: dict[str, Any],
-    metrics: dict[str, float],
+    counts: dict[str, float],
 ) -> Outcome:
     try:
         result = _confirm(delivery, order_id)
@@ -122,19 +123,19 @@ def _process(
         known = isinstance(error, aws.FAILURES)
         log |= aws.failure(error).fields if known else telemetry.surprise(error)
         if delivery.receives < _last_receive:
-            return Outcome(False, "order not processed, to be tried again", log, metrics)
-        return _give_up(delivery, order_id, deadline, log, metrics)
+            return Outcome(False, "order not processed, to be tried again", log, counts)
+        return _give_up(delivery, order_id, deadline, log, counts)
     if result.status is None:
         raise RejectedError("there is no such order")
     log["status"] = result.status
     if not result.applied:
         # Confirmed by another delivery; or failed, and only a redrive may change that.
-        return Outcome(True, "duplicate ignored", log, metrics)
-    metrics[contract.ORDERS_CONFIRMED] = 1
+        return Outcome(True, "duplicate ignored", log, counts)
+    counts[contract.ORDERS_CONFIRMED] = 1
     # How long a redriven order lay among the dead letters says nothing of processing.
     if delivery.order_created is not None and not (delivery.redriven or result.had_failed):
-        metrics[contract.ORDER_PROCESSING_TIME] = _milliseconds_since(delivery.order_created)
-    return Outcome(True, "order confirmed", log, metrics)
+        counts[contract.ORDER_PROCESSING_TIME] = _milliseconds_since(delivery.order_created)
+    return Outcome(True, "order confirmed", log, counts)
 
 
 class Confirmation(NamedTuple):
@@ -173,7 +174,7 @@ def _give_up(
     order_id: str,
     deadline: Deadline,
     log: dict[str, Any],
-    metrics: dict[str, float],
+    counts: dict[str, float],
 ) -> Outcome:
     """After the last permitted receive the message goes to the dead-letter queue.
 
@@ -181,21 +182,21 @@ def _give_up(
     repair sends a new event, and a redrive of the old one changes nothing.
     """
     if deadline.passed():
-        return Outcome(False, "order not processed, not marked: time is up", log, metrics)
+        return Outcome(False, "order not processed, not marked: time is up", log, counts)
     sources = order.sources(contract.FAILED, contract.LAST_FAILURE)
     try:
         message = str(delivery.message_id or "")
         result = _store.change_status(order_id, contract.FAILED, sources, message)
     except aws.FAILURES as error:
         log["marking"] = aws.failure(error).fields
-        return Outcome(False, "order not processed, not marked", log, metrics)
+        return Outcome(False, "order not processed, not marked", log, counts)
     log["status"] = result.status
     if result.status == contract.CONFIRMED:
         # The update had come through after all, only its answer was lost.
-        return Outcome(True, "order confirmed", log, metrics)
+        return Outcome(True, "order confirmed", log, counts)
     if result.applied:
-        metrics[contract.ORDERS_FAILED] = 1
-    return Outcome(False, "order failed", log, metrics)
+        counts[contract.ORDERS_FAILED] = 1
+    return Outcome(False, "order failed", log, counts)
 
 
 def _milliseconds_since(moment: float) -> float:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from . import contract
 from .orders import order
 from .orders.events import BATCH_BYTES, BATCH_MESSAGES, Events, Message, message
+from .orders.metrics import metrics
 from .orders.store import Pending, Store
 from .toolkit import aws, environment, telemetry
 from .toolkit.deadline import Deadline
@@ -70,8 +71,8 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         run.failure = aws.failure(error).fields
         _reached.clear()  # what was reached was not all sent
     age = _age(run.oldest)
-    telemetry.count(contract.ORDERS_REPUBLISHED, run.sent)
-    telemetry.count(contract.OLDEST_PENDING_AGE, age)
+    metrics.count(contract.ORDERS_REPUBLISHED, run.sent)
+    metrics.count(contract.OLDEST_PENDING_AGE, age)
     write = telemetry.logger.error if run.failure else telemetry.logger.info
     write(
         "pending orders republished",
@@ -83,7 +84,7 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         function_request_id=context.aws_request_id,
         **run.failure,
     )
-    telemetry.flush(context)
+    metrics.flush(context)
     if run.failure:
         raise RepublishError(f"{run.failure['error']}; {run.sent} events were sent before it")
     return {"republished": run.sent, "complete": run.complete}

@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import aws, telemetry
-from .problems import RETRY_AFTER, Problem
+from . import aws, problems, telemetry
+from .problems import Problem
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -61,7 +61,7 @@ class Request:
         """
         body = self._event.get("body")
         if not isinstance(body, str) or not body:
-            raise Problem("unreadable-body", "The request has no body; send an order as JSON.")
+            raise Problem(problems.UNREADABLE_BODY, "The request has no body; send JSON.")
         try:
             # A character is a byte or more, and base64 makes 4 characters of 3 bytes.
             fits = len(body) <= longest * 4 // 3 + 4
@@ -72,15 +72,15 @@ class Request:
                 raise UnicodeError
         except UnicodeError:
             raise Problem(
-                "unreadable-body",
+                problems.UNREADABLE_BODY,
                 "The body is not text in UTF-8, or holds U+FFFD, which stands for what is not.",
             ) from None
         except ValueError:
             raise Problem(
-                "unreadable-body", "The body is not the base64 it claims to be."
+                problems.UNREADABLE_BODY, "The body is not the base64 it claims to be."
             ) from None
         if not fits:
-            raise Problem("body-too-large", f"The body may have at most {longest} bytes.")
+            raise Problem(problems.BODY_TOO_LARGE, f"The body may have at most {longest} bytes.")
         return body
 
 
@@ -88,11 +88,12 @@ def respond(
     operation: Callable[[Request, Any], Response],
     event: Event,
     context: Any,
+    metrics: telemetry.Metrics,
     outcome: Callable[[int], str | None] = lambda status: None,
 ) -> Answer:
     """API Gateway's answer for one invocation.
 
-    `outcome` names the metric to count for a response's status, if any.
+    `outcome` names the one of `metrics` to count for a response's status, if any.
     """
     request = Request(event, context)
     log: dict[str, Any]
@@ -101,13 +102,13 @@ def respond(
         status, log = response.status, response.log
         answer = _answer(status, response.body, "application/json", response.headers)
     except Problem as problem:
-        status, log, answer = problem.status, problem.log, _render(problem, request)
+        status, log, answer = problem.kind.status, problem.log, _render(problem, request)
     except aws.FAILURES as error:
         failed = unavailable(error)
-        status, log, answer = failed.status, failed.log, _render(failed, request)
+        status, log, answer = failed.kind.status, failed.log, _render(failed, request)
     except Exception as error:
-        failed = Problem("internal-error", _INTERNAL, log=telemetry.surprise(error))
-        status, log, answer = failed.status, failed.log, _render(failed, request)
+        failed = Problem(problems.INTERNAL_ERROR, _INTERNAL, log=telemetry.surprise(error))
+        status, log, answer = failed.kind.status, failed.log, _render(failed, request)
     write = telemetry.logger.error if status >= 500 else telemetry.logger.info
     write(
         operation.__name__,
@@ -118,28 +119,31 @@ def respond(
     )
     metric = outcome(status)
     if metric:
-        telemetry.count(metric)
-    telemetry.flush(context)
+        metrics.count(metric)
+    metrics.flush(context)
     return answer
 
 
-def unavailable(error: BaseException, detail: str = "", order_id: str | None = None) -> Problem:
+def unavailable(
+    error: BaseException, detail: str = "", members: dict[str, Any] | None = None
+) -> Problem:
     """The problem that an AWS failure is to the caller: 503 when trying again may help."""
     temporary, fields = aws.failure(error)
     if temporary:
         detail = detail or "An AWS service did not answer in time; please try again."
-        return Problem("unavailable", detail, order_id=order_id, log=fields)
-    return Problem("internal-error", detail or _INTERNAL, order_id=order_id, log=fields)
+        return Problem(problems.UNAVAILABLE, detail, members=members, log=fields)
+    return Problem(problems.INTERNAL_ERROR, detail or _INTERNAL, members=members, log=fields)
 
 
 _INTERNAL = "Something went wrong on our side; name the requestId when you report it."
 
 
 def _render(problem: Problem, request: Request) -> Answer:
-    problem.log.setdefault("problem", problem.kind)
-    headers = {"retry-after": str(RETRY_AFTER)} if problem.status == 503 else {}
+    status = problem.kind.status
+    problem.log.setdefault("problem", problem.kind.name)
+    headers = {"retry-after": str(problems.RETRY_AFTER)} if status == 503 else {}
     document = problem.document(request.id)
-    return _answer(problem.status, document, "application/problem+json", headers)
+    return _answer(status, document, "application/problem+json", headers)
 
 
 def _answer(status: int, body: dict[str, Any], kind: str, headers: dict[str, str]) -> Answer:

@@ -1,60 +1,64 @@
-"""Every error answer of the API: RFC 9457 problem documents, their kinds listed once."""
+"""Error answers: RFC 9457 problem documents, and the kinds of them that any operation may have."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from . import validation
 
-# kind -> (HTTP status, title). The document's `type` is PROBLEM_TYPE + kind.
+# A document's `type` is this and the name of its kind.
 PROBLEM_TYPE = "urn:serverless-orders:problem:"
-KINDS = {
-    "unreadable-body": (400, "The body is not readable JSON"),
-    "invalid-order": (400, "The order is not valid"),
-    "invalid-idempotency-key": (400, "The Idempotency-Key is not valid"),
-    "invalid-order-id": (400, "The order id is not a UUID"),
-    "order-not-found": (404, "There is no such order"),
-    "body-too-large": (413, "The body is too large"),
-    "unsupported-media-type": (415, "The body is not declared as JSON"),
-    "idempotency-key-reused": (422, "The Idempotency-Key belongs to another order"),
-    "internal-error": (500, "The service failed"),
-    "unavailable": (503, "The service is busy or out of reach"),
-}
 
 # Seconds after which a retry makes sense, sent with every 503.
 RETRY_AFTER = 1
 
 
+class Kind(NamedTuple):
+    """What all problems of one kind have in common; `status` is HTTP's."""
+
+    name: str
+    status: int
+    title: str
+
+
+UNREADABLE_BODY = Kind("unreadable-body", 400, "The body is not readable JSON")
+BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large")
+UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body is not declared as JSON")
+INTERNAL_ERROR = Kind("internal-error", 500, "The service failed")
+UNAVAILABLE = Kind("unavailable", 503, "The service is busy or out of reach")
+
+
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
-    """An answer that is an error; raised by an operation, rendered by `api`."""
+    """An answer that is an error; raised by an operation, rendered by `api`.
+
+    `members` are the document's extension members (RFC 9457, 3.2), `log` fields of the log line.
+    """
 
     def __init__(
         self,
-        kind: str,
+        kind: Kind,
         detail: str,
         *,
         errors: "list[validation.Error] | None" = None,
-        order_id: str | None = None,
+        members: dict[str, Any] | None = None,
         log: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(kind)
+        super().__init__(kind.name)
         self.kind = kind
-        self.status, self.title = KINDS[kind]
         self.detail = detail
         self.errors = errors
-        self.order_id = order_id
+        self.members = members or {}
         self.log = log or {}
 
     def document(self, request_id: str) -> dict[str, Any]:
         """The problem document; `request_id` is also in the request's log line."""
         document: dict[str, Any] = {
-            "type": PROBLEM_TYPE + self.kind,
-            "title": self.title,
-            "status": self.status,
+            "type": PROBLEM_TYPE + self.kind.name,
+            "title": self.kind.title,
+            "status": self.kind.status,
             "detail": self.detail,
             "requestId": request_id,
+            **self.members,
         }
-        if self.order_id is not None:
-            document["orderId"] = self.order_id
         if self.errors:
             document["errors"] = [error._asdict() for error in self.errors]
         return document

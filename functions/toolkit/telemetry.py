@@ -11,9 +11,9 @@ import traceback
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
+from aws_lambda_powertools.metrics import Metrics as EmfMetrics
+from aws_lambda_powertools.shared.constants import SERVICE_NAME_ENV
 
-from .. import contract
 from . import environment
 
 # What the standard library would find out for each line and no line shows: the calling code,
@@ -22,38 +22,38 @@ logging._srcfile = None
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 logger = Logger(
-    service=environment.text(contract.SERVICE_NAME_VARIABLE),
+    service=environment.text(SERVICE_NAME_ENV),
     location=None,
     json_deserializer=str,  # our messages are text, not JSON to be parsed
     json_serializer=json.JSONEncoder(separators=(",", ":"), default=str).encode,
     use_rfc3339=True,
     utc=True,
 )
-_metrics = Metrics(namespace=contract.METRIC_NAMESPACE, service=logger.service)
-
-_UNITS = {
-    contract.ORDER_PROCESSING_TIME: MetricUnit.Milliseconds,
-    contract.QUEUE_LAG: MetricUnit.Milliseconds,
-    contract.OLDEST_PENDING_AGE: MetricUnit.Seconds,
-}
 
 # An environment of provisioned concurrency is started ahead: its first invocation is warm.
 _cold = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency"
 
 
-def count(name: str, value: float = 1) -> None:
-    """Add a value to one of contract's metrics, in the unit noted there."""
-    _metrics.add_metric(name, _UNITS.get(name, MetricUnit.Count), value)
+class Metrics:
+    """The metrics of one CloudWatch namespace. `units` are CloudWatch's, by the metric's name;
+    what is not in it is a count."""
 
+    def __init__(self, namespace: str, units: dict[str, str]) -> None:
+        self._emf = EmfMetrics(namespace=namespace, service=logger.service)
+        self._units = units
 
-def flush(context: Any) -> None:
-    """Write the invocation's metrics, the cold start's with the first invocation's."""
-    global _cold
-    if _cold:
-        _cold = False
-        _metrics.provider.add_cold_start_metric(context)
-    if _metrics.provider.metric_set:
-        _metrics.flush_metrics()
+    def count(self, name: str, value: float = 1) -> None:
+        """Add a value to a metric of the invocation, in the metric's unit."""
+        self._emf.add_metric(name, self._units.get(name, "Count"), value)
+
+    def flush(self, context: Any) -> None:
+        """Write the invocation's metrics, the cold start's with the first invocation's."""
+        global _cold
+        if _cold:
+            _cold = False
+            self._emf.provider.add_cold_start_metric(context)
+        if self._emf.provider.metric_set:
+            self._emf.flush_metrics()
 
 
 def surprise(error: BaseException) -> dict[str, Any]:

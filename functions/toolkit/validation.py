@@ -1,6 +1,6 @@
 """A JSON Schema (2020-12) compiled into functions that report every error, not the first.
 
-Only the keywords that orders/schema.py uses are known; another one is an error when compiling,
+Only the keywords that our schemas use are known; another one is an error when compiling,
 so that a rule can never be written down without being enforced. Values come from
 `json_text.parse`: numbers are ints or Decimals, repeated member names are marked.
 

@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from components.order_functions import ROUTES
-from functions.toolkit import problems
+from functions.orders import problems
 from tools.openapi import PATH
 from tools.openapi import document as module
 from tools.openapi.document import PROBLEMS, UndescribedError, document, render
@@ -39,7 +39,7 @@ def test_every_kind_of_problem_is_documented_where_it_can_happen() -> None:
     assert {kind for kinds in PROBLEMS.values() for kind in kinds} == set(problems.KINDS)
     for name, kinds in PROBLEMS.items():
         for kind in kinds:
-            status = str(problems.KINDS[kind][0])
+            status = str(problems.KINDS[kind].status)
             content = OPERATIONS[name][2]["responses"][status]["content"]
             assert kind in content["application/problem+json"]["examples"]
 

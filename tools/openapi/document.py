@@ -1,7 +1,7 @@
 """Builds the OpenAPI 3.1 document of the API.
 
 Paths come from components/order_functions.py, bodies from functions/orders/schema.py,
-errors from functions/toolkit/problems.py;
+errors from functions/orders/problems.py;
 examples are made of the schemas' own, and the example of a validation error by validating.
 """
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from components.order_functions import ROUTES
 from functions import contract
-from functions.orders import order_request, schema
-from functions.toolkit import problems
+from functions.orders import order_request, problems, schema
+from functions.toolkit.problems import RETRY_AFTER, Problem
 
 Json = dict[str, Any]
 
@@ -205,18 +205,18 @@ def _errors(name: str) -> Json:
     """The error responses of an operation: problems by status, and API Gateway's own."""
     by_status: dict[int, list[str]] = {status: [] for status in _GATEWAY_OF[name]}
     for kind in PROBLEMS[name]:
-        by_status.setdefault(problems.KINDS[kind][0], []).append(kind)
+        by_status.setdefault(problems.KINDS[kind].status, []).append(kind)
     return {str(status): _error(status, by_status[status]) for status in sorted(by_status)}
 
 
 def _error(status: int, kinds: list[str]) -> Json:
-    titles = [problems.KINDS[kind][1] for kind in kinds]
+    titles = [problems.KINDS[kind].title for kind in kinds]
     content: Json = {}
     if kinds:
         content["application/problem+json"] = {
             "schema": _ref("Problem"),
             "examples": {
-                kind: {"summary": problems.KINDS[kind][1], "value": _problem(kind)}
+                kind: {"summary": problems.KINDS[kind].title, "value": _problem(kind)}
                 for kind in kinds
             },
         }
@@ -232,7 +232,7 @@ def _error(status: int, kinds: list[str]) -> Json:
             "Retry-After": {
                 "description": "Seconds after which to try again; absent when API Gateway answers.",
                 "schema": {"type": "integer", "minimum": 0},
-                "example": problems.RETRY_AFTER,
+                "example": RETRY_AFTER,
             }
         }
     return response
@@ -246,9 +246,10 @@ def _problem(kind: str) -> Json:
         wrong["items"][0]["qty"] = Decimal(0)
         wrong["items"][0]["price"] = Decimal(str(wrong["items"][0]["price"]))
         errors = order_request.validate(wrong)
-    stored = _SAMPLE_ID if kind == "unavailable" else None
-    detail = problems.KINDS[kind][1] + "."
-    return problems.Problem(kind, detail, errors=errors, order_id=stored).document(REQUEST_ID)
+    members = problems.of_order(_SAMPLE_ID) if kind == "unavailable" else None
+    detail = problems.KINDS[kind].title + "."
+    problem = Problem(problems.KINDS[kind], detail, errors=errors, members=members)
+    return problem.document(REQUEST_ID)
 
 
 def _example(node: Json) -> Any:
