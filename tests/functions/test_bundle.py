@@ -30,6 +30,7 @@ from botocore.session import Session
 
 from components import bundle
 from components.bundle import certificates, compiler, installer
+from components.order_functions import NAMES
 from tests.functions.support import ORDER, Functions, created, record
 
 RUNNING = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -495,15 +496,18 @@ def test_an_interpreter_that_does_not_start_counts_as_absent(
     assert "does not start" in warnings[0]
 
 
-# `components.bundle` and nothing else of the package, in whatever Python: without Pulumi.
+# `components.bundle` and nothing else of the package, in whatever Python: without Pulumi, and so
+# with what the functions' declaration says handed over.
 ELSEWHERE = """
-import os, sys, types
+import json, os, sys, types
 from pathlib import Path
 pulumi = types.ModuleType("pulumi")
 pulumi.RunError, pulumi.Archive = Exception, object
 components = types.ModuleType("components")
 components.__path__ = [str(Path.cwd() / "components")]
-sys.modules |= {"pulumi": pulumi, "components": components}
+declared = types.ModuleType("components.order_functions")
+declared.NAMES, declared.operations = json.loads(sys.argv[2]), lambda: json.loads(sys.argv[3])
+sys.modules |= {"pulumi": pulumi, "components": components, declared.__name__: declared}
 os.umask(0o077)
 from components import bundle
 print(bundle.build(sys.argv[1], sys.exit))
@@ -525,7 +529,7 @@ def test_the_same_sources_give_the_same_bytes_on_every_machine(
     other = next((it for it in others if it and it != compiler.RUNNING), compiler.RUNNING)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        [other.executable, "-c", ELSEWHERE, RUNNING],
+        [other.executable, "-c", ELSEWHERE, RUNNING, *map(json.dumps, (NAMES, bundle.OPERATIONS))],
         cwd=checkout,
         env={**os.environ, "PATH": path, "TZ": "Asia/Tokyo", "LC_ALL": "C"},
         capture_output=True,
