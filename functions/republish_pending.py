@@ -4,10 +4,14 @@ Runs on a schedule. It reads the sparse index that only pending orders are in, s
 proportional to the backlog and the table is never scanned. A run is bounded by a number of
 orders and by its time; what it leaves is the next run's.
 
-A run continues behind the last order that the one before it has reached, and begins again with
-the oldest when it is through. Were it always the oldest, orders whose events never succeed
-would take every run's whole allowance, and those behind them would never be reached. The place
-is kept in the process, which runs this often are made in; a new process begins with the oldest.
+The index is in shards. In each, a run goes on behind the order that the run before it took last,
+and with the oldest again when it is through (`Shard`). Were it always the oldest, orders whose
+events never succeed would take every run's whole allowance, and those behind them would never
+have their turn. The place is kept in the process, as runs this frequent share one; a new process
+begins with the oldest.
+
+Every shard gets an equal share of the run's orders. What shards with fewer leave over is shared
+out in another round among those that have more (`_stuck`).
 """
 
 # isort: off
@@ -36,8 +40,6 @@ _events = Events(aws.client("sqs"), environment.text(contract.QUEUE_URL_VARIABLE
 _threshold = environment.positive_integer(contract.PENDING_THRESHOLD_VARIABLE)
 _limit = environment.positive_integer(contract.REPUBLISH_LIMIT_VARIABLE)
 
-_reached: dict[int, Any] = {}  # shard -> position of the last order of the last run
-
 
 class RepublishError(RuntimeError):
     """AWS failures cut a run short: Lambda counts the error and tries again."""
@@ -50,7 +52,7 @@ class Run:
         self.sent = 0
         self.refused: dict[str, int] = {}  # SQS error code -> events
         self.unreadable = 0
-        self.seen: set[str] = set()  # order ids
+        self.taken: set[str] = set()  # order ids
         self.oldest: str | None = None  # createdAt
         self.complete = True  # nothing of the backlog was left to the next run
         self.failure: dict[str, Any] = {}
@@ -61,6 +63,46 @@ class Run:
         self.oldest = min([*created, *filter(None, [self.oldest])], default=None)
 
 
+class Shard:
+    """One shard of the index over pending orders, and the place that the repair has come to."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._last: Any = None  # position of the order taken last; None: the oldest is next
+
+    @property
+    def through(self) -> bool:
+        """Whether there was nothing more to take, as of the last `take`."""
+        return self._last is None
+
+    def begin_again(self) -> None:
+        """Let the oldest order be the next one."""
+        self._last = None
+
+    def take(self, share: int, until: str, run: Run) -> Iterator[Pending]:
+        """At most `share` of the orders created up to `until`: those behind the one taken last,
+        then from the oldest on to the first that this run has taken already."""
+        if self._last:
+            # The oldest may come last or not at all, but its age is measured by every run.
+            run.saw(*_store.pending(self._number, until, 1))
+        for start in (self._last, None) if self._last else (None,):
+            for item in _store.pending(self._number, until, share, start):
+                if item.order_id in run.taken:
+                    break
+                run.taken.add(item.order_id)
+                run.saw(item)
+                yield item
+                # Not before: a run whose time is up leaves the order it was just given.
+                self._last = item.position
+                share -= 1
+                if not share:
+                    return
+        self._last = None
+
+
+_shards = [Shard(number) for number in range(contract.PENDING_SHARDS)]
+
+
 def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry: how many events were sent again."""
     run = Run()
@@ -69,7 +111,8 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     except aws.FAILURES as error:
         run.complete = False
         run.failure = aws.failure(error).fields
-        _reached.clear()  # what was reached was not all sent
+        for shard in _shards:
+            shard.begin_again()  # not all that was taken was sent
     age = _age(run.oldest)
     metrics.count(contract.ORDERS_REPUBLISHED, run.sent)
     metrics.count(contract.OLDEST_PENDING_AGE, age)
@@ -117,44 +160,22 @@ def _send(batch: list[Message], run: Run) -> None:
 
 
 def _stuck(run: Run, deadline: Deadline) -> Iterator[Pending]:
-    """Orders past the threshold, at most the run's limit, in equal shares; what one shard has
-    too few of, the others get."""
+    """Orders past the threshold, at most the run's limit (and one a shard)."""
     until = order.timestamp(datetime.now(UTC) - timedelta(seconds=_threshold))
-    shards = list(range(contract.PENDING_SHARDS))
-    random.shuffle(shards)
+    # Where a limit or a deadline cuts a round short, no shard is always the last.
+    shards = random.sample(_shards, len(_shards))
     left = max(_limit, len(shards))
     while shards and left:
-        unfinished = []
-        for position, shard in enumerate(shards):
-            share = -(-left // (len(shards) - position))
+        for served, shard in enumerate(shards):
+            share = -(-left // (len(shards) - served))  # rounded up
             if deadline.passed() or not share:
                 run.complete = False
                 return
-            for item in _of_shard(shard, until, share, run):
+            for item in shard.take(share, until, run):
                 left -= 1
                 yield item
-            if shard in _reached:
-                unfinished.append(shard)
-        shards = unfinished
+        shards = [shard for shard in shards if not shard.through]
     run.complete = run.complete and not shards
-
-
-def _of_shard(shard: int, until: str, share: int, run: Run) -> Iterator[Pending]:
-    after = _reached.get(shard)
-    if after:
-        run.saw(*_store.pending(shard, until, 1))
-    for start in (after, None) if after else (None,):
-        for item in _store.pending(shard, until, share, start):
-            if item.order_id in run.seen:
-                break
-            run.seen.add(item.order_id)
-            run.saw(item)
-            yield item
-            _reached[shard] = item.position
-            share -= 1
-            if not share:
-                return
-    _reached.pop(shard, None)
 
 
 def _event_of(pending: Pending) -> Message | None:
