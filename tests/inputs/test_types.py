@@ -27,8 +27,10 @@ ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_inputs_of_every_resource_are_of_the_provider_s_types(variant: str) -> None:
+    # What is the engine's own, a stash, has no provider and takes any value.
     custom = [each for each in recording(variant).registrations if each.custom]
-    found = [f"{each}: {text}" for each in custom for text in problems(each.type, each.inputs)]
+    aws = [each for each in custom if not each.type.startswith("pulumi:index:")]
+    found = [f"{each}: {text}" for each in aws for text in problems(each.type, each.inputs)]
     assert found == []
 
 
