@@ -1,4 +1,10 @@
-"""AWS clients as the functions need them, and what an AWS failure means for an answer."""
+"""AWS clients as the functions need them, and what an AWS failure means for an answer.
+
+The clients are botocore's, but for two things that cost much and change no request (a test
+compares each with the one of a complete session): of botocore's own event handlers only those
+that matter here are registered, and bodies are encoded in one step. Both are made for services
+with a JSON protocol, as DynamoDB and SQS are, and for parameters without binary values or times.
+"""
 
 import json
 import re
@@ -22,8 +28,8 @@ Client = Any  # botocore makes the client's class from its data at run time
 CONNECT_TIMEOUT = 1.0
 READ_TIMEOUT = 2.0
 
-# Attempts of one call. One put and one send end within the function's 30 s at their longest:
-# a caller gets an answer, not a time-out.
+# Attempts of one call, for each service that there may be a client of. One call to each ends
+# within a function's 30 s at their longest: a caller gets an answer, not a time-out.
 ATTEMPTS = {"dynamodb": 3, "sqs": 2}
 
 # What botocore raises for a call: an error answer, no answer, an unreadable answer.
@@ -48,46 +54,52 @@ _DENIAL = (
     r"(?: on resource: (?P<resource>\S+))?"
 )
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
-# Of botocore's 127 own event handlers, those that do something to the calls of our services.
-# The rest is for other services, for documentation and for SQS's error codes of before 2023;
-# registering it takes as long as making two clients, and running it 1 % of every call.
+
+# botocore turns a call's parameters into a body between two of its events, value by value after
+# the service's description. In these protocols the body is the parameters themselves, as JSON. So
+# the first event's handler sets them aside, leaving botocore none to walk through, and the second
+# one's writes them where botocore's empty body stands. Handlers of these events may do so:
+# https://docs.aws.amazon.com/boto3/latest/guide/events.html
+
+
+def _set_parameters_aside(
+    params: dict[str, Any], context: dict[str, Any], **_: Any
+) -> dict[str, Any]:
+    context["parameters"] = params
+    return {}  # the parameters that botocore goes on with
+
+
+def _write_body(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    # Here `params` are those of the HTTP request.
+    params["body"] = _encode(context.pop("parameters")).encode()
+
+
+# All that is registered, in the order of a call's events. botocore's own handlers are 127; the
+# others are for other services, for documentation and for SQS's error codes of before 2023:
+# registering them takes as long as making two clients, and running them 1 % of every call.
 _HANDLERS = (
+    ("provide-client-params", _set_parameters_aside),
     # Lambda stops functions that call each other for ever: by this header.
     ("before-call", handlers.add_recursion_detection_header),
+    ("before-call", _write_body),
     ("request-created", handlers.add_retry_headers),
 )
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _new_session() -> Session:
     session = Session(include_builtin_handlers=False)
     for event, handler in _HANDLERS:
         session.register(event, handler)
-    session.register("provide-client-params", _keep_parameters)
-    session.register("before-call", _write_body)
     return session
-
-
-# The bodies of DynamoDB's and SQS's JSON protocols are the call's parameters as they are, as
-# long as none of them is binary or a time, and ours never are: one pass of the JSON encoder
-# writes them, where botocore walks its description of every single value. By two of botocore's
-# documented events: https://docs.aws.amazon.com/boto3/latest/guide/events.html
-def _keep_parameters(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
-    context["parameters"] = params
-    return {}
-
-
-def _write_body(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    params["body"] = _encode(context.pop("parameters")).encode()
 
 
 _session = _new_session()
 
 
 def client(service: str) -> Client:
-    """A client with keep-alive, bounded adaptive retries and time-outs, for use in one process.
+    """A client of a service in ATTEMPTS, with keep-alive, bounded adaptive retries and time-outs.
 
     Parameters are not checked again by botocore: what we send is made of checked input by our
     own code, and the service checks it anyway. The fixed user agent spares its making for
