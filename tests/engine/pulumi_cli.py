@@ -186,7 +186,11 @@ class PulumiCli:
         before = file.read_text("utf-8")
         content = yaml.safe_load(before)
         for key, value in (settings or {}).items():
-            content.setdefault("config", {})[f"serverless-orders:{key}"] = value
+            *outer, last = f"serverless-orders:{key}".split(".")  # `queue.batchSize`: one of a map
+            within = content.setdefault("config", {})
+            for each in outer:
+                within = within.setdefault(each, {})
+            within[last] = value
         file.write_text(yaml.safe_dump(content), "utf-8")
         try:
             yield self._stacks[stack]
