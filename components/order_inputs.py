@@ -83,7 +83,7 @@ class OrderSettings(FunctionSettings):
     republish: NotRequired[Republish]
     """The repair, which sends the events of pending orders again."""
     protect: NotRequired[bool]
-    """Whether Pulumi refuses to delete table and queues; by default as the option of the system."""
+    """Whether Pulumi refuses to delete table and queues; of a stack, the whole system."""
     alarms: NotRequired[Alarms]
     """Who hears the alarms, and when they ring."""
 
