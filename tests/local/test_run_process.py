@@ -72,6 +72,8 @@ class Run:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
+    # A suite under `nohup` ignores the hangup, and what it starts would inherit that.
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def begin(*arguments: str, before: Sequence[str] = (), **environment: str) -> Run:
         output = tmp_path / f"output-{len(runs)}"
@@ -79,6 +81,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
         return runs[-1]
 
     yield begin
+    signal.signal(signal.SIGHUP, inherited)
     for run in runs:
         if run.process.poll() is None:
             run.process.kill()
