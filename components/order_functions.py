@@ -5,7 +5,7 @@ its route or sources, its environment and its grants. Role, log group, alias, al
 the bundle's AWS operations, CORS, outputs and documents follow from it, or say what they lack.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,9 +26,9 @@ Environment = dict[str, pulumi.Input[str]]
 class Parts(NamedTuple):
     """What a function can be connected to."""
 
+    settings: "OrderSettings"
     table: Table
     queue: Queue
-    settings: "OrderSettings"
     order_id_key: pulumi.Output[str]
 
 
@@ -44,18 +44,22 @@ class Grant(NamedTuple):
         return {"actions": [self.action], "resources": [self.resource(parts)]}
 
 
+def _table(parts: Parts) -> pulumi.Input[str]:
+    return parts.table.arn
+
+
+def _pending_index(parts: Parts) -> pulumi.Input[str]:
+    return pulumi.Output.concat(parts.table.arn, "/index/", contract.PENDING_INDEX)
+
+
 def on_table(operation: str) -> Grant:
-    """An operation on the table's items, as `DeleteItem`."""
-    return Grant(f"dynamodb:{operation}", lambda parts: parts.table.arn, (operation,))
+    """An operation on the items of the table of orders, as `DeleteItem`."""
+    return Grant(f"dynamodb:{operation}", _table, (operation,))
 
 
 def on_pending_index(operation: str) -> Grant:
     """A read of the index over pending orders, as `Query`."""
-    return Grant(
-        f"dynamodb:{operation}",
-        lambda parts: pulumi.Output.concat(parts.table.arn, "/index/", contract.PENDING_INDEX),
-        (operation,),
-    )
+    return Grant(f"dynamodb:{operation}", _pending_index, (operation,))
 
 
 # One action allows both: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
@@ -80,6 +84,10 @@ def _no_timeout(_: "OrderSettings") -> int | None:
     return None
 
 
+def _always(_: "OrderSettings") -> bool:
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrderFunction:
     """One function; what is not said here is as for all of them."""
@@ -98,6 +106,8 @@ class OrderFunction:
     """What invokes it besides the API."""
     timeout_seconds: Callable[["OrderSettings"], int | None] = _no_timeout
     """Its timeout, if not that of all functions."""
+    when: Callable[["OrderSettings"], bool] = _always
+    """Whether a system with these settings has it."""
 
     @property
     def handler(self) -> str:
@@ -130,7 +140,7 @@ def _every(parts: Parts) -> EventSources:
 FUNCTIONS = (
     OrderFunction(
         name="create_order",
-        route=contract.ROUTES["create_order"],
+        route=("POST", contract.ORDERS_PATH),
         throttled=True,
         environment=lambda parts: {
             **table_name(parts),
@@ -141,7 +151,7 @@ FUNCTIONS = (
     ),
     OrderFunction(
         name="get_order",
-        route=contract.ROUTES["get_order"],
+        route=("GET", contract.ORDER_PATH),
         environment=table_name,
         grants=(on_table("GetItem"),),
     ),
@@ -171,16 +181,29 @@ FUNCTIONS = (
 )
 
 NAMES = tuple(each.name for each in FUNCTIONS)
-
-ROUTES = {each.name: each.route for each in FUNCTIONS if each.route is not None}
-"""Method and path of each function that answers requests."""
+"""Those of all functions, whether a system has them or not."""
 
 
-def operations() -> dict[str, tuple[str, ...]]:
-    """botocore's operations that the grants allow, by service: those that the bundle carries."""
+def functions_of(settings: "OrderSettings") -> tuple[OrderFunction, ...]:
+    """The functions of a system with these settings."""
+    return tuple(each for each in FUNCTIONS if each.when(settings))
+
+
+def operations(functions: Iterable[OrderFunction] = FUNCTIONS) -> dict[str, tuple[str, ...]]:
+    """botocore's operations that the grants of functions allow, by service.
+
+    Those of all functions are what the bundle carries, whichever of them a system has.
+    """
     found: dict[str, dict[str, None]] = {}
-    for function in FUNCTIONS:
+    for function in functions:
         for grant in function.grants:
             service = grant.action.partition(":")[0]
             found.setdefault(service, {}).update(dict.fromkeys(grant.operations))
     return {service: tuple(names) for service, names in found.items()}
+
+
+def table_operations(functions: Iterable[OrderFunction]) -> list[str]:
+    """botocore's operations that functions may call on the table of orders."""
+    grants = (grant for function in functions for grant in function.grants)
+    on_it = (grant for grant in grants if grant.resource in (_table, _pending_index))
+    return list(dict.fromkeys(name for grant in on_it for name in grant.operations))

@@ -8,9 +8,9 @@ import pulumi
 from .event_sources import Batches, Concurrency, large_batches_are_collected
 from .function import FunctionSettings
 from .http_api import Cors, Throttle
-from .inputs import Default, OneOf, Problem, Text, Whole, contradictions, problem
+from .inputs import Default, Key, OneOf, Problem, Text, Whole, contradictions, problem
 from .observability import DashboardName
-from .order_functions import NAMES, ROUTES
+from .order_functions import NAMES, functions_of
 from .queues import QueueDelivery
 from .table import TableSafety
 from .thresholds import Alarms
@@ -171,9 +171,21 @@ def processor_timeout(args: OrderSettings) -> int:
 @contradictions(OrderSettings)
 def _pages_may_use_every_route(args: OrderSettings) -> Iterator[Problem]:
     methods = args["cors"]["methods"]
-    for name, (method, path) in ROUTES.items():
-        if "*" not in methods and method not in methods:
+    for each in functions_of(args):
+        if each.route and "*" not in methods and each.route[0] not in methods:
+            method, path = each.route
             yield problem(
                 "cors.methods",
-                f"expected {method} too, for {name} ({method} {path}): no page could call it",
+                f"expected {method} too, for {each.name} ({method} {path}): no page could call it",
+            )
+
+
+@contradictions(OrderSettings)
+def _concurrency_is_reserved_for_what_there_is(args: OrderSettings) -> Iterator[Problem]:
+    there = {each.name for each in functions_of(args)}
+    for name in args.get("reserved_concurrency", {}):
+        if name not in there:
+            yield Problem(
+                ("reserved_concurrency", Key(name)),
+                "expected no such key, because the other settings leave this function out",
             )

@@ -1,4 +1,4 @@
-"""The whole order system: table, queue, four functions, API, alarms and dashboard."""
+"""The whole order system: table, queue, functions, API, alarms and dashboard."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from .inputs import checked, part
 from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
 from .observability.function import MonitoredFunction
-from .order_functions import FUNCTIONS, OrderFunction, Parts, operations
+from .order_functions import OrderFunction, Parts, functions_of, table_operations
 from .order_inputs import OrderSystemArgs
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
@@ -43,14 +43,8 @@ class OrderSystem(Component):
     """URL of its dead-letter queue."""
     dlq_arn: pulumi.Output[str]
     """ARN of its dead-letter queue."""
-    create_order_function_name: pulumi.Output[str]
-    """Name of the function that creates orders."""
-    get_order_function_name: pulumi.Output[str]
-    """Name of the function that shows an order."""
-    process_order_function_name: pulumi.Output[str]
-    """Name of the function that confirms orders."""
-    republish_pending_function_name: pulumi.Output[str]
-    """Name of the function that repairs pending orders."""
+    function_names: pulumi.Output[dict[str, str]]
+    """Physical names of the system's functions by their own, as `create_order`."""
     dashboard_url: pulumi.Output[str]
     """Where the dashboard is in the console."""
     alarm_topic_arn: Optional[pulumi.Output[str]]
@@ -64,6 +58,7 @@ class OrderSystem(Component):
         super().__init__("serverless-orders:index:OrderSystem", name, {}, opts)
         self._prefix = name
         self._args = args
+        self._declared = functions_of(args)
         self._service = args["service"]
         self._code = args.get("code") or bundle(
             args["runtime"], require_bytecode=args["require_bytecode"]
@@ -80,10 +75,9 @@ class OrderSystem(Component):
         self.table_name, self.table_arn = self._table.name, self._table.arn
         self.queue_url, self.queue_arn = self._queue.url, self._queue.arn
         self.dlq_url, self.dlq_arn = self._queue.dlq_url, self._queue.dlq_arn
-        self.create_order_function_name = self._functions["create_order"].name
-        self.get_order_function_name = self._functions["get_order"].name
-        self.process_order_function_name = self._functions["process_order"].name
-        self.republish_pending_function_name = self._functions["republish_pending"].name
+        self.function_names = pulumi.Output.all(
+            **{name: function.name for name, function in self._functions.items()}
+        )
         self.dashboard_url = observability.dashboard_url
         self.alarm_topic_arn = observability.topic_arn
         self.register()
@@ -155,9 +149,13 @@ class OrderSystem(Component):
         return Queue(f"{self._prefix}-events", args, after)
 
     def _make_functions(self) -> dict[str, PythonFunction]:
-        key = kept_secret(f"{self._prefix}-order-id-key", self._child)
-        parts = Parts(self._table, self._queue, self._args, key)
-        return {each.name: self._function(each, parts) for each in FUNCTIONS}
+        parts = Parts(
+            settings=self._args,
+            table=self._table,
+            queue=self._queue,
+            order_id_key=kept_secret(f"{self._prefix}-order-id-key", self._child),
+        )
+        return {each.name: self._function(each, parts) for each in self._declared}
 
     def _function(self, declared: OrderFunction, parts: Parts) -> PythonFunction:
         args: PythonFunctionArgs = {
@@ -188,7 +186,8 @@ class OrderSystem(Component):
         return PythonFunction(f"{self._prefix}-{label}", complete, self._child)
 
     def _make_api(self) -> HttpApi:
-        routes = [self._route(each, self._functions[each.name]) for each in FUNCTIONS if each.route]
+        routed = [each for each in self._declared if each.route]
+        routes = [self._route(each, self._functions[each.name]) for each in routed]
         args: HttpApiArgs = {
             "routes": routes,
             "cors": self._args["cors"],
@@ -216,7 +215,7 @@ class OrderSystem(Component):
                 self._monitored(
                     each.label, self._functions[each.name], each.timeout_seconds(self._args)
                 )
-                for each in FUNCTIONS
+                for each in self._declared
             ],
             "apis": [
                 {
@@ -230,7 +229,7 @@ class OrderSystem(Component):
                 {
                     "label": "orders-table",
                     "name": self._table.name,
-                    "operations": list(operations()["dynamodb"]),
+                    "operations": table_operations(self._declared),
                     "indexes": [contract.PENDING_INDEX],
                 }
             ],

@@ -4,11 +4,9 @@ Plain constants and no imports: the functions read them at run time, the compone
 when they build routes, environments, alarms and dashboards.
 """
 
-# HTTP routes: operation -> (method, path template), as API Gateway route keys are written.
-ROUTES = {
-    "create_order": ("POST", "/orders"),
-    "get_order": ("GET", "/orders/{id}"),
-}
+# Paths of the API's resources, as API Gateway's route keys write them.
+ORDERS_PATH = "/orders"
+ORDER_PATH = "/orders/{id}"
 
 # Order status machine: (from, to) -> what causes the transition.
 PENDING = "PENDING"

@@ -61,7 +61,7 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
     created_at = stored.created_at if stored else new.created_at
     if stored is None or stored.status == contract.PENDING:
         _announce(order_id, text, created_at, request.id)
-    headers = {"location": f"/orders/{order_id}"}
+    headers = {"location": contract.ORDER_PATH.format(id=order_id)}
     if replayed:
         headers["idempotency-replayed"] = "true"
     else:

@@ -54,14 +54,12 @@ class Api:
 
     def create(self, order: Any, headers: Mapping[str, str] | None = None) -> Answer:
         """Place an order."""
-        method, path = contract.ROUTES["create_order"]
         content = {"content-type": "application/json", **(headers or {})}
-        return self.request(method, path, json.dumps(order).encode(), content)
+        return self.request("POST", contract.ORDERS_PATH, json.dumps(order).encode(), content)
 
     def get(self, order_id: str) -> Answer:
         """Read an order."""
-        method, path = contract.ROUTES["get_order"]
-        return self.request(method, path.replace("{id}", order_id))
+        return self.request("GET", contract.ORDER_PATH.replace("{id}", order_id))
 
     def wait_for(self, order_id: str, status: str, seconds: float) -> Answer:
         """Read an order until it has `status`, for at most `seconds`; the last answer."""

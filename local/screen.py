@@ -138,11 +138,11 @@ class Screen:
     def try_it(self, url: str) -> None:
         """A `curl` line to place an order with."""
         body = shlex.quote(json.dumps(EXAMPLE_ORDER))
-        path = contract.ROUTES["create_order"][1]
         self.line()
         self.line("  Place an order:")
         self.line()
-        self.line(f"  curl -i {url}{path} -H 'content-type: application/json' -d {body}")
+        place = f"{url}{contract.ORDERS_PATH}"
+        self.line(f"  curl -i {place} -H 'content-type: application/json' -d {body}")
         self.line()
 
     def first_order(self, system: System) -> None:

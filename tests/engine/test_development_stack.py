@@ -7,20 +7,16 @@ import pytest
 from tests.engine.cloud import Cloud
 from tests.engine.conftest import Engine
 from tests.engine.outcome import Outcome, Step
+from tests.unit import stacks
 
-FUNCTIONS = [
-    f"orders-{name}" for name in ("create-order", "get-order", "process-order", "republish-pending")
-]
+FUNCTIONS = [f"orders-{label}" for label in sorted(stacks.FUNCTIONS)]
 OUTPUTS = {
     "apiUrl",
-    "createOrderFunctionName",
     "dashboardUrl",
-    "getOrderFunctionName",
+    "functionNames",
     "orderEventsDlqUrl",
     "orderEventsQueueUrl",
     "ordersTableName",
-    "processOrderFunctionName",
-    "republishPendingFunctionName",
 }
 
 
@@ -58,6 +54,7 @@ def test_stack_exports_every_output_with_a_value(deployed: Outcome) -> None:
     assert deployed.outputs["ordersTableName"] == "Orders"
     assert deployed.outputs["orderEventsQueueUrl"].endswith("/order-events")
     assert all(deployed.outputs.values())
+    assert all(deployed.outputs["functionNames"].values())
 
 
 def test_second_up_changes_nothing(deployed: Outcome, engine: Engine) -> None:

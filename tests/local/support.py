@@ -39,9 +39,9 @@ def item(running: System, order_id: str) -> dict[str, Any]:
     )["Item"]
 
 
-def log_lines(running: System, output: str) -> list[dict[str, Any]]:
-    """The JSON log lines of the function named by a stack output."""
-    lines = running.logs(running.outputs[output])
+def log_lines(running: System, function: str) -> list[dict[str, Any]]:
+    """The JSON log lines of one of the system's functions."""
+    lines = running.logs(running.outputs["functionNames"][function])
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 

@@ -92,7 +92,8 @@ def test_an_order_is_told_from_request_to_confirmation(running: System, api: Api
     with running.stream.subscribe() as told:
         created = api.create(ORDER)
         api.wait_for(created.body["id"], contract.CONFIRMED, SECONDS)
-        name = running.outputs["processOrderFunctionName"]
+        names = running.outputs["functionNames"]
+        name = names["process_order"]
         until(lambda: any(e.function == name for e in running.events(events.BatchProcessed)))
         told.close()
         seen = list(told)
@@ -103,7 +104,7 @@ def test_an_order_is_told_from_request_to_confirmation(running: System, api: Api
         "POST /orders",
     )
     invoked = {e.function for e in seen if isinstance(e, events.FunctionInvoked)}
-    assert invoked >= {name, running.outputs["createOrderFunctionName"]}
+    assert invoked >= {name, names["create_order"]}
     received = [e for e in seen if isinstance(e, events.MessageReceived)]
     assert ("order-events", 1) in {(e.queue, e.receives) for e in received}
     logged = [e.text for e in seen if isinstance(e, events.LogLine) and e.function == name]

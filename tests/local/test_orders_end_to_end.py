@@ -105,15 +105,15 @@ def test_one_correlation_id_leads_from_the_request_to_the_processor(
     created = api.create(ORDER)
     order_id, correlation = created.body["id"], created.headers["apigw-requestid"]
     api.wait_for(order_id, contract.CONFIRMED, 30)
-    for output in ("createOrderFunctionName", "processOrderFunctionName"):
+    for function in ("create_order", "process_order"):
         seen = until(
-            lambda output=output: [
+            lambda function=function: [
                 line
-                for line in log_lines(running, output)
+                for line in log_lines(running, function)
                 if line.get("order_id") == order_id and line.get("correlation_id") == correlation
             ]
         )
-        assert seen, f"{output}: no line with the order's id and the request's correlation id"
+        assert seen, f"{function}: no line with the order's id and the request's correlation id"
 
 
 def test_no_customer_data_in_any_function_log(running: System, api: Api) -> None:

@@ -231,7 +231,7 @@ def test_redriving_one_message_completes_its_order_and_touches_no_other(
     assert until(lambda: dlq.status(order) == contract.CONFIRMED)
     assert dlq.status(other) == contract.FAILED
     assert dlq.depth() == 1
-    function = dlq.local.outputs["processOrderFunctionName"]
+    function = dlq.local.outputs["functionNames"]["process_order"]
     lines = until(lambda: [line for line in dlq.local.logs(function) if order in line])
     assert json.loads(lines[0])["correlation_id"] == "request-1"
 

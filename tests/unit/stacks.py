@@ -2,10 +2,15 @@
 
 import functools
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from components import order_functions
-from tests.recorder import Recording, Registration, deploy_stack
+import pulumi
+
+from components.order_functions import OrderFunction, functions_of
+from local import program
+from settings import Settings
+from tests.recorder import Recording, Registration, deploy, deploy_stack
 
 TABLE = "aws:dynamodb/table:Table"
 QUEUE = "aws:sqs/queue:Queue"
@@ -34,7 +39,34 @@ SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 STASH = "pulumi:index:Stash"
 PROVIDER = "pulumi:providers:aws"
 
-FUNCTIONS = tuple(each.label for each in order_functions.FUNCTIONS)
+STACKS = ("dev", "prod", "local")
+
+
+@functools.cache
+def declared(stack: str = "dev") -> tuple[OrderFunction, ...]:
+    """The functions that a stack's settings ask for."""
+    return functions_of(settings(stack, program.stack_config(stack)).system)
+
+
+def settings(stack: str, config: Mapping[str, str]) -> Settings:
+    """The settings of a stack with this configuration, whose keys are the full ones."""
+    loaded: list[Settings] = []
+    deploy(
+        lambda: loaded.append(Settings.load(pulumi.Config("serverless-orders"), stack)),
+        stack=stack,
+        project="serverless-orders",
+        config=config,
+    )
+    return loaded[0]
+
+
+def functions(stack: str = "dev") -> tuple[str, ...]:
+    """The labels of a stack's functions, as in the names of their resources."""
+    return tuple(each.label for each in declared(stack))
+
+
+FUNCTIONS = functions()
+FUNCTIONS_OF_STACKS = [(stack, each) for stack in STACKS for each in functions(stack)]
 
 
 @functools.cache
@@ -48,7 +80,7 @@ def recording(stack: str = "dev", *, preview: bool = False, **overrides: Any) ->
 
 
 def function(recorded: Recording, name: str) -> Registration:
-    """One of FUNCTIONS."""
+    """One of the stack's functions, by its label."""
     return recorded.one(FUNCTION, f"orders-{name}")
 
 

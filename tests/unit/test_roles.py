@@ -2,6 +2,7 @@
 
 import pytest
 
+from components.order_functions import FUNCTIONS
 from tests.aws_names import ACCOUNT
 from tests.recorder import Recording, Registration
 from tests.unit import stacks
@@ -23,7 +24,7 @@ GRANTS = {
         ("dynamodb:Query", f"{TABLE}/index/pending"),
         ("sqs:SendMessage", QUEUE),
         # Lambda itself delivers an invocation given up with the function's role.
-        ("sqs:SendMessage", "the failure queue"),
+        ("sqs:SendMessage", "its failure queue"),
     },
 }
 
@@ -66,19 +67,20 @@ def allowed(recorded: Recording, function: str) -> list[tuple[str, str]]:
 
 
 def test_grants_of_every_function_are_decided() -> None:
-    for function in stacks.FUNCTIONS:
-        assert function in GRANTS, (
-            f"decide the grants of {function}: add it to GRANTS in tests/unit/test_roles.py"
+    for each in FUNCTIONS:
+        assert each.label in GRANTS, (
+            f"decide the grants of {each.label}: add it to GRANTS in tests/unit/test_roles.py"
         )
+    assert set(GRANTS) == {each.label for each in FUNCTIONS}
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
-@pytest.mark.parametrize("function", GRANTS)
+@pytest.mark.parametrize(("stack", "function"), stacks.FUNCTIONS_OF_STACKS)
 def test_role_has_exactly_the_permissions_of_the_specification(stack: str, function: str) -> None:
     recorded = stacks.recording(stack)
-    failures = recorded.one(stacks.QUEUE, "orders-republish-pending-failures").outputs["arn"]
+    queues = {each.name: each.outputs["arn"] for each in recorded.of(stacks.QUEUE)}
+    failures = queues.get(f"orders-{function}-failures", "no failure queue")
     expected = {
-        (action, failures if resource == "the failure queue" else resource)
+        (action, failures if resource == "its failure queue" else resource)
         for action, resource in GRANTS[function]
     } | logs_and_traces(recorded, function)
 

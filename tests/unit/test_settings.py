@@ -8,19 +8,15 @@ import pytest
 
 from components.inputs import camel_case
 from settings import PRODUCTION_STACKS, Configuration, Settings, SettingsError, is_production
-from tests.recorder import deploy, deploy_stack
+from tests.recorder import deploy_stack
+from tests.unit import stacks
 
 
 def load(stack: str = "dev", **config: str) -> Settings:
     """The settings of a stack whose configuration has these keys alone, as texts."""
-    loaded: list[Settings] = []
-    deploy(
-        lambda: loaded.append(Settings.load(pulumi.Config("serverless-orders"), stack)),
-        stack=stack,
-        project="serverless-orders",
-        config={f"serverless-orders:{key}": value for key, value in config.items()},
+    return stacks.settings(
+        stack, {f"serverless-orders:{key}": value for key, value in config.items()}
     )
-    return loaded[0]
 
 
 def refused(stack: str = "dev", **config: str) -> list[str]:

@@ -7,7 +7,6 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import order_functions
 from functions import contract
 from tests.aws_names import ACCOUNT
 from tests.recorder import Recording, deploy_stack
@@ -15,15 +14,17 @@ from tests.unit import stacks
 
 DAY = 86_400
 
-every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+every_stack = pytest.mark.parametrize("stack", stacks.STACKS)
 every_function = pytest.mark.parametrize("function", stacks.FUNCTIONS)
+every_function_of_every_stack = pytest.mark.parametrize(
+    ("stack", "function"), stacks.FUNCTIONS_OF_STACKS
+)
 
 
 # Functions
 
 
-@every_stack
-@every_function
+@every_function_of_every_stack
 def test_function_has_the_size_timeout_and_tracing_of_the_specification(
     stack: str, function: str
 ) -> None:
@@ -41,9 +42,12 @@ def test_function_has_the_size_timeout_and_tracing_of_the_specification(
     assert "reservedConcurrentExecutions" not in inputs
 
 
-def test_the_functions_are_those_declared_and_those_of_the_specification_among_them() -> None:
-    names = {each.name for each in stacks.recording().of(stacks.FUNCTION)}
-    assert names == {f"orders-{each}" for each in stacks.FUNCTIONS}
+@every_stack
+def test_the_functions_are_those_declared_and_those_of_the_specification_among_them(
+    stack: str,
+) -> None:
+    names = {each.name for each in stacks.recording(stack).of(stacks.FUNCTION)}
+    assert names == {f"orders-{each}" for each in stacks.functions(stack)}
     assert names >= {"orders-create-order", "orders-get-order", "orders-process-order"}
 
 
@@ -59,8 +63,7 @@ def test_function_publishes_versions_behind_the_alias_live(function: str) -> Non
     assert alias.inputs["functionVersion"] == itself.outputs["version"]
 
 
-@every_stack
-@every_function
+@every_function_of_every_stack
 def test_function_logs_as_text_into_a_log_group_of_its_own_that_forgets(
     stack: str, function: str
 ) -> None:
@@ -335,18 +338,18 @@ def test_routes_lead_to_the_alias_of_their_function(stack: str) -> None:
 
     assert targets == {
         key: recorded.one(stacks.ALIAS, f"orders-{function}").outputs["invokeArn"]
-        for key, function in ROUTES.items()
+        for key, function in routes(stack).items()
     }
 
 
-ROUTES = {
-    " ".join(each.route): each.label for each in order_functions.FUNCTIONS if each.route is not None
-}
+def routes(stack: str) -> dict[str, str]:
+    """The labels of the functions that a stack's routes are declared to lead to."""
+    return {" ".join(each.route): each.label for each in stacks.declared(stack) if each.route}
 
 
 def test_the_routes_of_the_specification_are_among_them() -> None:
-    assert ROUTES["POST /orders"] == "create-order"
-    assert ROUTES["GET /orders/{id}"] == "get-order"
+    assert routes("dev")["POST /orders"] == "create-order"
+    assert routes("dev")["GET /orders/{id}"] == "get-order"
 
 
 @every_stack
@@ -355,8 +358,8 @@ def test_api_may_invoke_each_function_by_its_own_route_alone(stack: str) -> None
     root = recorded.one(stacks.API).outputs["executionArn"]
     permissions = {each.inputs["function"]: each.inputs for each in recorded.of(stacks.PERMISSION)}
 
-    assert len(recorded.of(stacks.PERMISSION)) == len(ROUTES)
-    for key, function in ROUTES.items():
+    assert len(recorded.of(stacks.PERMISSION)) == len(routes(stack))
+    for key, function in routes(stack).items():
         name = stacks.function(recorded, function).outputs["name"]
         assert permissions[name] == {
             "action": "lambda:InvokeFunction",
@@ -365,11 +368,6 @@ def test_api_may_invoke_each_function_by_its_own_route_alone(stack: str) -> None
             "principal": "apigateway.amazonaws.com",
             "sourceArn": f"{root}/$default/{key.replace(' ', '').replace('{id}', '*')}",
         }
-
-
-def test_routes_are_those_of_the_contract_with_the_functions() -> None:
-    keys = {each.inputs["routeKey"] for each in stacks.recording().of(stacks.ROUTE)}
-    assert keys == set(ROUTES) >= {f"{method} {path}" for method, path in contract.ROUTES.values()}
 
 
 @pytest.mark.parametrize("stack", ["dev", "local"])
@@ -385,7 +383,7 @@ def test_only_named_pages_may_call_the_production_api() -> None:
 def test_pages_may_use_the_methods_and_headers_of_the_specification(stack: str) -> None:
     rules = cors(stacks.recording(stack))
     assert rules["allowHeaders"] == ["*"]
-    assert set(rules["allowMethods"]) == {"GET", "POST", *(key.split()[0] for key in ROUTES)}
+    assert set(rules["allowMethods"]) == {"GET", "POST", *(key.split()[0] for key in routes(stack))}
     # Headers that our answers have and that a page's script could not read otherwise.
     assert set(rules["exposeHeaders"]) == {"location", "retry-after", "idempotency-replayed"}
 
@@ -407,7 +405,8 @@ def test_stage_deploys_itself_and_throttles_as_a_whole_and_by_route(stack: str) 
     assert stage.inputs["apiId"] == recorded.one(stacks.API).id
     assert stage.inputs["defaultRouteSettings"] == limits(500, 1000)
     assert {each.pop("routeKey"): each for each in map(dict, stage.inputs["routeSettings"])} == {
-        key: limits(250, 500) if key == "POST /orders" else limits(500, 1000) for key in ROUTES
+        key: limits(250, 500) if key == "POST /orders" else limits(500, 1000)
+        for key in routes(stack)
     }
 
 

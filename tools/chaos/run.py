@@ -160,7 +160,7 @@ def dead_letters(local: System) -> list[DeadLetter]:
 
 def _answers(local: System, message_id: str) -> tuple[str | None, ...]:
     """The order's status in each log line that the processor wrote of a message."""
-    lines = local.logs(local.outputs["processOrderFunctionName"], f'"{message_id}"')
+    lines = local.logs(local.outputs["functionNames"]["process_order"], f'"{message_id}"')
     read = (json.loads(line) for line in lines)
     return tuple(fields.get("status") for fields in read if fields["message_id"] == message_id)
 
@@ -175,7 +175,7 @@ def _max_receive_count(local: System) -> int:
 def _batch_size(local: System) -> int:
     """Messages that a worker of the processor can have in hand."""
     mappings = local.client("lambda").list_event_source_mappings(
-        FunctionName=f"{local.outputs['processOrderFunctionName']}:live"
+        FunctionName=f"{local.outputs['functionNames']['process_order']}:live"
     )["EventSourceMappings"]
     return max(int(mapping["BatchSize"]) for mapping in mappings)
 
@@ -194,7 +194,7 @@ def _plain(value: Any) -> Any:
 @contextmanager
 def _repair(local: System, every: float) -> Iterator[None]:
     stop = threading.Event()
-    function = f"{local.outputs['republishPendingFunctionName']}:live"
+    function = f"{local.outputs['functionNames']['republish_pending']}:live"
     client = local.client("lambda")
 
     def repeat() -> None:

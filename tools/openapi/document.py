@@ -9,7 +9,9 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from components.order_functions import ROUTES
+from components import order_functions
+from components.inputs import checked
+from components.order_inputs import OrderSettings
 from functions import contract
 from functions.orders import order_request, problems, schema
 from functions.toolkit.problems import RETRY_AFTER, Problem
@@ -49,6 +51,14 @@ class UndescribedError(Exception):
     """A route of which the document would say nothing; the message says where to describe it."""
 
 
+def routes() -> dict[str, tuple[str, str]]:
+    """Method and path of each function that answers requests of a system with all defaults."""
+    settings: OrderSettings = {}
+    settings = checked(OrderSettings, settings, "The API")
+    functions = order_functions.functions_of(settings)
+    return {each.name: each.route for each in functions if each.route}
+
+
 def render() -> str:
     """The document as the text of openapi.json."""
     return json.dumps(document(), indent=2) + "\n"
@@ -57,7 +67,7 @@ def render() -> str:
 def document() -> Json:
     """The document as JSON values."""
     paths: dict[str, Json] = {}
-    for name, (method, path) in ROUTES.items():
+    for name, (method, path) in routes().items():
         for table, where in (
             (_OPERATIONS, "_OPERATIONS"),
             (PROBLEMS, "PROBLEMS"),
@@ -143,7 +153,7 @@ def _create_order(name: str) -> Json:
                         "description": "Path of the order.",
                         "required": True,
                         "schema": {"type": "string", "format": "uri-reference"},
-                        "example": contract.ROUTES["get_order"][1].format(id=_SAMPLE_ID),
+                        "example": contract.ORDER_PATH.format(id=_SAMPLE_ID),
                     },
                     "Idempotency-Replayed": {
                         "description": "Present when the order existed: the request was a repeat.",
