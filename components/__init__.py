@@ -1,5 +1,6 @@
 """Components of a serverless order system, for any Pulumi program."""
 
+from .bucket import Bucket, BucketArgs
 from .function import PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs
 from .observability import Observability, ObservabilityArgs
@@ -9,6 +10,8 @@ from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
 
 __all__ = [
+    "Bucket",
+    "BucketArgs",
     "HttpApi",
     "HttpApiArgs",
     "Observability",

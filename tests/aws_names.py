@@ -55,6 +55,11 @@ def api_endpoint(api_id: str, region: str) -> str:
     return f"https://{api_id}.execute-api.{region}.amazonaws.com"
 
 
+def bucket_arn(name: str) -> str:
+    """The ARN of a bucket."""
+    return f"arn:{PARTITION}:s3:::{name}"
+
+
 def queue_url(name: str, region: str) -> str:
     """The URL of a queue."""
     return f"https://sqs.{region}.amazonaws.com/{ACCOUNT}/{name}"

@@ -155,6 +155,27 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "aws:lambda/permission:Permission": ResourceType(
         replaced_by=("action", "function", "principal", "qualifier", "sourceArn", "statementId")
     ),
+    # Bucket names are those of all of AWS, so its ARN has neither region nor account.
+    "aws:s3/bucket:Bucket": ResourceType(
+        "bucket",
+        ("bucket", "bucketPrefix"),
+        "bucket",
+        lambda made: {"arn": aws_names.bucket_arn(str(made.inputs["bucket"]))},
+    ),
+    **{
+        f"aws:s3/{part[0].lower()}{part[1:]}:{part}": ResourceType(
+            replaced_by=("bucket",), id="bucket"
+        )
+        for part in (
+            "BucketLifecycleConfiguration",
+            "BucketNotification",
+            "BucketOwnershipControls",
+            "BucketPolicy",
+            "BucketPublicAccessBlock",
+            "BucketServerSideEncryptionConfiguration",
+            "BucketVersioning",
+        )
+    },
     "aws:scheduler/schedule:Schedule": ResourceType(
         "name", ("name", "groupName"), "name", _arn("scheduler", "schedule/default/{name}")
     ),

@@ -254,7 +254,7 @@ def test_a_provider_without_a_region_is_refused(double: Double) -> None:
 
 def test_a_type_or_function_that_it_does_not_know_is_refused(double: Double) -> None:
     with pytest.raises(grpc.RpcError, match="aws_resources"):
-        _check(double, "aws:s3/bucket:Bucket", {})
+        _check(double, "aws:ec2/vpc:Vpc", {})
     with pytest.raises(grpc.RpcError, match="getBucket"):
         double.Invoke(provider_pb2.InvokeRequest(tok="aws:s3/getBucket:getBucket"))
 

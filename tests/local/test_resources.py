@@ -10,6 +10,7 @@ import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
+from components import Bucket
 from local.deployer import Deployer
 from local.package import CodeStore
 from local.program import execute
@@ -128,7 +129,13 @@ def program() -> None:
         stream_view_type="NEW_IMAGE",
         opts=here,
     )
+    bucket = Bucket(
+        "files",
+        {"expiries": [{"prefix": "old/", "days": 3}], "notifications": True},
+        pulumi.ResourceOptions(provider=provider),
+    )
     for output, value in {
+        "bucket": bucket.name,
         "queue": queue.url,
         "failures": failures.url,
         "bus": bus.name,
@@ -211,3 +218,24 @@ def test_other_resources_are_what_was_asked_for(running: System, created: Create
         AlarmNames=["many"], AlarmTypes=["CompositeAlarm"]
     )
     assert alarms["CompositeAlarms"][0]["AlarmRule"] == f"ALARM({created[1]['alarm']})"
+
+
+def test_bucket_is_what_was_asked_for(running: System, created: Created) -> None:
+    storage, name = running.client("s3"), created[1]["bucket"]
+    block = storage.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+    assert len(block) == 4
+    assert all(block.values())
+    [owner] = storage.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
+    assert owner["ObjectOwnership"] == "BucketOwnerEnforced"
+    [rule] = storage.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"][
+        "Rules"
+    ]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    lifecycle = storage.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    assert [each["ID"] for each in lifecycle] == ["old-versions", "abandoned-uploads", "expiry-0"]
+    assert "DenyWithoutTls" in storage.get_bucket_policy(Bucket=name)["Policy"]
+    assert "EventBridgeConfiguration" in storage.get_bucket_notification_configuration(Bucket=name)
+    versions = {
+        storage.put_object(Bucket=name, Key="one", Body=body)["VersionId"] for body in (b"1", b"2")
+    }
+    assert len(versions) == 2

@@ -12,6 +12,7 @@ from local import program
 from settings import Settings
 from tests.recorder import Recording, Registration, deploy, deploy_stack
 
+BUCKET = "aws:s3/bucket:Bucket"
 TABLE = "aws:dynamodb/table:Table"
 QUEUE = "aws:sqs/queue:Queue"
 QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
