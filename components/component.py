@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, NotRequired, Required, TypedDict, c
 
 import pulumi
 
-from .inputs import Declaration, camel_case, declarations
+from .inputs import Declaration, InputError, Problem, camel_case, declarations
 
 
 class Component(pulumi.ComponentResource):
@@ -37,6 +37,16 @@ class Component(pulumi.ComponentResource):
         self.register_outputs(
             {camel_case(name): getattr(self, name) for name in outputs(type(self))}
         )
+
+
+def check_length(name: str, at_most: int, subject: str) -> None:
+    """Raise InputError for a component whose name is too long for what is named after it."""
+    if len(name) > at_most:
+        text = (
+            f"expected at most {at_most} characters, not {len(name)}: AWS takes no longer names "
+            "of what is named after it"
+        )
+        raise InputError(subject, [Problem(("name",), text)])
 
 
 def args_of(component: type) -> type:

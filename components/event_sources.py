@@ -183,6 +183,7 @@ class _Schedule(EventSource):
     args: ScheduleEventSource
     asynchronous = True
     gives_up = True
+    role_suffix = "-schedule"
 
     def connect(self, target: Target) -> None:
         assert target.failures is not None  # noqa: S101
@@ -191,13 +192,13 @@ class _Schedule(EventSource):
             opts=pulumi.InvokeOutputOptions(parent=target.component)
         ).account_id
         role = aws.iam.Role(
-            f"{target.name}-schedule",
+            target.name + self.role_suffix,
             description=f"Lets the schedule invoke the function {target.name}",
             assume_role_policy=iam.trust("scheduler.amazonaws.com", account),
             opts=child,
         )
         policy = aws.iam.RolePolicy(
-            f"{target.name}-schedule",
+            target.name + self.role_suffix,
             role=role.name,
             policy=iam.document(
                 [
@@ -225,6 +226,16 @@ class _Schedule(EventSource):
             ),
             opts=pulumi.ResourceOptions(parent=target.component, depends_on=[policy]),
         )
+
+
+# A role's and a function's name have at most 64 characters, the random part that Pulumi appends
+# to a name takes 8: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_LONGEST_NAME = 64 - 8
+
+
+def longest_name(sources: EventSources) -> int:
+    """How long a function's name may be for all that is named after it."""
+    return _LONGEST_NAME - (len(_Schedule.role_suffix) if "schedule" in sources else 0)
 
 
 _KINDS: dict[str, type[EventSource]] = {"queue": _Queue, "stream": _Stream, "schedule": _Schedule}

@@ -9,8 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .component import Component
-from .event_sources import AsynchronousInvocation, EventSources, Sources
+from .component import Component, check_length
+from .event_sources import AsynchronousInvocation, EventSources, Sources, longest_name
 from .iam import Statement
 from .inputs import Default, Items, OneOf, Problem, Text, Whole, checked, contradictions, problem
 from .logs import LogRetention
@@ -127,6 +127,7 @@ class PythonFunction(Component):
         self, name: str, args: PythonFunctionArgs, opts: Optional[pulumi.ResourceOptions] = None
     ) -> None:
         args = checked(PythonFunctionArgs, args, f"PythonFunction {name}")
+        check_length(name, longest_name(args["sources"]), f"PythonFunction {name}")
         super().__init__("serverless-orders:index:PythonFunction", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         self._prefix = name

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from .commands import BundleError
 
-_ABANDONED = 3600  # seconds after which an unfinished build is taken for dead
+_ABANDONED = 3600  # seconds after which an unfinished build is taken for dead, a folder for unused
+_KEPT = 3  # unused folders of a name that stay, for going back to a recent state
 _TIME = 631_152_000  # 1990-01-01, which is what Pulumi's archiver writes into its archives
 
 
@@ -27,13 +28,16 @@ def made(root: Path, name: str, inputs: Iterable[bytes], fill: Callable[[Path], 
         digest.update(hashlib.sha256(part).digest())
     final = root / f"{name}-{digest.hexdigest()[:20]}"
     if final.is_dir():
+        _note_use(final)
         return final
     _remove_abandoned(root)
+    _remove_unused(root, name)
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=root) as scratch:
         folder = Path(scratch) / name
         folder.mkdir()
         fill(folder)
         _even_out(folder)
+        _note_use(folder)
         # Losing a race is no loss: the folder that is there now has the same content.
         try:
             folder.rename(final)
@@ -69,6 +73,21 @@ def _below(folder: Path) -> Iterator[Path]:
     """All that a folder holds and then itself: writing a file changes its folder's time."""
     yield from sorted(folder.rglob("*"), reverse=True)
     yield folder
+
+
+def _note_use(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # somebody else's, which can only be read
+        os.utime(folder, (time.time(), _TIME))
+
+
+def _remove_unused(root: Path, name: str) -> None:
+    """Old folders of the name; each is renamed first, as half a folder would be taken for whole."""
+    with contextlib.suppress(OSError):
+        folders = {path: path.stat().st_atime for path in root.glob(f"{name}-*")}
+        newest_first = sorted(folders, key=lambda path: folders[path], reverse=True)
+        for path in newest_first[_KEPT:]:
+            if folders[path] < time.time() - _ABANDONED:
+                shutil.rmtree(path.rename(root / f"unfinished-{path.name}"))
 
 
 def _remove_abandoned(root: Path) -> None:

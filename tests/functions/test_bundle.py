@@ -465,6 +465,27 @@ def test_an_abandoned_build_is_removed_and_a_running_one_is_not(
     assert new.exists()
 
 
+def test_folders_that_nobody_used_for_an_hour_go_but_for_the_newest_three(
+    checkout: Path, bundle_folder: Path
+) -> None:
+    root = checkout / ".build"
+    root.mkdir()
+    _reuse(bundle_folder, root)
+    in_use = bundle.build(RUNNING, pytest.fail)
+    unused = [root / f"functions-{number}" for number in range(5)]
+    for number, folder in enumerate(unused):
+        (folder / "inside").mkdir(parents=True)
+        os.utime(folder, (number, 0))
+    assert bundle.build(RUNNING, pytest.fail) == in_use
+    assert all(folder.exists() for folder in unused)  # nothing was made, so nothing goes
+
+    (checkout / "functions" / "get_order.py").write_text("print('changed')\n")
+    made = bundle.build(RUNNING, pytest.fail)
+    assert {made, in_use} <= set(root.iterdir())
+    assert [folder.name for folder in unused if folder.exists()] == ["functions-3", "functions-4"]
+    assert not list(root.glob("unfinished-*"))
+
+
 def test_without_the_runtimes_interpreter_a_warning_is_given_and_no_bytecode_of_another(
     bundle_folder: Path,
 ) -> None:

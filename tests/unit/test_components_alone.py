@@ -8,6 +8,7 @@ import pulumi_aws as aws
 import pytest
 
 from components import HttpApi, Observability, OrderSystem, PythonFunction, Queue, Table
+from components.inputs import InputError
 from tests.recorder import Recording, deploy, small_bundle
 from tests.unit import stacks
 
@@ -261,6 +262,22 @@ def test_function_with_too_many_metrics_for_an_alarm_is_refused_by_name() -> Non
     table = {"label": "t", "name": "t", "operations": ["Query"], "indexes": list("abcde")}
     with pytest.raises(ValueError, match="the alarm t-throttles needs 12 metrics"):
         deploy(lambda: Observability("watch", {"tables": [table]}))  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("sources", "longest"), [({}, 56), ({"schedule": {"expression": "rate(1 hour)"}}, 47)]
+)
+def test_function_whose_name_is_too_long_for_its_roles_is_refused(
+    sources: Any, longest: int
+) -> None:
+    args: Any = {"code": CODE, "handler": "main.handler", "sources": sources}
+    recorded = deploy(lambda: PythonFunction("n" * longest, args))
+    # Pulumi appends a dash and seven random digits, IAM takes 64 characters.
+    assert max(len(each.name) for each in recorded.of(stacks.ROLE)) == 56
+    with pytest.raises(
+        InputError, match=f"name: expected at most {longest} characters, not {longest + 1}: AWS"
+    ):
+        deploy(lambda: PythonFunction("n" * (longest + 1), args))
 
 
 ROUTE: Any = {"function_name": "f", "alias_name": "live", "invoke_arn": "arn"}
