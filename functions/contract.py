@@ -25,6 +25,12 @@ TRANSITIONS = {
 ORDER_CREATED = "OrderCreated"
 ORDER_CREATED_DETAIL = ("id", "customerName", "items")
 
+# Events on the bus, one for each change of an order (functions/orders/changes.py): the status that
+# it came to have -> detail-type. PLACED causes the first, TRANSITIONS all others.
+EVENT_SOURCE = "serverless-orders"
+PLACED = "an accepted order"
+CHANGE_EVENTS = {PENDING: ORDER_CREATED, CONFIRMED: "OrderConfirmed", FAILED: "OrderFailed"}
+
 # Message attributes beside the body; CREATED_AT_ATTRIBUTE (below) is one too.
 CORRELATION_ID_ATTRIBUTE = "correlationId"
 REDRIVEN_ATTRIBUTE = "redriven"

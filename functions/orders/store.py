@@ -1,5 +1,5 @@
 """The table of orders: each method is one AWS call (the query: one a page). DynamoDB's wire form
-of values is known here alone.
+of values is known here and, for the table's stream, in stream.py.
 
 Raises what botocore raises (`aws.FAILURES`), except where a condition's refusal is an answer.
 """
@@ -106,7 +106,7 @@ class Store:
             return None
         shown = {
             "id": order_id,
-            **_from_item(item),
+            **from_item(item),
             "status": item["status"]["S"],
             "createdAt": item[contract.CREATED_AT_ATTRIBUTE]["S"],
         }
@@ -194,7 +194,7 @@ class Store:
 def _pending(item: Item) -> Pending:
     details: order.Order | None
     try:
-        details = _from_item(item)
+        details = from_item(item)
         correlation_id = item.get("correlationId", {}).get("S", "")
     except (KeyError, TypeError, ValueError, ArithmeticError):
         details, correlation_id = None, ""
@@ -223,7 +223,7 @@ def _to_item(details: order.Order) -> Item:
     }
 
 
-def _from_item(item: Item) -> order.Order:
+def from_item(item: Item) -> order.Order:
     """The canonical order of an item in DynamoDB's wire form."""
     return {
         "customerName": item["customerName"]["S"],

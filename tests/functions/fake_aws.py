@@ -49,6 +49,7 @@ class FakeAws:
 
     table: dict[str, Item] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
+    writes: list[tuple[Item | None, Item]] = field(default_factory=list)  # old and new images
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     page_size: int = 1000
@@ -77,12 +78,31 @@ class FakeAws:
             result: tuple[int, dict[str, Any]] = handler(request)
             return result
 
+    def records(self) -> list[dict[str, Any]]:
+        """All writes so far as the table's stream hands them to Lambda."""
+        return [
+            {
+                "eventName": "MODIFY" if old else "INSERT",
+                "dynamodb": {
+                    "Keys": {"id": new["id"]},
+                    "NewImage": new,
+                    **({"OldImage": old} if old else {}),
+                    "SequenceNumber": f"{number:021}",
+                },
+            }
+            for number, (old, new) in enumerate(self.writes, 1)
+        ]
+
+    def _write(self, old: Item | None, new: Item) -> None:
+        self.table[new["id"]["S"]] = new
+        self.writes.append((old, new))
+
     def _PutItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         item = request["Item"]
         stored = self.table.get(item["id"]["S"])
         if stored is not None and request.get("ConditionExpression") == "attribute_not_exists(id)":
             return _refused(request, stored)
-        self.table[item["id"]["S"]] = item
+        self._write(stored, item)
         return 200, {}
 
     def _GetItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
@@ -109,7 +129,7 @@ class FakeAws:
                 name, _, value = assignment.partition(" = ")
                 item[names.get(name, name)] = values[value]
         item.pop(removed, None)
-        self.table[request["Key"]["id"]["S"]] = item
+        self._write(stored, item)
         return 200, {}
 
     def _Query(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802

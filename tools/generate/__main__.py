@@ -10,7 +10,7 @@ def main() -> int:
     """Write the files that are stale, and say which; 1 when something has to be described."""
     for path, render in FILES.items():
         file = ROOT / path
-        present = file.read_text(encoding="utf-8")
+        present = file.read_text(encoding="utf-8") if file.exists() else ""
         try:
             text = render(present)
         except UndescribedError as error:

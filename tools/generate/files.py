@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from settings import PRODUCTION_STACKS
-from tools.generate import document, project, schema
+from tools.generate import asyncapi, document, project, schema
 from tools.openapi.document import render
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,4 +26,5 @@ FILES: dict[str, Render] = {
     "policy/rules/production.json": _production,
     "docs/policy.md": document.rules,
     "openapi.json": lambda _: render(),
+    "asyncapi.json": asyncapi.render,
 }

@@ -105,10 +105,10 @@ def document() -> Json:
         "paths": paths,
         "components": {
             "schemas": {
-                "OrderRequest": _public(schema.ORDER_REQUEST),
-                "OrderAccepted": _public(schema.ORDER_CREATED_RESPONSE),
-                "Order": _public(schema.ORDER),
-                "Problem": _public(schema.PROBLEM),
+                "OrderRequest": public(schema.ORDER_REQUEST),
+                "OrderAccepted": public(schema.ORDER_CREATED_RESPONSE),
+                "Order": public(schema.ORDER),
+                "Problem": public(schema.PROBLEM),
                 "GatewayError": {
                     "type": "object",
                     "required": ["message"],
@@ -133,7 +133,7 @@ def _create_order(name: str) -> Json:
                 "in": "header",
                 "required": False,
                 "description": "Chosen by the caller for one order; the same for every retry.",
-                "schema": _public(schema.IDEMPOTENCY_KEY),
+                "schema": public(schema.IDEMPOTENCY_KEY),
             }
         ],
         "requestBody": {
@@ -189,7 +189,7 @@ def _get_order(name: str) -> Json:
                 "in": "path",
                 "required": True,
                 "description": "As the order's creation answered it.",
-                "schema": _public(schema.ORDER_ID),
+                "schema": public(schema.ORDER_ID),
                 "example": _SAMPLE_ID,
             }
         ],
@@ -279,12 +279,12 @@ def _example(node: Json) -> Any:
     raise ValueError(f"schema without an example: {node}")
 
 
-def _public(node: Any) -> Any:
+def public(node: Any) -> Any:
     """A schema without the keywords that are ours alone."""
     if isinstance(node, dict):
-        return {name: _public(value) for name, value in node.items() if name != "errorMessage"}
+        return {name: public(value) for name, value in node.items() if name != "errorMessage"}
     if isinstance(node, list):
-        return [_public(value) for value in node]
+        return [public(value) for value in node]
     return node
 
 
