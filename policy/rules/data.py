@@ -11,7 +11,7 @@ from .rule import (
     only_in_production,
     resource_rule,
 )
-from .types import TABLE, TOPIC
+from .types import BUCKET, HTTP_API, KEY, LOG_GROUP, QUEUE, REST_API, TABLE, TOPIC
 
 _PRODUCTION = {"productionStacks": PRODUCTION_STACKS}
 
@@ -69,6 +69,21 @@ def table_protect(table: Resource, settings: Settings) -> Findings:
     only_in_production(table, settings)
     if not table.opts.protect:
         yield "would go with its stack, or when a property forces its replacement"
+
+
+@resource_rule(
+    "resource-protect",
+    # A public address, messages, logs, objects, keys, and addresses that have confirmed.
+    [HTTP_API, REST_API, QUEUE, LOG_GROUP, BUCKET, KEY, TOPIC],
+    "Pulumi refuses to delete or replace what a production stack cannot make again as it was.",
+    "Set the resource option protect to true, best on the component that the resource is part of: "
+    "a destroy without a preview deletes whatever is not protected.",
+    settings=_PRODUCTION,
+)
+def resource_protect(resource: Resource, settings: Settings) -> Findings:
+    only_in_production(resource, settings)
+    if not resource.opts.protect:
+        yield "would go with its stack, though it cannot be made again as it was"
 
 
 @resource_rule(

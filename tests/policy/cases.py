@@ -718,6 +718,21 @@ CASES: dict[str, Cases] = {
         [V("go with its stack", [R(t.TABLE, "bad", {})], "prod")],
         [C([R(t.TABLE, "good", protect=True)], "prod"), C([R(t.TABLE, "good")], "dev")],
     ),
+    "resource-protect": Cases(
+        [
+            V("go with its stack", [R(kind, "bad", {})], "prod")
+            for kind in (
+                t.HTTP_API,
+                t.REST_API,
+                t.QUEUE,
+                t.LOG_GROUP,
+                t.BUCKET,
+                t.KEY,
+                t.TOPIC,
+            )
+        ],
+        [C([R(t.HTTP_API, "good", protect=True)], "prod"), C([R(t.QUEUE, "good")], "dev")],
+    ),
     "topic-encrypted": Cases(
         [
             V("not encrypted", [R(t.TOPIC, "bad", {})]),

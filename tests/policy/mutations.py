@@ -237,6 +237,13 @@ def protect_off(stack: Mutable) -> Registered:
     return table
 
 
+@mutation("resource-protect", "prod")
+def api_unprotected(stack: Mutable) -> Registered:
+    api = stack.one(t.HTTP_API)
+    api.protect = False
+    return api
+
+
 @mutation("topic-encrypted")
 def topic_in_plain(stack: Mutable) -> Registered:
     return setting(stack.one(t.TOPIC), kmsMasterKeyId=None)

@@ -167,6 +167,7 @@ def test_rule_says_that_it_does_not_apply_to_other_resources(rule: str) -> None:
         ("table-point-in-time-recovery", types.TABLE),
         ("table-deletion-protection", types.TABLE),
         ("table-protect", types.TABLE),
+        ("resource-protect", types.QUEUE),
         ("api-named-origins", types.HTTP_API),
         ("alarm-notifies", types.METRIC_ALARM),
     ],
