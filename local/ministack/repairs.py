@@ -35,16 +35,16 @@ def apply() -> None:
 
 def apply_to_services() -> None:
     """Repair services that are loaded, or may be: they take long, and the start needs others."""
-    from ministack.services import eventbridge  # type: ignore[import-untyped]
+    from ministack.services import eventbridge, lambda_svc  # type: ignore[import-untyped]
 
+    lambda_svc.invoke_async_with_retry = _as_configured(lambda_svc.invoke_async_with_retry)
     eventbridge._dispatch_to_lambda = _hand_over
 
 
 def _hand_over(arn: str, payload: str) -> None:
     """Invoke the function `arn` asynchronously, as schedules and rules do on AWS.
 
-    The emulator's own way knows no retries and no failure destination, and its asynchronous
-    invocations do not find the configuration of an alias.
+    The emulator's own way knows no retries and no failure destination.
     """
     from ministack.services import lambda_svc
 
@@ -52,11 +52,25 @@ def _hand_over(arn: str, payload: str) -> None:
     if not func or not config:
         logging.getLogger("local").warning("an event for %s, which is no function", name)
         return
-    whole, _, _ = lambda_svc._get_base_func_record_for_ref(arn)
-    qualifier = arn.partition(":function:")[2].partition(":")[2]
-    record = lambda_svc._execution_record_for_config(func, config)
-    record["event_invoke_config"] = lambda_svc._event_invoke_config(whole or func, qualifier)
+    record = lambda_svc._execution_record_for_config(func, {**config, "FunctionArn": arn})
     lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+
+def _as_configured(invoke: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """Asynchronous invocations that find the configuration of what was invoked: an alias has
+    one of its own, which the emulator keeps with the function and looks for in the version."""
+
+    @functools.wraps(invoke)
+    def configured(record: dict[str, Any], event: Any) -> None:
+        from ministack.services import lambda_svc
+
+        arn = str(record["config"]["FunctionArn"])
+        whole, _, _ = lambda_svc._get_base_func_record_for_ref(arn)
+        qualifier = arn.partition(":function:")[2].partition(":")[2]
+        found = lambda_svc._event_invoke_config(whole or record, qualifier)
+        invoke({**record, "event_invoke_config": found}, event)
+
+    return configured
 
 
 def _single_action(extract: Callable[..., str | None]) -> Callable[..., str | None]:

@@ -138,6 +138,7 @@ def program() -> None:
         "bucket": bucket.name,
         "queue": queue.url,
         "failures": failures.url,
+        "live": alias.name,
         "bus": bus.name,
         "role": role.arn,
         "alias": name.name,
@@ -187,16 +188,29 @@ def test_event_of_a_bus_reaches_the_queue_its_rule_names(running: System, create
     assert json.loads(attributes["RedrivePolicy"])["maxReceiveCount"] in (2, "2")
 
 
-def test_failed_call_of_a_schedule_is_retried_and_then_told_to_the_failure_queue(
+def test_failed_asynchronous_calls_are_retried_as_the_alias_says_and_then_told_to_its_queue(
     running: System, created: Created
 ) -> None:
-    failures = created[1]["failures"]
-    got = until(lambda: running.client("sqs").receive_message(QueueUrl=failures).get("Messages"))
-    record = json.loads(got[0]["Body"])
-    assert record["requestPayload"] == {"due": True}
-    name = record["requestContext"]["functionArn"].split(":function:")[1].split(":")[0]
+    queues, failures = running.client("sqs"), created[1]["failures"]
+
+    def told() -> dict[str, Any]:
+        (message,) = until(lambda: queues.receive_message(QueueUrl=failures).get("Messages"))
+        queues.delete_message(QueueUrl=failures, ReceiptHandle=message["ReceiptHandle"])
+        return dict(json.loads(message["Body"]))
+
+    scheduled = told()
+    assert scheduled["requestPayload"] == {"due": True}
+    name = scheduled["requestContext"]["functionArn"].split(":function:")[1].split(":")[0]
+
+    running.client("lambda").invoke(
+        FunctionName=name,
+        Qualifier=created[1]["live"],
+        InvocationType="Event",
+        Payload=b'{"asked": true}',
+    )
+    assert told()["requestPayload"] == {"asked": True}
     lines = [line for line in running.logs(name) if line.strip() == "called"]
-    assert len(lines) == 2, "one call and one retry"
+    assert len(lines) == 4, "each one call and one retry"
 
 
 def test_attached_policy_grants_what_it_says_and_no_more(running: System, created: Created) -> None:
