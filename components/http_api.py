@@ -73,8 +73,11 @@ class HttpApiRoute(TypedDict):
     """Requests in a burst for this route; the stage's by default."""
 
 
-class Cors(TypedDict):
-    """Which web pages may call an API, and how."""
+Methods = list[Annotated[str, OneOf(METHODS)]]
+
+
+class CorsOfPages(TypedDict):
+    """Which web pages may call an API, and with which headers."""
 
     origins: NotRequired[
         Annotated[
@@ -95,9 +98,12 @@ class Cors(TypedDict):
         ]
     ]
     """Request headers that such pages may send; `*` is every one."""
-    methods: NotRequired[
-        Annotated[list[Annotated[str, OneOf(METHODS)]], Items(1, default=("GET", "POST"))]
-    ]
+
+
+class Cors(CorsOfPages):
+    """Which web pages may call an API, and how."""
+
+    methods: NotRequired[Annotated[Methods, Items(1, default=("GET", "POST"))]]
     """Methods that such pages may use."""
 
 

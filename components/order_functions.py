@@ -183,6 +183,9 @@ FUNCTIONS = (
 NAMES = tuple(each.name for each in FUNCTIONS)
 """Those of all functions, whether a system has them or not."""
 
+METHODS = tuple(sorted({f.route[0] for f in FUNCTIONS if f.route and f.when is _always}))
+"""The methods of the routes that every system has."""
+
 
 def functions_of(settings: "OrderSettings") -> tuple[OrderFunction, ...]:
     """The functions of a system with these settings."""

@@ -7,10 +7,10 @@ import pulumi
 
 from .event_sources import Batches, Concurrency, large_batches_are_collected
 from .function import FunctionSettings
-from .http_api import Cors, Throttle
-from .inputs import Default, Key, OneOf, Problem, Text, Whole, contradictions, problem
+from .http_api import CorsOfPages, Methods, Throttle
+from .inputs import Default, Items, Key, OneOf, Problem, Text, Whole, contradictions, problem
 from .observability import DashboardName
-from .order_functions import NAMES, functions_of
+from .order_functions import METHODS, NAMES, functions_of
 from .queues import QueueDelivery
 from .table import TableSafety
 from .thresholds import Alarms
@@ -18,6 +18,13 @@ from .thresholds import Alarms
 # The longest that an HTTP API waits for a function:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 API_TIMEOUT_SECONDS = 30
+
+
+class OrderCors(CorsOfPages):
+    """Which web pages may call the API, and how."""
+
+    methods: NotRequired[Annotated[Methods, Items(1, default=METHODS)]]
+    """Methods that such pages may use."""
 
 
 class OrderThrottle(Throttle):
@@ -70,7 +77,7 @@ class OrderSettings(FunctionSettings):
         ]
     ]
     """Reserved concurrency by function, as `{"process_order": 50}`; none by default."""
-    cors: NotRequired[Cors]
+    cors: NotRequired[OrderCors]
     """Which web pages may call the API, and how."""
     throttle: NotRequired[OrderThrottle]
     """How much the API takes before it answers 429."""

@@ -52,7 +52,7 @@ SERVICE_NAME_VARIABLE = "POWERTOOLS_SERVICE_NAME"  # every function; the metrics
 
 # Custom CloudWatch metrics, emitted in EMF under METRIC_NAMESPACE with the dimension
 # SERVICE_DIMENSION (and, for COLD_START, FUNCTION_NAME_DIMENSION, as Powertools emits it).
-# Counts, but for those in METRIC_UNITS.
+# Each of our own has its unit in METRIC_UNITS, below.
 METRIC_NAMESPACE = "ServerlessOrders"
 SERVICE_DIMENSION = "service"
 FUNCTION_NAME_DIMENSION = "function_name"
@@ -70,7 +70,14 @@ OLDEST_PENDING_AGE = "OldestPendingAge"  # age of the oldest order past the thre
 
 # As CloudWatch spells them.
 METRIC_UNITS = {
+    ORDERS_CREATED: "Count",
+    ORDERS_REJECTED: "Count",
+    ORDERS_CREATE_FAILED: "Count",
+    ORDERS_CONFIRMED: "Count",
+    ORDERS_FAILED: "Count",
     ORDER_PROCESSING_TIME: "Milliseconds",
     QUEUE_LAG: "Milliseconds",
+    MESSAGES_REJECTED: "Count",
+    ORDERS_REPUBLISHED: "Count",
     OLDEST_PENDING_AGE: "Seconds",
 }

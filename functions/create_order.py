@@ -31,14 +31,14 @@ _RANDOM_IDS = 3
 
 _KEY = re.compile(schema.IDEMPOTENCY_KEY["pattern"])
 
-_store = Store(aws.client("dynamodb"), environment.text(contract.TABLE_NAME_VARIABLE))
+_store = Store.connect()
+_events = Events.connect()
 _id_secret = environment.text(contract.ORDER_ID_KEY_VARIABLE).encode()
-_events = Events(aws.client("sqs"), environment.text(contract.QUEUE_URL_VARIABLE))
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
-    return api.respond(create_order, event, context, metrics, _metric)
+    return api.respond(create_order, event, context, metrics, problems.TYPE, _metric)
 
 
 def create_order(request: api.Request, _context: Any) -> api.Response:

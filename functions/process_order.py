@@ -17,7 +17,7 @@ from . import contract
 from .orders import order
 from .orders.events import Delivery
 from .orders.metrics import metrics
-from .orders.store import Store, Transition
+from .orders.store import LONGEST_CALL, Store, Transition
 from .toolkit import aws, environment, telemetry
 from .toolkit.deadline import Deadline
 
@@ -30,7 +30,7 @@ PARALLEL_UPDATES = 5
 # Seconds of the invocation's time kept for logs, metrics and the answer.
 _ANSWER_SECONDS = 1.0
 
-_store = Store(aws.client("dynamodb"), environment.text(contract.TABLE_NAME_VARIABLE))
+_store = Store.connect()
 _last_receive = environment.positive_integer(contract.MAX_RECEIVE_COUNT_VARIABLE)
 _threads = ThreadPoolExecutor(PARALLEL_UPDATES)
 
@@ -79,7 +79,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 
 
 def _outcomes(deliveries: list[Delivery], context: "LambdaContext") -> list[Outcome]:
-    deadline = Deadline(context)
+    deadline = Deadline(context, LONGEST_CALL)
     if len(deliveries) == 1:
         return [_outcome(deliveries[0], deadline)]
     work = [_threads.submit(_outcome, delivery, deadline) for delivery in deliveries]

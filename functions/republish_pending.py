@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from . import contract
-from .orders import order
+from .orders import events, order, store
 from .orders.events import BATCH_BYTES, BATCH_MESSAGES, Events, Message, message
 from .orders.metrics import metrics
 from .orders.store import Pending, Store
@@ -35,10 +35,12 @@ from .toolkit.deadline import Deadline
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_store = Store(aws.client("dynamodb"), environment.text(contract.TABLE_NAME_VARIABLE))
-_events = Events(aws.client("sqs"), environment.text(contract.QUEUE_URL_VARIABLE))
+_store = Store.connect()
+_events = Events.connect()
 _threshold = environment.positive_integer(contract.PENDING_THRESHOLD_VARIABLE)
 _limit = environment.positive_integer(contract.REPUBLISH_LIMIT_VARIABLE)
+
+_LONGEST_CALL = max(store.LONGEST_CALL, events.LONGEST_CALL)
 
 
 class RepublishError(RuntimeError):
@@ -107,7 +109,7 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry: how many events were sent again."""
     run = Run()
     try:
-        _republish(run, Deadline(context))
+        _republish(run, Deadline(context, _LONGEST_CALL))
     except aws.FAILURES as error:
         run.complete = False
         run.failure = aws.failure(error).fields

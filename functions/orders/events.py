@@ -12,15 +12,17 @@ import re
 from typing import Any, NamedTuple
 
 from .. import contract
-from ..toolkit import aws, tracing
+from ..toolkit import aws, environment, tracing
 from . import order
 
 # SQS takes 10 messages and 256 KiB (the limit that holds everywhere) in one batch.
 BATCH_MESSAGES = 10
 BATCH_BYTES = 262_144
 
+# Attempts of one send. Together with one put it ends within an API function's 30 s.
+ATTEMPTS = 2
+LONGEST_CALL = aws.longest_call(ATTEMPTS)
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CORRELATION_ID = re.compile(r"[!-~]{1,128}")
 
 
@@ -97,7 +99,7 @@ def read(body: Any) -> Content:
     detail = event.get("detail")
     detail = detail if isinstance(detail, dict) else {}
     named = detail.get("id")
-    order_id = named if isinstance(named, str) and _UUID.fullmatch(named) else None
+    order_id = named if isinstance(named, str) and order.is_id(named) else None
     if event.get("type") != contract.ORDER_CREATED:
         return Content(order_id, f"not an {contract.ORDER_CREATED} event")
     if order_id is None:
@@ -169,6 +171,12 @@ class Delivery:
 
 class Events:
     """One SQS queue."""
+
+    @classmethod
+    def connect(cls) -> "Events":
+        """The queue that the infrastructure names."""
+        url = environment.text(contract.QUEUE_URL_VARIABLE)
+        return cls(aws.client("sqs", ATTEMPTS), url)
 
     def __init__(self, client: aws.Client, queue_url: str) -> None:
         self._client = client

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from .. import contract
 
 Order = dict[str, Any]  # canonical: {"customerName": str, "items": [{"sku", "qty", "price"}]}
+
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -23,6 +26,11 @@ def text(order: Order) -> str:
 def fingerprint(order_text: str) -> str:
     """SHA-256 (hexadecimal) of an order's text."""
     return hashlib.sha256(order_text.encode()).hexdigest()
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be an order's id."""
+    return _ID.fullmatch(text) is not None
 
 
 def random_id() -> str:

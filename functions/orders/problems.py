@@ -1,7 +1,9 @@
-"""The error answers of the orders' API: every kind there is, those of orders declared here."""
+"""The error answers of the orders' API, beside those that any API may give (`toolkit`)."""
 
-from ..toolkit import problems
 from ..toolkit.problems import Kind
+
+# What the types of all problems begin with; the name of the kind follows.
+TYPE = "urn:serverless-orders:problem:"
 
 INVALID_ORDER = Kind("invalid-order", 400, "The order is not valid")
 INVALID_IDEMPOTENCY_KEY = Kind("invalid-idempotency-key", 400, "The Idempotency-Key is not valid")
@@ -10,22 +12,6 @@ ORDER_NOT_FOUND = Kind("order-not-found", 404, "There is no such order")
 IDEMPOTENCY_KEY_REUSED = Kind(
     "idempotency-key-reused", 422, "The Idempotency-Key belongs to another order"
 )
-
-KINDS = {
-    kind.name: kind
-    for kind in (
-        problems.UNREADABLE_BODY,
-        INVALID_ORDER,
-        INVALID_IDEMPOTENCY_KEY,
-        INVALID_ORDER_ID,
-        ORDER_NOT_FOUND,
-        problems.BODY_TOO_LARGE,
-        problems.UNSUPPORTED_MEDIA_TYPE,
-        IDEMPOTENCY_KEY_REUSED,
-        problems.INTERNAL_ERROR,
-        problems.UNAVAILABLE,
-    )
-}
 
 
 def of_order(order_id: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ whose value says nothing to a person. Lengths count Unicode code points.
 
 from typing import Any
 
-from ..contract import CONFIRMED, FAILED, ORDER_CREATED, ORDER_CREATED_DETAIL, PENDING
+from ..contract import ORDER_CREATED, ORDER_CREATED_DETAIL, PENDING, TRANSITIONS
 
 # Whitespace that is trimmed around customerName (first and last code point of each run): what
 # Python's str.strip() or ECMAScript's trim() removes. Spelt out, because their `\s` differ.
@@ -94,7 +94,7 @@ ORDER: Schema = {
         "id": ORDER_ID,
         "customerName": {"type": "string", "examples": CUSTOMER_NAME["examples"]},
         "items": ITEMS,
-        "status": {"enum": [PENDING, CONFIRMED, FAILED]},
+        "status": {"enum": list(dict.fromkeys(status for pair in TRANSITIONS for status in pair))},
         "createdAt": TIMESTAMP,
         "updatedAt": TIMESTAMP,
     },

@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .. import contract
-from ..toolkit import aws, json_text, tracing
+from ..toolkit import aws, environment, json_text, tracing
 from . import order
+
+# Attempts of one call. A put and a send end within an API function's 30 s at their longest: the
+# caller gets an answer, not a time-out.
+ATTEMPTS = 3
+LONGEST_CALL = aws.longest_call(ATTEMPTS)
 
 Item = dict[str, Any]  # in DynamoDB's wire form
 
@@ -56,6 +61,12 @@ class Transition(NamedTuple):
 
 class Store:
     """Orders in one DynamoDB table."""
+
+    @classmethod
+    def connect(cls) -> "Store":
+        """The table that the infrastructure names."""
+        table = environment.text(contract.TABLE_NAME_VARIABLE)
+        return cls(aws.client("dynamodb", ATTEMPTS), table)
 
     def __init__(self, client: aws.Client, table: str) -> None:
         self._client = client

@@ -89,11 +89,13 @@ def respond(
     event: Event,
     context: Any,
     metrics: telemetry.Metrics,
+    problem_type: str,
     outcome: Callable[[int], str | None] = lambda status: None,
 ) -> Answer:
     """API Gateway's answer for one invocation.
 
-    `outcome` names the one of `metrics` to count for a response's status, if any.
+    `problem_type` is what the type of every problem document begins with. `outcome` names the
+    one of `metrics` to count for a response's status, if any.
     """
     request = Request(event, context)
     log: dict[str, Any]
@@ -101,14 +103,10 @@ def respond(
         response = operation(request, context)
         status, log = response.status, response.log
         answer = _answer(status, response.body, "application/json", response.headers)
-    except Problem as problem:
-        status, log, answer = problem.kind.status, problem.log, _render(problem, request)
-    except aws.FAILURES as error:
-        failed = unavailable(error)
-        status, log, answer = failed.kind.status, failed.log, _render(failed, request)
     except Exception as error:
-        failed = Problem(problems.INTERNAL_ERROR, _INTERNAL, log=telemetry.surprise(error))
-        status, log, answer = failed.kind.status, failed.log, _render(failed, request)
+        problem = _problem(error)
+        status, log = problem.kind.status, problem.log
+        answer = _render(problem, request, problem_type)
     write = telemetry.logger.error if status >= 500 else telemetry.logger.info
     write(
         operation.__name__,
@@ -122,6 +120,14 @@ def respond(
         metrics.count(metric)
     metrics.flush(context)
     return answer
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, aws.FAILURES):
+        return unavailable(error)
+    return Problem(problems.INTERNAL_ERROR, _INTERNAL, log=telemetry.surprise(error))
 
 
 def unavailable(
@@ -138,11 +144,11 @@ def unavailable(
 _INTERNAL = "Something went wrong on our side; name the requestId when you report it."
 
 
-def _render(problem: Problem, request: Request) -> Answer:
+def _render(problem: Problem, request: Request, problem_type: str) -> Answer:
     status = problem.kind.status
     problem.log.setdefault("problem", problem.kind.name)
     headers = {"retry-after": str(problems.RETRY_AFTER)} if status == 503 else {}
-    document = problem.document(request.id)
+    document = problem.document(request.id, problem_type)
     return _answer(status, document, "application/problem+json", headers)
 
 

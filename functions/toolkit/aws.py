@@ -10,6 +10,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
+from aws_lambda_powertools.shared.constants import SERVICE_NAME_ENV
 from botocore import handlers  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import (  # type: ignore[import-untyped]
@@ -21,16 +22,14 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 from botocore.session import Session  # type: ignore[import-untyped]
 
+from . import environment
+
 Client = Any  # botocore makes the client's class from its data at run time
 
-# Seconds. DynamoDB and SQS answer within milliseconds in their own region; what does not
-# answer by then is worth another attempt.
+# Seconds. Services such as DynamoDB and SQS answer within milliseconds in their own region; what
+# does not answer by then is worth another attempt.
 CONNECT_TIMEOUT = 1.0
 READ_TIMEOUT = 2.0
-
-# Attempts of one call, for each service that there may be a client of. One call to each ends
-# within a function's 30 s at their longest: a caller gets an answer, not a time-out.
-ATTEMPTS = {"dynamodb": 3, "sqs": 2}
 
 # What botocore raises for a call: an error answer, no answer, an unreadable answer.
 FAILURES = (ClientError, BotoCoreError, ResponseParserError)
@@ -98,33 +97,33 @@ def _new_session() -> Session:
 _session = _new_session()
 
 
-def client(service: str) -> Client:
-    """A client of a service in ATTEMPTS, with keep-alive, bounded adaptive retries and time-outs.
+def client(service: str, attempts: int) -> Client:
+    """A client of a service with keep-alive, time-outs and adaptive retries: at most so many
+    attempts of one call.
 
     Parameters are not checked again by botocore: what we send is made of checked input by our
-    own code, and the service checks it anyway. The fixed user agent spares its making for
-    every call.
+    own code, and the service checks it anyway. The fixed user agent, the name of the system,
+    spares its making for every call.
     """
     return _session.create_client(
         service,
         config=Config(
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
-            retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS[service]},
+            retries={"mode": "adaptive", "total_max_attempts": attempts},
             tcp_keepalive=True,
             parameter_validation=False,
-            user_agent="serverless-orders",
+            user_agent=environment.text(SERVICE_NAME_ENV),
         ),
     )
 
 
-def longest_call(service: str) -> float:
-    """Seconds that one call can take at worst.
+def longest_call(attempts: int) -> float:
+    """Seconds that one call of so many attempts can take at worst.
 
     Every attempt may wait for a token (2 s: adaptive mode never goes below one in 2 s) and run
     into both time-outs; between attempts lie up to 1 s, 2 s, 4 s ... of backoff.
     """
-    attempts = ATTEMPTS[service]
     backoff = sum(2.0**attempt for attempt in range(attempts - 1))
     return attempts * (2.0 + CONNECT_TIMEOUT + READ_TIMEOUT) + backoff
 

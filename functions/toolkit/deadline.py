@@ -2,18 +2,14 @@
 
 from typing import Any
 
-from . import aws
-
-_RESERVE = 1000 * max(map(aws.longest_call, aws.ATTEMPTS))
-
 
 class Deadline:
-    """The time limit of one invocation. Half of it is always granted, whatever its length, so
-    that a short limit does not stop all work."""
+    """The time limit of one invocation whose calls take up to `longest_call` seconds. Half of it
+    is always granted, whatever its length, so that a short limit does not stop all work."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, longest_call: float) -> None:
         self._left = context.get_remaining_time_in_millis
-        self._reserve = min(_RESERVE, self._left() / 2)
+        self._reserve = min(1000 * longest_call, self._left() / 2)
 
     def passed(self) -> bool:
         """Whether another call might outlive the invocation."""

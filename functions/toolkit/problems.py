@@ -5,9 +5,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from . import validation
 
-# A document's `type` is this and the name of its kind.
-PROBLEM_TYPE = "urn:serverless-orders:problem:"
-
 # Seconds after which a retry makes sense, sent with every 503.
 RETRY_AFTER = 1
 
@@ -49,10 +46,11 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
         self.members = members or {}
         self.log = log or {}
 
-    def document(self, request_id: str) -> dict[str, Any]:
-        """The problem document; `request_id` is also in the request's log line."""
+    def document(self, request_id: str, type_: str) -> dict[str, Any]:
+        """The problem document: its `type` is the given one and the name of the problem's kind,
+        `request_id` is also in the request's log line."""
         document: dict[str, Any] = {
-            "type": PROBLEM_TYPE + self.kind.name,
+            "type": type_ + self.kind.name,
             "title": self.kind.title,
             "status": self.kind.status,
             "detail": self.detail,

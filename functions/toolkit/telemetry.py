@@ -35,8 +35,7 @@ _cold = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurr
 
 
 class Metrics:
-    """The metrics of one CloudWatch namespace. `units` are CloudWatch's, by the metric's name;
-    what is not in it is a count."""
+    """The metrics of one CloudWatch namespace, each with its unit as CloudWatch spells it."""
 
     def __init__(self, namespace: str, units: dict[str, str]) -> None:
         self._emf = EmfMetrics(namespace=namespace, service=logger.service)
@@ -44,7 +43,7 @@ class Metrics:
 
     def count(self, name: str, value: float = 1) -> None:
         """Add a value to a metric of the invocation, in the metric's unit."""
-        self._emf.add_metric(name, self._units.get(name, "Count"), value)
+        self._emf.add_metric(name, self._units[name], value)
 
     def flush(self, context: Any) -> None:
         """Write the invocation's metrics, the cold start's with the first invocation's."""

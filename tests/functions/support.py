@@ -10,21 +10,40 @@ from typing import Any
 
 import pytest
 
+from components import order_functions
 from tests.functions.fake_aws import FakeAws
+from tests.unit import stacks
+from tests.unit.stacks import STACKS
 
-HANDLERS = ("create_order", "get_order", "process_order", "republish_pending")
+HANDLERS = order_functions.NAMES
 
-VARIABLES = {
+
+def told() -> dict[str, dict[str, str]]:
+    """The variables that the program sets on each function, by its name, in the first stack
+    that has it."""
+    stack_of = {f.name: (stack, f) for stack in reversed(STACKS) for f in stacks.declared(stack)}
+    return {
+        name: stacks.function(stacks.recording(stack), function.label).inputs["environment"][
+            "variables"
+        ]
+        for name, (stack, function) in stack_of.items()
+    }
+
+
+# What Lambda sets on every function.
+LAMBDA = {
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "example",
     "AWS_LAMBDA_FUNCTION_NAME": "function",
-    "ORDERS_TABLE_NAME": "Orders",
-    "ORDER_EVENTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/order-events",
+}
+
+# All that any of the functions is told, and what the tests count on.
+VARIABLES = {
+    **LAMBDA,
+    **{name: value for variables in told().values() for name, value in variables.items()},
     "ORDER_ID_KEY": "SECRET-of-this-stack",
-    "MAX_RECEIVE_COUNT": "3",
-    "PENDING_THRESHOLD_SECONDS": "120",
     "REPUBLISH_LIMIT": "100",
     "POWERTOOLS_SERVICE_NAME": "orders-test",
 }
@@ -54,7 +73,7 @@ class Answer:
 
 
 class Functions:
-    """The four handlers, imported afresh."""
+    """The handlers, imported afresh."""
 
     def __init__(self, aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
         self.aws = aws

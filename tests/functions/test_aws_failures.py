@@ -173,10 +173,13 @@ def test_missing_credentials_are_a_500(functions: Functions, variables: pytest.M
 
 def test_put_and_send_end_within_the_functions_time_at_their_longest(functions: Functions) -> None:
     functions.module("create_order")
-    aws = functions.module("toolkit.aws")
-    assert aws.longest_call("dynamodb") + aws.longest_call("sqs") < 30
-    for service, attempts in (("dynamodb", 3), ("sqs", 2)):
-        config = aws.client(service).meta.config
+    store, events = functions.module("orders.store"), functions.module("orders.events")
+    assert store.LONGEST_CALL + events.LONGEST_CALL < 30
+    for client, attempts in (
+        (store.Store.connect()._client, 3),
+        (events.Events.connect()._client, 2),
+    ):
+        config = client.meta.config
         assert config.retries == {"mode": "adaptive", "total_max_attempts": attempts}
         assert (config.connect_timeout, config.read_timeout) == (1.0, 2.0)
         assert config.tcp_keepalive is True

@@ -1,27 +1,22 @@
-"""A function without a setting it needs does not start, and says which one."""
+"""A function is told all that it needs and nothing else: without any of it, it says what."""
 
 import importlib
 
 import pytest
 
-from tests.functions.support import Functions
+from tests.functions.support import LAMBDA, VARIABLES, Functions, told
 
-NEEDED = [
-    ("create_order", "ORDERS_TABLE_NAME"),
-    ("create_order", "ORDER_EVENTS_QUEUE_URL"),
-    ("create_order", "ORDER_ID_KEY"),
-    ("create_order", "POWERTOOLS_SERVICE_NAME"),
-    ("get_order", "ORDERS_TABLE_NAME"),
-    ("get_order", "POWERTOOLS_SERVICE_NAME"),
-    ("process_order", "ORDERS_TABLE_NAME"),
-    ("process_order", "MAX_RECEIVE_COUNT"),
-    ("process_order", "POWERTOOLS_SERVICE_NAME"),
-    ("republish_pending", "ORDERS_TABLE_NAME"),
-    ("republish_pending", "ORDER_EVENTS_QUEUE_URL"),
-    ("republish_pending", "PENDING_THRESHOLD_SECONDS"),
-    ("republish_pending", "REPUBLISH_LIMIT"),
-    ("republish_pending", "POWERTOOLS_SERVICE_NAME"),
-]
+TOLD = told()
+NEEDED = [(function, name) for function, variables in TOLD.items() for name in variables]
+
+
+@pytest.mark.parametrize("function", TOLD)
+def test_a_function_starts_with_what_the_program_tells_it_and_no_more(
+    functions: Functions, variables: pytest.MonkeyPatch, function: str
+) -> None:
+    for name in VARIABLES.keys() - LAMBDA.keys() - TOLD[function].keys():
+        variables.delenv(name)
+    functions.module(function)
 
 
 @pytest.mark.parametrize(("function", "name"), NEEDED)
@@ -39,7 +34,7 @@ def test_a_missing_variable_is_named(
 
 @pytest.mark.parametrize(
     ("function", "name"),
-    [need for need in NEEDED if need[1].endswith(("COUNT", "SECONDS", "LIMIT"))],
+    [(function, name) for function, name in NEEDED if TOLD[function][name].isdigit()],
 )
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "٣", " 1"])
 def test_a_variable_that_is_no_positive_number_is_named(
@@ -48,8 +43,3 @@ def test_a_variable_that_is_no_positive_number_is_named(
     variables.setenv(name, value)
     with pytest.raises(RuntimeError, match=f"{name} must be a whole number of at least 1"):
         importlib.import_module(f"functions.{function}")
-
-
-def test_get_order_needs_no_queue(functions: Functions, variables: pytest.MonkeyPatch) -> None:
-    variables.delenv("ORDER_EVENTS_QUEUE_URL")
-    assert functions.get("7c9e6679-7425-40de-944b-e07fc1f90ae7").status == 404

@@ -9,9 +9,15 @@ from openapi_spec_validator import validate
 
 from components import order_functions
 from components.order_functions import OrderFunction
-from functions.orders import problems
 from tools.openapi import PATH
-from tools.openapi.document import PROBLEMS, UndescribedError, document, render, routes
+from tools.openapi.document import (
+    KINDS,
+    UndescribedError,
+    document,
+    render,
+    routes,
+)
+from tools.openapi.document import OPERATIONS as DESCRIBED
 
 DOCUMENT = document()
 OPERATIONS = {
@@ -36,12 +42,11 @@ def test_every_route_is_documented_and_no_other() -> None:
 
 
 def test_every_kind_of_problem_is_documented_where_it_can_happen() -> None:
-    assert {kind for kinds in PROBLEMS.values() for kind in kinds} == set(problems.KINDS)
-    for name, kinds in PROBLEMS.items():
-        for kind in kinds:
-            status = str(problems.KINDS[kind].status)
-            content = OPERATIONS[name][2]["responses"][status]["content"]
-            assert kind in content["application/problem+json"]["examples"]
+    assert {each.name for of in DESCRIBED.values() for each in of.problems} == set(KINDS)
+    for name, described in DESCRIBED.items():
+        for kind in described.problems:
+            content = OPERATIONS[name][2]["responses"][str(kind.status)]["content"]
+            assert kind.name in content["application/problem+json"]["examples"]
 
 
 def test_our_own_schema_keywords_are_not_published() -> None:

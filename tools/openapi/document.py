@@ -7,35 +7,21 @@ examples are made of the schemas' own, and the example of a validation error by 
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from components import order_functions
 from components.inputs import checked
 from components.order_inputs import OrderSettings
 from functions import contract
 from functions.orders import order_request, problems, schema
-from functions.toolkit.problems import RETRY_AFTER, Problem
+from functions.toolkit import problems as toolkit_problems
+from functions.toolkit.problems import RETRY_AFTER, Kind, Problem
 
 Json = dict[str, Any]
 
 API_VERSION = "1.0.0"
 REQUEST_ID = "f3a1c2d4-5b6e-4789-8abc-0d1e2f3a4b5c"
 _SAMPLE_ID = "0b9c1a3e-6f2d-4c57-9a41-7d5be2c8f016"
-
-# What each operation can answer besides its success.
-PROBLEMS = {
-    "create_order": (
-        "unreadable-body",
-        "invalid-order",
-        "invalid-idempotency-key",
-        "body-too-large",
-        "unsupported-media-type",
-        "idempotency-key-reused",
-        "internal-error",
-        "unavailable",
-    ),
-    "get_order": ("invalid-order-id", "order-not-found", "internal-error", "unavailable"),
-}
 
 # Answers of API Gateway itself, where no function is reached: status -> its message.
 GATEWAY = {
@@ -44,7 +30,22 @@ GATEWAY = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-_GATEWAY_OF = {"create_order": (413, 429, 500, 503), "get_order": (429, 500, 503)}
+
+KINDS = {
+    kind.name: kind
+    for module in (toolkit_problems, problems)
+    for kind in vars(module).values()
+    if isinstance(kind, Kind)
+}
+"""Every kind of problem that there is, by name."""
+
+
+class Operation(NamedTuple):
+    """What the document says of a route: its OpenAPI operation with the successes alone, and the
+    kinds of problems that it answers besides."""
+
+    described: Json
+    problems: tuple[Kind, ...]
 
 
 class UndescribedError(Exception):
@@ -68,17 +69,12 @@ def document() -> Json:
     """The document as JSON values."""
     paths: dict[str, Json] = {}
     for name, (method, path) in routes().items():
-        for table, where in (
-            (_OPERATIONS, "_OPERATIONS"),
-            (PROBLEMS, "PROBLEMS"),
-            (_GATEWAY_OF, "_GATEWAY_OF"),
-        ):
-            if name not in table:
-                raise UndescribedError(
-                    f"tools/openapi lacks a description of {name} ({method} {path}): "
-                    f"add it to {where} in tools/openapi/document.py"
-                )
-        paths.setdefault(path, {})[method.lower()] = _OPERATIONS[name](name)
+        if name not in OPERATIONS:
+            raise UndescribedError(
+                f"tools/openapi lacks a description of {name} ({method} {path}): "
+                "add it to OPERATIONS in tools/openapi/document.py"
+            )
+        paths.setdefault(path, {})[method.lower()] = _operation(name, OPERATIONS[name])
     return {
         "openapi": "3.1.0",
         "info": {
@@ -119,115 +115,25 @@ def document() -> Json:
     }
 
 
-def _create_order(name: str) -> Json:
-    return {
-        "operationId": name,
-        "summary": "Place an order",
-        "description": (
-            "With an Idempotency-Key a repeated request creates nothing twice: it is answered as "
-            "the first one was. Without one, every request is an order of its own."
-        ),
-        "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "required": False,
-                "description": "Chosen by the caller for one order; the same for every retry.",
-                "schema": public(schema.IDEMPOTENCY_KEY),
-            }
-        ],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": _ref("OrderRequest"),
-                    "example": _example(schema.ORDER_REQUEST),
-                }
-            },
-        },
-        "responses": {
-            "201": {
-                "description": "The order is stored and on its way.",
-                "headers": {
-                    "Location": {
-                        "description": "Path of the order.",
-                        "required": True,
-                        "schema": {"type": "string", "format": "uri-reference"},
-                        "example": contract.ORDER_PATH.format(id=_SAMPLE_ID),
-                    },
-                    "Idempotency-Replayed": {
-                        "description": "Present when the order existed: the request was a repeat.",
-                        "schema": {"type": "string", "enum": ["true"]},
-                    },
-                },
-                "content": {
-                    "application/json": {
-                        "schema": _ref("OrderAccepted"),
-                        "example": _example(schema.ORDER_CREATED_RESPONSE),
-                    }
-                },
-                "links": {
-                    "order": {
-                        "operationId": "get_order",
-                        "parameters": {"id": "$response.body#/id"},
-                        "description": "The order that was placed.",
-                    }
-                },
-            },
-            **_errors(name),
-        },
-    }
+def _operation(name: str, operation: Operation) -> Json:
+    """The operation with its error responses: problems by status, and API Gateway's own."""
+    statuses = [each for each in GATEWAY if each != 413 or "requestBody" in operation.described]
+    by_status: dict[int, list[Kind]] = {status: [] for status in statuses}
+    for kind in operation.problems:
+        by_status.setdefault(kind.status, []).append(kind)
+    errors = {str(status): _error(status, by_status[status]) for status in sorted(by_status)}
+    responses = {**operation.described["responses"], **errors}
+    return {"operationId": name, **operation.described, "responses": responses}
 
 
-def _get_order(name: str) -> Json:
-    return {
-        "operationId": name,
-        "summary": "Show an order",
-        "parameters": [
-            {
-                "name": "id",
-                "in": "path",
-                "required": True,
-                "description": "As the order's creation answered it.",
-                "schema": public(schema.ORDER_ID),
-                "example": _SAMPLE_ID,
-            }
-        ],
-        "responses": {
-            "200": {
-                "description": "The order as it stands.",
-                "content": {
-                    "application/json": {
-                        "schema": _ref("Order"),
-                        "example": _example(schema.ORDER),
-                    }
-                },
-            },
-            **_errors(name),
-        },
-    }
-
-
-_OPERATIONS = {"create_order": _create_order, "get_order": _get_order}
-
-
-def _errors(name: str) -> Json:
-    """The error responses of an operation: problems by status, and API Gateway's own."""
-    by_status: dict[int, list[str]] = {status: [] for status in _GATEWAY_OF[name]}
-    for kind in PROBLEMS[name]:
-        by_status.setdefault(problems.KINDS[kind].status, []).append(kind)
-    return {str(status): _error(status, by_status[status]) for status in sorted(by_status)}
-
-
-def _error(status: int, kinds: list[str]) -> Json:
-    titles = [problems.KINDS[kind].title for kind in kinds]
+def _error(status: int, kinds: list[Kind]) -> Json:
+    titles = [kind.title for kind in kinds]
     content: Json = {}
     if kinds:
         content["application/problem+json"] = {
             "schema": _ref("Problem"),
             "examples": {
-                kind: {"summary": problems.KINDS[kind].title, "value": _problem(kind)}
-                for kind in kinds
+                kind.name: {"summary": kind.title, "value": _problem(kind)} for kind in kinds
             },
         }
     if status in GATEWAY:
@@ -237,7 +143,7 @@ def _error(status: int, kinds: list[str]) -> Json:
             "example": {"message": GATEWAY[status]},
         }
     response: Json = {"description": "; ".join(titles) + ".", "content": content}
-    if "unavailable" in kinds:
+    if toolkit_problems.UNAVAILABLE in kinds:
         response["headers"] = {
             "Retry-After": {
                 "description": "Seconds after which to try again; absent when API Gateway answers.",
@@ -248,18 +154,18 @@ def _error(status: int, kinds: list[str]) -> Json:
     return response
 
 
-def _problem(kind: str) -> Json:
+def _problem(kind: Kind) -> Json:
     """A problem document of this kind, made by the code that makes the real ones."""
     errors = None
-    if kind == "invalid-order":
+    if kind == problems.INVALID_ORDER:
         wrong = _example(schema.ORDER_REQUEST)
         wrong["items"][0]["qty"] = Decimal(0)
         wrong["items"][0]["price"] = Decimal(str(wrong["items"][0]["price"]))
         errors = order_request.validate(wrong)
-    members = problems.of_order(_SAMPLE_ID) if kind == "unavailable" else None
-    detail = problems.KINDS[kind].title + "."
-    problem = Problem(problems.KINDS[kind], detail, errors=errors, members=members)
-    return problem.document(REQUEST_ID)
+    unavailable = kind == toolkit_problems.UNAVAILABLE
+    members = problems.of_order(_SAMPLE_ID) if unavailable else None
+    problem = Problem(kind, kind.title + ".", errors=errors, members=members)
+    return problem.document(REQUEST_ID, problems.TYPE)
 
 
 def _example(node: Json) -> Any:
@@ -290,3 +196,109 @@ def public(node: Any) -> Any:
 
 def _ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+_ORDER_ID: Json = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "As the order's creation answered it.",
+    "schema": public(schema.ORDER_ID),
+    "example": _SAMPLE_ID,
+}
+
+# The functions' module names -> what the document says of their routes.
+OPERATIONS: dict[str, Operation] = {
+    "create_order": Operation(
+        {
+            "summary": "Place an order",
+            "description": (
+                "With an Idempotency-Key a repeated request creates nothing twice: it is answered "
+                "as the first one was. Without one, every request is an order of its own."
+            ),
+            "parameters": [
+                {
+                    "name": "Idempotency-Key",
+                    "in": "header",
+                    "required": False,
+                    "description": "Chosen by the caller for one order; the same for every retry.",
+                    "schema": public(schema.IDEMPOTENCY_KEY),
+                }
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": _ref("OrderRequest"),
+                        "example": _example(schema.ORDER_REQUEST),
+                    }
+                },
+            },
+            "responses": {
+                "201": {
+                    "description": "The order is stored and on its way.",
+                    "headers": {
+                        "Location": {
+                            "description": "Path of the order.",
+                            "required": True,
+                            "schema": {"type": "string", "format": "uri-reference"},
+                            "example": contract.ORDER_PATH.format(id=_SAMPLE_ID),
+                        },
+                        "Idempotency-Replayed": {
+                            "description": (
+                                "Present when the order existed: the request was a repeat."
+                            ),
+                            "schema": {"type": "string", "enum": ["true"]},
+                        },
+                    },
+                    "content": {
+                        "application/json": {
+                            "schema": _ref("OrderAccepted"),
+                            "example": _example(schema.ORDER_CREATED_RESPONSE),
+                        }
+                    },
+                    "links": {
+                        "order": {
+                            "operationId": "get_order",
+                            "parameters": {"id": "$response.body#/id"},
+                            "description": "The order that was placed.",
+                        }
+                    },
+                }
+            },
+        },
+        (
+            toolkit_problems.UNREADABLE_BODY,
+            problems.INVALID_ORDER,
+            problems.INVALID_IDEMPOTENCY_KEY,
+            toolkit_problems.BODY_TOO_LARGE,
+            toolkit_problems.UNSUPPORTED_MEDIA_TYPE,
+            problems.IDEMPOTENCY_KEY_REUSED,
+            toolkit_problems.INTERNAL_ERROR,
+            toolkit_problems.UNAVAILABLE,
+        ),
+    ),
+    "get_order": Operation(
+        {
+            "summary": "Show an order",
+            "parameters": [_ORDER_ID],
+            "responses": {
+                "200": {
+                    "description": "The order as it stands.",
+                    "content": {
+                        "application/json": {
+                            "schema": _ref("Order"),
+                            "example": _example(schema.ORDER),
+                        }
+                    },
+                }
+            },
+        },
+        (
+            problems.INVALID_ORDER_ID,
+            problems.ORDER_NOT_FOUND,
+            toolkit_problems.INTERNAL_ERROR,
+            toolkit_problems.UNAVAILABLE,
+        ),
+    ),
+}

@@ -1,0 +1,22 @@
+"""The order that a request's path names, as `/orders/{id}`."""
+
+from ..toolkit.api import Request
+from ..toolkit.problems import Problem
+from . import order, problems
+
+
+def order_id(request: Request) -> str:
+    """The id in the path; raises Problem when it cannot be one."""
+    named = request.path_parameter("id").lower()
+    if not order.is_id(named):
+        raise Problem(
+            problems.INVALID_ORDER_ID, "An order id is a UUID, as POST /orders returns it."
+        )
+    return named
+
+
+def absent(order_id: str) -> Problem:
+    """The answer when there is no such order."""
+    return Problem(
+        problems.ORDER_NOT_FOUND, f"There is no order {order_id}.", log={"order_id": order_id}
+    )
