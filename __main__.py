@@ -27,5 +27,7 @@ pulumi.export("apiUrl", system.api_url)
 pulumi.export("ordersTableName", system.table_name)
 pulumi.export("orderEventsQueueUrl", system.queue_url)
 pulumi.export("orderEventsDlqUrl", system.dlq_url)
+if system.bus_name is not None:
+    pulumi.export("orderEventsBusName", system.bus_name)
 pulumi.export("dashboardUrl", system.dashboard_url)
 pulumi.export("functionNames", system.function_names)

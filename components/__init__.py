@@ -1,6 +1,7 @@
 """Components of a serverless order system, for any Pulumi program."""
 
 from .bucket import Bucket, BucketArgs
+from .event_bus import EventBus, EventBusArgs
 from .function import PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs
 from .observability import Observability, ObservabilityArgs
@@ -12,6 +13,8 @@ from .table import Table, TableArgs
 __all__ = [
     "Bucket",
     "BucketArgs",
+    "EventBus",
+    "EventBusArgs",
     "HttpApi",
     "HttpApiArgs",
     "Observability",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pulumi
 
 from ._contract import contract
+from .event_bus import EventBus
 from .event_sources import EventSources
 from .iam import Statement
 from .queues import Queue
@@ -29,6 +30,7 @@ class Parts(NamedTuple):
     settings: "OrderSettings"
     table: Table
     queue: Queue
+    bus: EventBus | None
     order_id_key: pulumi.Output[str]
 
 

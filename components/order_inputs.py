@@ -5,6 +5,7 @@ from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
 
+from .event_bus import BusArchive
 from .event_sources import Batches, Concurrency, large_batches_are_collected
 from .function import FunctionSettings
 from .http_api import CorsOfPages, Methods, Throttle
@@ -89,8 +90,12 @@ class OrderSettings(FunctionSettings):
     """How the function that confirms orders takes them from the queue."""
     republish: NotRequired[Republish]
     """The repair, which sends the events of pending orders again."""
+    events: NotRequired[Annotated[bool, Default(default=True)]]
+    """Whether each change of an order is an event on a bus, and part of the order's history."""
+    bus: NotRequired[BusArchive]
+    """The bus that the events of orders are put on."""
     protect: NotRequired[bool]
-    """Whether Pulumi refuses to delete table and queues; of a stack, the whole system."""
+    """Whether Pulumi refuses to delete table, queues and bus; of a stack, the whole system."""
     alarms: NotRequired[Alarms]
     """Who hears the alarms, and when they ring."""
 

@@ -9,6 +9,7 @@ import pulumi
 from ._contract import contract
 from .bundle import bundle
 from .component import Component
+from .event_bus import EventBus, EventBusArgs
 from .function import FunctionSettings, PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, Throttle
 from .inputs import checked, part
@@ -43,6 +44,10 @@ class OrderSystem(Component):
     """URL of its dead-letter queue."""
     dlq_arn: pulumi.Output[str]
     """ARN of its dead-letter queue."""
+    bus_name: Optional[pulumi.Output[str]]
+    """Name of the bus of order events; only with `events`."""
+    bus_arn: Optional[pulumi.Output[str]]
+    """ARN of the bus of order events; only with `events`."""
     function_names: pulumi.Output[dict[str, str]]
     """Physical names of the system's functions by their own, as `create_order`."""
     dashboard_url: pulumi.Output[str]
@@ -67,6 +72,7 @@ class OrderSystem(Component):
 
         self._table = self._make_table()
         self._queue = self._make_queue()
+        self._bus = self._make_bus() if args["events"] else None
         self._functions = self._make_functions()
         self._api = self._make_api()
         observability = self._make_observability(self._api)
@@ -75,6 +81,8 @@ class OrderSystem(Component):
         self.table_name, self.table_arn = self._table.name, self._table.arn
         self.queue_url, self.queue_arn = self._queue.url, self._queue.arn
         self.dlq_url, self.dlq_arn = self._queue.dlq_url, self._queue.dlq_arn
+        self.bus_name = self._bus.name if self._bus else None
+        self.bus_arn = self._bus.arn if self._bus else None
         self.function_names = pulumi.Output.all(
             **{name: function.name for name, function in self._functions.items()}
         )
@@ -91,6 +99,13 @@ class OrderSystem(Component):
     def queue(self) -> Queue:
         """The queue of order events."""
         return self._queue
+
+    @property
+    def bus(self) -> EventBus:
+        """The bus of order events; raises LookupError for a system without `events`."""
+        if self._bus is None:
+            raise LookupError("the system has no bus, because its input events is false")
+        return self._bus
 
     @property
     def api(self) -> HttpApi:
@@ -148,11 +163,16 @@ class OrderSystem(Component):
         after = pulumi.ResourceOptions(parent=self, depends_on=[self._table])
         return Queue(f"{self._prefix}-events", args, after)
 
+    def _make_bus(self) -> EventBus:
+        args: EventBusArgs = part(EventBusArgs, self._args, self._args["bus"])
+        return EventBus(f"{self._prefix}-bus", args, self._child)
+
     def _make_functions(self) -> dict[str, PythonFunction]:
         parts = Parts(
             settings=self._args,
             table=self._table,
             queue=self._queue,
+            bus=self._bus,
             order_id_key=kept_secret(f"{self._prefix}-order-id-key", self._child),
         )
         return {each.name: self._function(each, parts) for each in self._declared}

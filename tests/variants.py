@@ -62,6 +62,8 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
         "dev",
         {"table.pointInTimeRecovery": True, "table.deletionProtection": True, "protect": True},
     ),
+    "no-events": ("prod", {"events": False}),
+    "events": ("dev", {"bus.archiveDays": 0}),
     "no-topic": ("dev", {"alarms.topic": False}),
     "alarms": (
         "prod",

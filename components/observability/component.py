@@ -2,7 +2,8 @@
 
 import re
 import zlib
-from typing import Annotated, NotRequired, Optional, TypedDict, cast
+from collections.abc import Sequence
+from typing import Annotated, NotRequired, Optional, TypedDict, TypeVar, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -11,16 +12,19 @@ from .. import iam
 from ..component import Component
 from ..inputs import Text, checked
 from ..thresholds import Alarms, AlarmThresholds, DeclaredThresholds
-from . import api, dashboard, function, orders, queue, table
+from . import api, dashboard, function, orders, queue, rule, table
 from .api import MonitoredApi
 from .dashboard import Section
 from .function import MonitoredFunction
 from .orders import MonitoredOrders
 from .queue import MonitoredQueue
+from .rule import MonitoredRule
 from .table import MonitoredTable
 
-# So many functions at most share their graphs.
-FUNCTIONS_IN_A_GRAPH = 4
+T = TypeVar("T")
+
+# So many functions, or rules, at most share their graphs.
+IN_A_GRAPH = 4
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
 DashboardName = Annotated[
@@ -41,6 +45,8 @@ class ObservabilityArgs(TypedDict):
     """DynamoDB tables to watch."""
     queues: NotRequired[list[MonitoredQueue]]
     """SQS queues to watch."""
+    rules: NotRequired[list[MonitoredRule]]
+    """EventBridge rules to watch."""
     orders: NotRequired[MonitoredOrders]
     """Metrics of the order system's own functions to watch."""
     alarms: NotRequired[Alarms]
@@ -48,7 +54,7 @@ class ObservabilityArgs(TypedDict):
 
 
 class Observability(Component):
-    """A dashboard and alarms for functions, APIs, tables and queues, whoever made them."""
+    """A dashboard and alarms for functions, APIs, tables, queues and rules, whoever made them."""
 
     dashboard_name: pulumi.Output[str]
     """Name of the dashboard."""
@@ -205,10 +211,15 @@ def _sections(args: ObservabilityArgs) -> list[Section]:
     sections += [api.rows(each, limits) for each in args.get("apis") or []]
     sections += [queue.rows(each, limits) for each in args.get("queues") or []]
     functions = args.get("functions") or []
-    for start in range(0, len(functions), FUNCTIONS_IN_A_GRAPH):
-        sections.append(function.rows(functions[start : start + FUNCTIONS_IN_A_GRAPH], limits))
+    sections += [function.rows(each, limits) for each in _together(functions)]
+    sections += [rule.rows(each) for each in _together(args.get("rules") or [])]
     sections += [table.rows(each) for each in args.get("tables") or []]
     return sections
+
+
+def _together(watched: Sequence[T]) -> list[Sequence[T]]:
+    """Those that share their graphs."""
+    return [watched[start : start + IN_A_GRAPH] for start in range(0, len(watched), IN_A_GRAPH)]
 
 
 def _slug(email: str) -> str:

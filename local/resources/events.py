@@ -1,4 +1,4 @@
-"""EventBridge buses, rules and targets."""
+"""EventBridge buses, their archives, rules and targets."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ def event_bus(creation: Creation) -> tuple[str, dict[str, Any]]:
     arn = creation.clients("events").create_event_bus(Name=name, Tags=creation.tag_list())[
         "EventBusArn"
     ]
+    return name, {"name": name, "arn": arn}
+
+
+@creates("aws:cloudwatch/eventArchive:EventArchive")
+def event_archive(creation: Creation) -> tuple[str, dict[str, Any]]:
+    name = creation.name()
+    request = creation.given({"description": "Description", "retentionDays": "RetentionDays"})
+    if "eventPattern" in creation.inputs:
+        request["EventPattern"] = document(creation.inputs["eventPattern"])
+    arn = creation.clients("events").create_archive(
+        ArchiveName=name, EventSourceArn=creation.inputs["eventSourceArn"], **request
+    )["ArchiveArn"]
     return name, {"name": name, "arn": arn}
 
 

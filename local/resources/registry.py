@@ -81,6 +81,7 @@ WITHOUT_EFFECT: dict[str, str] = {
         "environments start on demand"
     ),
     "aws:lambda/functionRecursionConfig:FunctionRecursionConfig": "loops are always stopped",
+    "aws:cloudwatch/eventBusPolicy:EventBusPolicy": "the emulator knows no policies of buses",
     "aws:xray/group:Group": "the emulator has no X-Ray",
     "aws:xray/samplingRule:SamplingRule": "the emulator has no X-Ray",
     "aws:cloudwatch/queryDefinition:QueryDefinition": "the emulator has no saved queries",

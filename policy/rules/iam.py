@@ -21,6 +21,7 @@ from .rule import (
 )
 from .types import (
     BUCKET_POLICY,
+    EVENT_BUS_POLICY,
     FUNCTION,
     GROUP_POLICY,
     GROUP_POLICY_ATTACHMENT,
@@ -198,7 +199,7 @@ def trust_policy_closed(role: Resource, _: Settings) -> Findings:
 
 @resource_rule(
     "iam-resource-policy-closed",
-    [QUEUE, QUEUE_POLICY, TOPIC, TOPIC_POLICY, KEY, KEY_POLICY, BUCKET_POLICY],
+    [QUEUE, QUEUE_POLICY, TOPIC, TOPIC_POLICY, KEY, KEY_POLICY, BUCKET_POLICY, EVENT_BUS_POLICY],
     "A resource's own policy lets nobody in without a name or a condition.",
     "Name the Principal, or add a Condition on aws:SourceArn or aws:SourceAccount.",
 )

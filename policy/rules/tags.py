@@ -21,6 +21,7 @@ from .rule import (
 # The types of serverless stacks that take tags.
 TAGGABLE = (
     types.BUCKET,
+    types.EVENT_BUS,
     types.EVENT_RULE,
     types.EVENT_SOURCE_MAPPING,
     types.FUNCTION,

@@ -27,6 +27,9 @@ KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 TABLE = "aws:dynamodb/table:Table"
 
+EVENT_BUS = "aws:cloudwatch/eventBus:EventBus"
+EVENT_BUS_POLICY = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
+EVENT_ARCHIVE = "aws:cloudwatch/eventArchive:EventArchive"
 EVENT_TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
 

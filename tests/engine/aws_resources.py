@@ -120,6 +120,13 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "aws:cloudwatch/dashboard:Dashboard": ResourceType(
         "dashboardName", ("dashboardName",), "dashboardName"
     ),
+    "aws:cloudwatch/eventBus:EventBus": ResourceType(
+        "name", ("name",), "name", _arn("events", "event-bus/{name}")
+    ),
+    "aws:cloudwatch/eventBusPolicy:EventBusPolicy": ResourceType(replaced_by=("eventBusName",)),
+    "aws:cloudwatch/eventArchive:EventArchive": ResourceType(
+        "name", ("name", "eventSourceArn"), "name", _arn("events", "archive/{name}")
+    ),
     "aws:cloudwatch/logGroup:LogGroup": ResourceType(
         "name", ("name", "namePrefix"), "name", _arn("logs", "log-group:{name}")
     ),

@@ -142,6 +142,7 @@ def log_filter(text: str, resource: Registration, recording: Recording) -> list[
 CHECKS: dict[tuple[str, str], Check] = {
     ("aws:apigatewayv2/stage:Stage", "accessLogSettings.format"): access_log_format,
     ("aws:cloudwatch/dashboard:Dashboard", "dashboardBody"): dashboard_body,
+    ("aws:cloudwatch/eventBusPolicy:EventBusPolicy", "policy"): identity_policy,
     ("aws:cloudwatch/eventRule:EventRule", "eventPattern"): event_pattern,
     ("aws:cloudwatch/logMetricFilter:LogMetricFilter", "pattern"): log_filter,
     ("aws:iam/role:Role", "assumeRolePolicy"): attached_policy,

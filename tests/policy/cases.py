@@ -17,6 +17,7 @@ ACCOUNT = "123456789012"
 TABLE_ARN = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table"
 QUEUE_ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs"
 DLQ_ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs-dlq"
+BUS_ARN = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/orders"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/worker"
 GROUP_ARN = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:api"
 
@@ -323,6 +324,16 @@ CASES: dict[str, Cases] = {
             V(
                 "everyone",
                 [R(t.TOPIC, "bad", {"policy": policy_document(NotPrincipal={"AWS": ACCOUNT})})],
+            ),
+            V(
+                "events:PutEvents",
+                [
+                    R(
+                        t.EVENT_BUS_POLICY,
+                        "bad",
+                        {"policy": policy_document("events:PutEvents", BUS_ARN, Principal="*")},
+                    )
+                ],
             ),
         ],
         [

@@ -17,6 +17,7 @@ COMPONENTS = {
     "OrderSystem": {"orders"},
     "Table": {"orders"},
     "Queue": {"orders-events"},
+    "EventBus": {"orders-bus"},
     "HttpApi": {"orders-api"},
     "Observability": {"orders-observability"},
 }
@@ -32,6 +33,7 @@ def test_outputs_are_those_that_callers_and_operators_need(stack: str) -> None:
         "ordersTableName": "Orders",
         "orderEventsQueueUrl": recorded.one(stacks.QUEUE, "orders-events").outputs["url"],
         "orderEventsDlqUrl": recorded.one(stacks.QUEUE, "orders-events-dlq").outputs["url"],
+        "orderEventsBusName": recorded.one(stacks.BUS).outputs["name"],
         "dashboardUrl": recorded.outputs["dashboardUrl"],
         "functionNames": {
             each.name: names[f"orders-{each.label}"] for each in stacks.declared(stack)

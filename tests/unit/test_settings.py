@@ -72,6 +72,8 @@ WRONG = [
     ("allowedAccountIds", '["12345"]', "[0]", "an account id of 12 digits"),
     ("allowedAccountIds", "123456789012", "", "a list"),
     ("allowedAccountIds", "{not json", "", "a list, not '{not json'"),
+    ("events", "sometimes", "", "true or false, not 'sometimes'"),
+    ("bus", '{"archiveDays": -1}', ".archiveDays", "0 (none) or a whole number from 1 to 3650"),
     ("nameSuffix", "-two words", "", "at most 40 letters, digits, - and _"),
     ("nameSuffix", ".two", "", "at most 40 letters, digits, - and _"),
     ("tags", '["a"]', "", "a map"),
