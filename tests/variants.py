@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
-from tests.recorder import Recording, deploy_stack
+from tests.recorder import Recording
+from tests.unit import stacks
 
 STACKS = ("dev", "prod", "local")
 
@@ -83,10 +83,5 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def recording(variant: str, preview: bool = False) -> Recording:
     """What the program registers for a variant; made once, and not to be changed."""
-    return _recording(variant, preview)
-
-
-@functools.cache
-def _recording(variant: str, preview: bool) -> Recording:
     stack, overrides = VARIANTS[variant]
-    return deploy_stack(stack, overrides, preview=preview)
+    return stacks.recording(stack, preview=preview, **overrides)

@@ -8,7 +8,6 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from tests import variants
 from tests.aws_names import ACCOUNT
 from tests.engine import wire
 from tests.engine.aws_resources import RESOURCE_TYPES
@@ -257,14 +256,6 @@ def test_a_type_or_function_that_it_does_not_know_is_refused(double: Double) -> 
         _check(double, "aws:ec2/vpc:Vpc", {})
     with pytest.raises(grpc.RpcError, match="getBucket"):
         double.Invoke(provider_pb2.InvokeRequest(tok="aws:s3/getBucket:getBucket"))
-
-
-@pytest.mark.parametrize("variant", variants.VARIANTS)
-def test_every_type_of_the_program_is_described(variant: str) -> None:
-    registered = {r.type for r in variants.recording(variant).registrations}
-    wanted = {each for each in registered if each.startswith("aws:")}
-    assert wanted - RESOURCE_TYPES.keys() == set()
-    assert wanted
 
 
 def test_names_and_replacing_inputs_are_inputs_of_the_provider() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.engine.aws_resources import RESOURCE_TYPES
 from tests.inputs.aws_types import (
     ENUMS,
     PROVIDER,
@@ -54,6 +55,12 @@ def test_there_are_resources_and_invokes_to_check() -> None:
 def test_only_components_are_registered_without_a_provider_type(variant: str) -> None:
     for each in recording(variant).registrations:
         assert each.custom != each.type.startswith(COMPONENT_PREFIX), each
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_type_of_the_program_is_described_for_the_tests(variant: str) -> None:
+    registered = {each.type for each in recording(variant).registrations}
+    assert {each for each in registered if each.startswith("aws:")} <= RESOURCE_TYPES.keys()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -12,7 +12,8 @@ ORDER = {"customerName": "Grace Hopper", "items": [{"sku": "NANO-1", "qty": 3, "
 # Three receives of a poison message would take 90 s with the default.
 SHORT = {"queue.visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
 
-SECONDS = 30
+SECONDS = 120
+"""How long a test waits for what will happen: reached only where it does not."""
 
 
 def until(happened: Callable[[], Any], seconds: float = SECONDS) -> Any:

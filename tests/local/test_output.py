@@ -27,7 +27,7 @@ from local.program import ROOT
 from local.text import shown
 from tests.local.support import ORDER, SECONDS, until
 
-REQUESTS = 2_500
+REQUESTS = 1_300
 """More lines than a pipe and the buffer hold together."""
 
 
@@ -85,39 +85,20 @@ def _ask(api: Api, number: int) -> int:
     return api.request("GET", f"/nowhere/{number}").status
 
 
-def test_system_answers_while_nobody_reads_its_output(start: Callable[..., Unread]) -> None:
+def test_system_answers_and_can_be_ended_while_nobody_reads_its_output(
+    start: Callable[..., Unread],
+) -> None:
     run = start(subprocess.PIPE)
+    assert run.process.stdout is not None
+    fcntl.fcntl(run.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
     api = run.started()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda number: _ask(api, number), range(REQUESTS)))
     assert answers == [404] * REQUESTS
     assert api.create(ORDER).status == 201
-    assert run.process.stdout is not None
-    text = ""
-    fcntl.fcntl(run.process.stdout, fcntl.F_SETFL, os.O_NONBLOCK)
-
-    def read(pattern: str) -> re.Match[str] | None:
-        nonlocal text
-        text += (run.process.stdout.read() or b"").decode() if run.process.stdout else ""
-        return re.search(pattern, text)
-
-    # Reading makes room; the next line that is printed is preceded by what is missing.
-    until(lambda: read(r"/nowhere/\d+"))
-    assert until(lambda: api.request("GET", "/again") and read(r"(\d+) lines were dropped"))
-    assert until(lambda: read("/again"))
-    dropped = sum(int(count) for count in re.findall(r"(\d+) lines were dropped", text))
-    printed = len(re.findall(r"GET +/nowhere/\d+ ", text))
-    assert 0 < printed < REQUESTS
-    assert printed + dropped >= REQUESTS
     assert run.end() == ""
-
-
-def test_run_whose_output_nobody_reads_can_be_ended(start: Callable[..., Unread]) -> None:
-    run = start(subprocess.PIPE)
-    api = run.started()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: _ask(api, number), range(1_500)))
-    assert run.end() == ""
+    printed = run.process.stdout.read().decode().count("/nowhere/")
+    assert printed < REQUESTS, "nothing was held up, so this has shown nothing"
 
 
 def test_system_answers_while_the_run_itself_is_stopped(start: Callable[..., Unread]) -> None:

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from components.inputs import camel_case
+from components.thresholds import AlarmThresholds
 from functions import contract
 from tests.recorder import Recording, Registration, deploy_stack
 from tests.unit import stacks
@@ -382,19 +384,24 @@ THRESHOLDS = {
 }
 
 
-@pytest.mark.parametrize("key", THRESHOLDS)
-def test_threshold_can_be_configured(key: str) -> None:
-    name, configured, expected = THRESHOLDS[key]
-    recorded = stacks.recording("dev", alarms={"thresholds": {key: configured}})
+def test_every_threshold_can_be_configured() -> None:
+    configured = {key: value for key, (_, value, _) in THRESHOLDS.items()}
+    recorded = stacks.recording("dev", alarms={"thresholds": configured})
+    assert configured.keys() == {camel_case(each) for each in AlarmThresholds.__annotations__}
+    for name, _, expected in THRESHOLDS.values():
+        alike = {name.replace("create-order", function) for function in stacks.FUNCTIONS}
+        for each in alike:
+            assert alarm(recorded, each).inputs["threshold"] == expected, each
 
-    assert alarm(recorded, name).inputs["threshold"] == expected
+
+def test_a_threshold_changes_its_own_alarm_alone() -> None:
+    recorded = stacks.recording("dev", alarms={"thresholds": {"queueAgeSeconds": 120}})
     changed = {
-        each.name
+        each.name.removeprefix(PREFIX): each.inputs["threshold"]
         for each in recorded.of(stacks.ALARM)
         if each.inputs["threshold"] != conditions("dev")[each.name.removeprefix(PREFIX)][1]
     }
-    same_kind = name.removeprefix("create-order")
-    assert all(each.endswith(same_kind) for each in changed), changed
+    assert changed == {"order-events-age": 120}
 
 
 def test_duration_alarm_follows_the_timeout() -> None:
@@ -467,49 +474,39 @@ def test_only_alarms_of_the_account_publish_to_the_topic_and_only_by_tls(stack: 
     ]
 
 
-def test_addresses_are_subscribed_to_the_topic() -> None:
-    recorded = stacks.recording("dev", alarms={"emails": ["a@example.com", "b@example.com"]})
-    topic = recorded.one(stacks.TOPIC).outputs["arn"]
-    subscribed = [each.inputs for each in recorded.of(stacks.SUBSCRIPTION)]
-
-    assert {each["endpoint"] for each in subscribed} == {"a@example.com", "b@example.com"}
-    assert {(each["topic"], each["protocol"]) for each in subscribed} == {(topic, "email")}
+BEFORE = ("a@example.com", "b@example.com", "c@example.com")
 
 
-def subscriptions(*emails: str) -> dict[str, str]:
-    """Each subscription's address by its URN."""
+def subscriptions(*emails: str) -> dict[str, Registration]:
+    """Each subscription by its URN."""
     recorded = stacks.recording("dev", alarms={"emails": list(emails)})
-    return {each.urn: each.inputs["endpoint"] for each in recorded.of(stacks.SUBSCRIPTION)}
+    return {each.urn: each for each in recorded.of(stacks.SUBSCRIPTION)}
 
 
-@pytest.mark.parametrize(
-    "after",
-    [
-        ("b@example.com", "c@example.com"),
-        ("c@example.com", "a@example.com", "b@example.com"),
-        ("new@example.com", "a@example.com", "b@example.com", "c@example.com"),
-    ],
-    ids=" ".join,
-)
-def test_a_changed_list_touches_only_the_addresses_that_came_or_went(
-    after: tuple[str, ...],
-) -> None:
+def test_addresses_are_subscribed_to_the_topic() -> None:
+    recorded = stacks.recording("dev", alarms={"emails": list(BEFORE)})
+    topic = recorded.one(stacks.TOPIC).outputs["arn"]
+    assert sorted(
+        (each.inputs["endpoint"], each.inputs["topic"], each.inputs["protocol"])
+        for each in recorded.of(stacks.SUBSCRIPTION)
+    ) == [(address, topic, "email") for address in BEFORE]
+
+
+def test_a_changed_list_touches_only_the_addresses_that_came_or_went() -> None:
     """SNS answers a known address with its old subscription: were a resource to move to
     another address, its replacement would be adopted and then deleted."""
-    before = subscriptions("a@example.com", "b@example.com", "c@example.com")
-    now = subscriptions(*after)
+    before = subscriptions(*BEFORE)
+    now = subscriptions("new@example.com", "c@example.com", "a@example.com")
 
     kept = before.keys() & now.keys()
-    assert all(before[urn] == now[urn] for urn in kept)
-    assert {before[urn] for urn in kept} == set(before.values()) & set(after)
+    assert all(before[urn].inputs == now[urn].inputs for urn in kept)
+    assert {before[urn].inputs["endpoint"] for urn in kept} == {"a@example.com", "c@example.com"}
 
 
 def test_a_subscription_named_by_its_place_in_the_list_is_taken_over_not_made_again() -> None:
-    recorded = stacks.recording("dev", alarms={"emails": ["b@example.com", "a@example.com"]})
-    former = {each.inputs["endpoint"]: each.aliases for each in recorded.of(stacks.SUBSCRIPTION)}
+    former = {each.inputs["endpoint"]: each.aliases for each in subscriptions(*BEFORE).values()}
     assert former == {
-        "b@example.com": {"orders-observability-email-0"},
-        "a@example.com": {"orders-observability-email-1"},
+        address: {f"orders-observability-email-{place}"} for place, address in enumerate(BEFORE)
     }
 
 

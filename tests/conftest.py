@@ -1,0 +1,44 @@
+"""What holds for every test: what its coverage counts, and which tests share a worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+MEASURED = {"functions", "inputs", "package", "properties", "unit"}
+"""Folders whose tests count for the coverage: the others run our code in other processes, or
+what these have shown already, and tracing costs as much again as the code itself."""
+
+SHARING = {
+    "recordings": ("tests/inputs/", "tests/policy/"),
+    "stacks": ("tests/unit/",),
+    "running system": tuple(
+        f"tests/local/test_{name}.py"
+        for name in ("events", "front_door", "guard", "orders_end_to_end", "resources")
+    ),
+}
+"""Tests by what they use together and each worker would have to make for itself."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    # pytest-cov knows the marker only where it measures.
+    measured = not item.config.getoption("no_cov", True)
+    if measured and item.nodeid.split("/")[1] not in MEASURED:
+        item.add_marker("no_cover")
+
+
+class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]
+    """A worker takes a whole file, or all files that share something costly."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        for shared, beginnings in SHARING.items():
+            if nodeid.startswith(beginnings):
+                return shared
+        return nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    return ByWhatIsShared(config, log) if config.getvalue("dist") == "loadfile" else None
