@@ -5,6 +5,7 @@ it, whether it gives up into the function's failure queue, and how it is connect
 source is those two and its key in `EventSources`; `function.py` knows none of them by name.
 """
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict
@@ -26,6 +27,13 @@ STREAM_ACTIONS = (
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
 )
+
+# What Lambda needs to keep in a bucket what it gave up:
+# https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+_KEPT_ACTIONS = (("s3:PutObject", "/*"), ("s3:ListBucket", ""))
+
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+MOST_FILTERS = 5
 
 
 Concurrency = Annotated[int, ZeroOr(2, 1000)]
@@ -58,6 +66,10 @@ class StreamEventSource(Batches):
     """Retries of a batch that failed, each holding up its shard."""
     maximum_record_age_seconds: NotRequired[Annotated[int, Whole(60, 86_400, default=86_400)]]
     """Age after which a record is given up; at most the stream's own."""
+    filters: NotRequired[list[dict[str, Any]]]
+    """Patterns of Lambda's event filtering, of which a record has to match one; all by default."""
+    failure_bucket_arn: NotRequired[pulumi.Input[str]]
+    """Bucket that keeps what is given up, whole; a queue gets to know only where it stood."""
 
 
 class ScheduleEventSource(TypedDict):
@@ -95,6 +107,12 @@ def large_batches_are_collected(batches: Batches) -> Iterator[Problem]:
     if batches["batch_size"] > 10 and batches["batch_window_seconds"] == 0:
         text = "expected at least 1, because {=batch_size} is more than 10"
         yield problem("batch_window_seconds", text)
+
+
+@contradictions(StreamEventSource)
+def _filters_are_few(source: StreamEventSource) -> Iterator[Problem]:
+    if not 1 <= len(source.get("filters", [{}])) <= MOST_FILTERS:
+        yield problem("filters", f"expected 1 to {MOST_FILTERS} patterns, as Lambda takes them")
 
 
 class Target(NamedTuple):
@@ -150,29 +168,59 @@ class _Queue(EventSource):
 
 class _Stream(EventSource):
     args: StreamEventSource
-    gives_up = True
+    mapping: aws.lambda_.EventSourceMapping
+
+    @property
+    def gives_up(self) -> bool:  # type: ignore[override]
+        return "failure_bucket_arn" not in self.args
 
     def statements(self) -> list[dict[str, Any]]:
-        return [iam.allow(STREAM_ACTIONS, [self.args["arn"]])]
+        reads = iam.allow(STREAM_ACTIONS, [self.args["arn"]])
+        if self.gives_up:
+            return [reads]
+        bucket = self.args["failure_bucket_arn"]
+        kept = [
+            iam.allow([action], [pulumi.Output.concat(bucket, objects)])
+            for action, objects in _KEPT_ACTIONS
+        ]
+        return [reads, *kept]
 
     def connect(self, target: Target) -> None:
-        assert target.failures is not None  # noqa: S101
-        aws.lambda_.EventSourceMapping(
+        destination = self.args.get("failure_bucket_arn")
+        if destination is None:
+            assert target.failures is not None  # noqa: S101
+            destination = target.failures.arn
+        patterns = self.args.get("filters")
+        self.mapping = aws.lambda_.EventSourceMapping(
             f"{target.name}-stream",
             event_source_arn=self.args["arn"],
             function_name=target.alias.arn,
             # From the beginning: what was written while the mapping was made is not lost.
             starting_position="TRIM_HORIZON",
             **_batches(self.args),
+            filter_criteria=(
+                aws.lambda_.EventSourceMappingFilterCriteriaArgs(
+                    filters=[
+                        aws.lambda_.EventSourceMappingFilterCriteriaFilterArgs(
+                            pattern=json.dumps(pattern)
+                        )
+                        for pattern in patterns
+                    ]
+                )
+                if patterns
+                else None
+            ),
             # A record that always fails would otherwise hold up its shard for a day.
             bisect_batch_on_function_error=True,
             maximum_retry_attempts=self.args["maximum_retry_attempts"],
             maximum_record_age_in_seconds=self.args["maximum_record_age_seconds"],
             destination_config=aws.lambda_.EventSourceMappingDestinationConfigArgs(
                 on_failure=aws.lambda_.EventSourceMappingDestinationConfigOnFailureArgs(
-                    destination_arn=target.failures.arn
+                    destination_arn=destination
                 )
             ),
+            # Without these nothing tells that records were given up into a bucket, or dropped.
+            metrics_config=aws.lambda_.EventSourceMappingMetricsConfigArgs(metrics=["EventCount"]),
             opts=pulumi.ResourceOptions(parent=target.component),
         )
 
@@ -267,6 +315,12 @@ class Sources:
             )
             grants["failures"] = [iam.allow(["sqs:SendMessage"], [self.failures.arn])]
         return grants
+
+    @property
+    def stream_mapping_id(self) -> pulumi.Output[str] | None:
+        """Id of the mapping that reads the stream, once connected; None without a stream."""
+        stream = self._sources.get("stream")
+        return stream.mapping.uuid if isinstance(stream, _Stream) else None
 
     def connect(
         self,

@@ -122,6 +122,8 @@ class PythonFunction(Component):
     """Name of the function's log group."""
     failure_queue_name: Optional[pulumi.Output[str]]
     """Name of the queue of what failed for good; only with a source that gives up there."""
+    stream_mapping_id: Optional[pulumi.Output[str]]
+    """Id of the mapping that reads the stream; only with one."""
 
     def __init__(
         self, name: str, args: PythonFunctionArgs, opts: Optional[pulumi.ResourceOptions] = None
@@ -172,6 +174,7 @@ class PythonFunction(Component):
         self.role_name, self.role_arn = role.name, role.arn
         self.log_group_name = log_group.name
         self.failure_queue_name = sources.failures.name if sources.failures else None
+        self.stream_mapping_id = sources.stream_mapping_id
         self.register()
 
     def grant(self, actions: list[str], resources: list[pulumi.Input[str]]) -> None:

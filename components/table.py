@@ -50,6 +50,8 @@ class TableArgs(TableSafety):
     """Physical name; generated when absent."""
     indexes: NotRequired[list[TableIndex]]
     """Global secondary indexes."""
+    stream: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether a stream tells every write for 24 hours, with the item as it was and as it is."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete the table; by default as the option of the component."""
 
@@ -74,6 +76,8 @@ class Table(Component):
     """Name of the table."""
     arn: pulumi.Output[str]
     """ARN of the table."""
+    stream_arn: Optional[pulumi.Output[str]]
+    """ARN of the table's stream; only with one."""
 
     def __init__(
         self, name: str, args: TableArgs, opts: Optional[pulumi.ResourceOptions] = None
@@ -96,10 +100,14 @@ class Table(Component):
                 enabled=args["point_in_time_recovery"]
             ),
             deletion_protection_enabled=args["deletion_protection"],
+            # AWS takes no kind of view where there is no stream.
+            stream_enabled=args["stream"] or None,
+            stream_view_type="NEW_AND_OLD_IMAGES" if args["stream"] else None,
             opts=pulumi.ResourceOptions(parent=self, protect=args.get("protect")),
         )
         self.name = table.name
         self.arn = table.arn
+        self.stream_arn = table.stream_arn if args["stream"] else None
         self.register()
 
 

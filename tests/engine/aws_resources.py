@@ -86,6 +86,14 @@ def _api(made: Made) -> dict[str, Any]:
     }
 
 
+def _table(made: Made) -> dict[str, Any]:
+    arn = made.arn("dynamodb", f"table/{made.name}")
+    if not made.inputs.get("streamEnabled"):
+        return {"arn": arn}
+    label = "2026-01-31T12:00:00.000"
+    return {"arn": arn, "streamLabel": label, "streamArn": f"{arn}/stream/{label}"}
+
+
 def _arn(service: str, resource: str, region: str | None = None) -> Callable[[Made], Values]:
     """The output `arn`; `{name}` and `{unique}` are filled in."""
 
@@ -137,7 +145,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
         "name", ("name",), "name", _arn("cloudwatch", "alarm:{name}")
     ),
     "aws:dynamodb/table:Table": ResourceType(
-        "name", ("name", "hashKey", "rangeKey"), "name", _arn("dynamodb", "table/{name}")
+        "name", ("name", "hashKey", "rangeKey"), "name", _table
     ),
     "aws:iam/role:Role": ResourceType(
         "name", ("name", "namePrefix", "path"), "name", _arn("iam", "role/{name}", region="")
@@ -151,7 +159,10 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
         "",
         ("eventSourceArn", "startingPosition"),
         "",
-        _arn("lambda", "event-source-mapping:{unique}"),
+        lambda made: {
+            "arn": made.arn("lambda", f"event-source-mapping:{made.unique}"),
+            "uuid": made.unique,
+        },
     ),
     "aws:lambda/function:Function": ResourceType(
         "name", ("name", "packageType"), "name", _function, ("version", "qualifiedArn")

@@ -27,6 +27,7 @@ from tests.recorder import deploy
 
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:123456789012:letters"
 TABLE_ARN = f"arn:aws:dynamodb:{REGION}:123456789012:table/letters"
+STREAM_ARN = f"{TABLE_ARN}/stream/2026-01-31T12:00:00.000"
 
 
 def _function_inputs(folder: Path) -> dict[str, Any]:
@@ -38,6 +39,8 @@ def _function_inputs(folder: Path) -> dict[str, Any]:
 def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
     """Of each component, with what another resource gives as an output of it."""
     return {
+        "Bucket": {"expiries": [{"days": 30.0}], "notifications": True},
+        "EventBus": {"archiveDays": 7.0},
         "HttpApi": {
             "routes": [
                 {
@@ -89,6 +92,11 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
                     "maximumConcurrency": 2.0,
                 },
                 "schedule": {"expression": "rate(1 hour)"},
+                "stream": {
+                    "arn": wire.output(STREAM_ARN),
+                    "maximumRetryAttempts": 2.0,
+                    "filters": [{"eventName": ["INSERT"]}],
+                },
             },
             "asynchronous": {"maximumRetryAttempts": 1.0},
         },
@@ -101,6 +109,7 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
             "partitionKey": "id",
             "indexes": [{"name": "pending", "partitionKey": "shard", "partitionKeyType": "N"}],
             "pointInTimeRecovery": True,
+            "stream": True,
         },
     }
 
@@ -179,10 +188,13 @@ def test_inputs_reach_the_resources(caller: Caller, inputs: Mapping[str, Any]) -
     assert (function["memorySize"], function["timeout"]) == (256, 20)
     assert function["reservedConcurrentExecutions"] == 3
     assert function["environment"] == {"variables": {"QUEUE_ARN": QUEUE_ARN}}
-    mapping = made.one("aws:lambda/eventSourceMapping:EventSourceMapping").inputs
+    mapping = made.one("aws:lambda/eventSourceMapping:EventSourceMapping", "it").inputs
     assert mapping["eventSourceArn"] == QUEUE_ARN
     assert mapping["batchSize"] == 5
     assert mapping["scalingConfig"] == {"maximumConcurrency": 2}
+    stream = made.one("aws:lambda/eventSourceMapping:EventSourceMapping", "it-stream").inputs
+    assert stream["maximumRetryAttempts"] == 2
+    assert stream["filterCriteria"] == {"filters": [{"pattern": '{"eventName": ["INSERT"]}'}]}
     policies = [json.loads(c.inputs["policy"]) for c in made.children if "rolePolicy" in c.type]
     granted = {tuple(s["Action"]): s["Resource"] for p in policies for s in p["Statement"]}
     assert granted[("dynamodb:GetItem",)] == [TABLE_ARN]
@@ -289,8 +301,8 @@ def test_wrong_inputs_get_the_same_error_from_python_other_languages_and_configu
 
 
 def test_a_component_of_another_name_is_refused(caller: Caller) -> None:
-    with pytest.raises(grpc.RpcError, match="Bucket"):
-        caller.construct("Bucket", {})
+    with pytest.raises(grpc.RpcError, match="Box"):
+        caller.construct("Box", {})
 
 
 def test_host_takes_secrets(host: provider_pb2_grpc.ResourceProviderStub) -> None:

@@ -65,6 +65,21 @@ def test_table_needs_a_key_alone() -> None:
     }
 
 
+def test_table_shows_its_stream_where_it_has_one() -> None:
+    def program() -> None:
+        table = Table("told", {"partition_key": "id", "stream": True})
+        assert Table("silent", {"partition_key": "id"}).stream_arn is None
+        assert table.stream_arn is not None
+        pulumi.export("stream", table.stream_arn)
+
+    recorded = deploy(program)
+    told, silent = (recorded.one(stacks.TABLE, name) for name in ("told", "silent"))
+    assert told.inputs["streamEnabled"] is True
+    assert told.inputs["streamViewType"] == "NEW_AND_OLD_IMAGES"
+    assert recorded.outputs["stream"] == told.outputs["streamArn"]
+    assert not {"streamEnabled", "streamViewType"} & silent.inputs.keys()
+
+
 def test_key_that_several_indexes_share_is_declared_once_with_its_own_type() -> None:
     table = deploy(
         lambda: Table(

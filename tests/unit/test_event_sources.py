@@ -1,5 +1,6 @@
 """Each source of events alone, in a program that is not ours: its mapping, grants and failures."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,7 @@ def test_a_stream_is_read_from_its_beginning_with_a_way_out_for_what_always_fail
         "maximumRetryAttempts": 3,
         "maximumRecordAgeInSeconds": 86_400,
         "destinationConfig": {"onFailure": {"destinationArn": failures}},
+        "metricsConfig": {"metrics": ["EventCount"]},
     }
     assert grants(recorded) == {
         STREAM: {
@@ -65,6 +67,28 @@ def test_a_stream_is_read_from_its_beginning_with_a_way_out_for_what_always_fail
     }
     # Lambda's poller retries a stream itself: nothing is invoked asynchronously.
     assert recorded.of(stacks.ASYNC_CONFIG) == []
+
+
+def test_a_stream_can_be_filtered_and_give_up_into_a_bucket_that_keeps_records_whole() -> None:
+    bucket = "arn:aws:s3:::given-up"
+    filters = [{"eventName": ["INSERT"]}, {"dynamodb": {"NewImage": {"a": {"S": ["b"]}}}}]
+    source = {"arn": STREAM, "filters": filters, "failure_bucket_arn": bucket}
+    recorded = deploy(function_with(sources={"stream": source}))
+    mapping = recorded.one(stacks.EVENT_SOURCE).inputs
+
+    assert mapping["destinationConfig"] == {"onFailure": {"destinationArn": bucket}}
+    patterns = [json.loads(each["pattern"]) for each in mapping["filterCriteria"]["filters"]]
+    assert patterns == filters
+    assert recorded.of(stacks.QUEUE) == []
+    assert grants(recorded).keys() == {STREAM, bucket, f"{bucket}/*"}
+    assert grants(recorded)[bucket] == {"s3:ListBucket"}
+    assert grants(recorded)[f"{bucket}/*"] == {"s3:PutObject"}
+
+
+@pytest.mark.parametrize("filters", [[], [{"eventName": ["INSERT"]}] * 6])
+def test_filters_that_lambda_does_not_take_are_refused(filters: list[Any]) -> None:
+    with pytest.raises(ValueError, match=r"sources\.stream\.filters: expected 1 to 5 patterns"):
+        deploy(function_with(sources={"stream": {"arn": STREAM, "filters": filters}}))
 
 
 def test_a_queue_has_dead_letters_of_its_own_and_needs_no_failure_queue() -> None:
