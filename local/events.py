@@ -56,7 +56,8 @@ class RequestAnswered(Event):
     """The front door answered a request.
 
     `path` is decoded and without its query; `route_key` is None where no route matched;
-    `reason` says in a few words what the gateway itself decided, if it did.
+    `reason` says in a few words what the gateway itself decided, if it did; `location` is the
+    answer's own, as of a created order.
     """
 
     request_id: str
@@ -66,6 +67,7 @@ class RequestAnswered(Event):
     status: int
     milliseconds: float
     reason: str | None
+    location: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +81,38 @@ class FunctionInvoked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionFailed(Event):
-    """A function raised, timed out or could not start; `error` is the error's type."""
+    """A function raised, timed out or could not start.
+
+    `error` is the type that its caller is told, `message` what was raised, `trace` where in the
+    function's own code (a line each, the innermost last), `met` what it was invoked with.
+    """
 
     function: str
     request_id: str
     milliseconds: float
     error: str
+    message: str = ""
+    trace: str = ""
+    met: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureLogged(Event):
+    """A function met an unexpected exception that it answered itself; as FunctionFailed."""
+
+    function: str
+    request_id: str
+    message: str
+    trace: str
+    met: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventGivenUp(Event):
+    """A function failed on an asynchronous event for good, which went to `destination` (ARN)."""
+
+    function: str
+    destination: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +144,16 @@ class MessageDeadLettered(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchProcessed(Event):
-    """A function processed `messages` of `queue`; it reported `failures` of them as failed."""
+    """A function processed `messages` of `queue`; it reported `failures` of them as failed.
+
+    `orders` are the ids of the orders that the messages are about, in one text.
+    """
 
     queue: str
     function: str
     messages: int
     failures: int
+    orders: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +163,7 @@ class BatchFailed(Event):
     queue: str
     function: str
     error: str
+    orders: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

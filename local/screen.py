@@ -17,6 +17,7 @@ from typing import Any
 from functions import contract
 from local import events, program
 from local.client import Api
+from local.failures import Failures
 from local.output import Output
 from local.system import System
 
@@ -32,6 +33,8 @@ CLOSE_SECONDS = 2
 EMULATOR_SECONDS = 1
 """How soon the end of the emulator is known after a connection to it was lost."""
 
+_ORDERS = 3  # of a batch, by id; the rest is counted
+
 FIRST_ORDER_SECONDS = 30
 """How long the order that the first screen places may take to be CONFIRMED."""
 
@@ -45,6 +48,7 @@ class Screen:
     def __init__(self, stream: events.Stream, output: Output) -> None:
         self._output = output
         self._names: dict[str, str] = {}
+        self._failures = Failures()
         self._notes: list[str] = []
         notes = _Notes(self._notes)
         logging.getLogger(program.LOGGER).addHandler(notes)
@@ -68,34 +72,51 @@ class Screen:
 
     def _listen(self) -> None:
         for event in self._subscription:
-            text = self._describe(event)
-            if text is not None:
-                clock = time.strftime("%H:%M:%S", time.localtime(event.at))
-                self.line(f"  {clock}  {text}")
+            clock = time.strftime("%H:%M:%S", time.localtime(event.at))
+            for number, text in enumerate(self._describe(event)):
+                self.line(f"  {' ' * len(clock) if number else clock}  {text}")
 
-    def _describe(self, event: events.Event) -> str | None:
+    def _describe(self, event: events.Event) -> list[str]:
+        """The lines that an event is worth; none for one that only other listeners want."""
+        match event:
+            case events.FunctionFailed() | events.FailureLogged():
+                return self._failures.tell(self._name(event.function), event)
+            case events.CallDenied():
+                role = event.principal.split("/")[1] if "/" in event.principal else "?"
+                return [
+                    f"DENIED  {event.action} on {event.resource} for role {role}",
+                    f"    to allow it, grant the function {event.action} on this resource",
+                ]
+            case _:
+                line = self._line(event)
+                return [] if line is None else [line]
+
+    def _line(self, event: events.Event) -> str | None:
         match event:
             case events.RequestAnswered():
                 reason = event.reason if event.status >= 400 and event.reason else ""
                 what = f"{event.method:<4} {_shortened(event.path)}"
                 answer = f"{event.status}  {event.milliseconds:.0f} ms  {reason}"
-                return f"{what:<44} {answer}".rstrip()
+                created = f"  -> {event.location}" if event.location else ""
+                return f"{what:<44} {answer}".rstrip() + created
             case events.BatchProcessed():
                 failures = f", {event.failures} failed" if event.failures else ""
                 what = f"{event.queue} -> {self._name(event.function)}"
-                return f"{what:<44} {_count(event.messages, 'message')}{failures}"
+                return (
+                    f"{what:<44} {_count(event.messages, 'message')}{failures}{_of(event.orders)}"
+                )
             case events.BatchFailed():
                 what = f"{event.queue} -> {self._name(event.function)}"
-                return f"{what:<44} the whole batch failed: {event.error}"
+                return f"{what:<44} the whole batch failed: {event.error}{_of(event.orders)}"
             case events.MessageDeadLettered():
                 what = f"{event.queue} -> {event.dead_letter_queue}"
                 receives = _count(event.receives, "receive")
                 return f"{what:<44} message {event.message_id} after {receives}"
             case events.EventDelivered():
-                return f"schedule -> {self._name(event.function)}"
-            case events.CallDenied():
-                role = event.principal.split("/")[1] if "/" in event.principal else "?"
-                return f"DENIED  {event.action} on {event.resource} for role {role}"
+                return f"event -> {self._name(event.function)}"
+            case events.EventGivenUp():
+                what = f"{self._name(event.function)} -> {event.destination.rpartition(':')[2]}"
+                return f"{what:<44} an event that failed for good"
             case events.Dropped():
                 return f"... {_count(event.count, 'event')} not shown: too many at once"
             case _:
@@ -201,6 +222,13 @@ def _others(system: System) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _of(orders: str) -> str:
+    """The first orders of a batch, and how many more there are."""
+    ids = orders.split(", ") if orders else []
+    more = f" and {len(ids) - _ORDERS} more" if len(ids) > _ORDERS else ""
+    return f"  {', '.join(ids[:_ORDERS])}{more}" if ids else ""
 
 
 def _shortened(path: str) -> str:

@@ -131,5 +131,6 @@ class Edge:
             status=response.status,
             milliseconds=round(latency, 1),
             reason=response.reason,
+            location=next((v for name, v in response.headers if name == "location"), None),
         )
         self._record(answered, self._access_log.line(request, response, latency))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from ministack.core.router import detect_service, extract_region  # type: ignore
 
 from local import events
 from local.edge.request import Scope
+from local.ministack import failures
 from local.ministack.access import header_fields
 
 Publish = Callable[[events.Event], None]
@@ -29,6 +31,9 @@ _ASYNCHRONOUS = "Lambda %s async output"
 
 _DENIED = "not authorized to perform: "
 
+_batch = threading.local()
+"""What the thread's batch is about: it is invoked and logged in one thread."""
+
 
 def install(publish: Publish) -> None:
     """Publish what happens from now on; once in a process."""
@@ -38,6 +43,8 @@ def install(publish: Publish) -> None:
     lambda_svc._execute_function_dispatch = _observed_invocation(
         lambda_svc._execute_function_dispatch, publish
     )
+    lambda_svc._run_sqs_batch = _observed_batch(lambda_svc._run_sqs_batch)
+    lambda_svc._route_async_failure = _observed_end(lambda_svc._route_async_failure, publish)
     sqs._collect_msgs = _observed_receive(sqs._collect_msgs, publish)
     sqs._dlq_sweep = _observed_sweep(sqs._dlq_sweep, publish)
     logger = logging.getLogger("lambda")
@@ -78,9 +85,20 @@ def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Call
     ) -> Any:
         result = dispatch(func, config, event, request_id, started)
         said = result if isinstance(result, dict) else {}
-        name = config.get("FunctionName", "?")
+        name, handler = config.get("FunctionName", "?"), str(config.get("Handler", ""))
         for line in said.get("log", "").splitlines():
             publish(events.LogLine(function=name, text=line))
+            if caught := failures.logged(line, handler):
+                message, trace = caught
+                publish(
+                    events.FailureLogged(
+                        function=name,
+                        request_id=request_id,
+                        message=message,
+                        trace=trace,
+                        met=failures.met(event),
+                    )
+                )
         milliseconds = round((time.time() - started) * 1000, 1)
         call: dict[str, Any] = {
             "function": name,
@@ -88,7 +106,18 @@ def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Call
             "milliseconds": milliseconds,
         }
         if said.get("error"):
-            publish(events.FunctionFailed(error=_error_type(said.get("body")), **call))
+            body = said.get("body")
+            told = str(body.get("errorMessage", "")) if isinstance(body, dict) else ""
+            message, trace = failures.raised(said.get("log", ""), handler)
+            publish(
+                events.FunctionFailed(
+                    error=_error_type(body),
+                    message=message or told,
+                    trace=trace,
+                    met=failures.met(event),
+                    **call,
+                )
+            )
         else:
             publish(events.FunctionInvoked(**call))
         return result
@@ -98,6 +127,24 @@ def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Call
 
 def _error_type(body: Any) -> str:
     return str(body.get("errorType", "Unhandled")) if isinstance(body, dict) else "Unhandled"
+
+
+def _observed_batch(run: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(run)
+    def observed(mapping: Any, function: Any, event: Any, *rest: Any) -> None:
+        _batch.orders = failures.orders(event)
+        run(mapping, function, event, *rest)
+
+    return observed
+
+
+def _observed_end(route: Callable[..., None], publish: Publish) -> Callable[..., None]:
+    @functools.wraps(route)
+    def observed(destination: str, function: str, event: Any, result: Any) -> None:
+        publish(events.EventGivenUp(function=function, destination=destination))
+        route(destination, function, event, result)
+
+    return observed
 
 
 def _observed_receive(collect: Callable[..., Any], publish: Publish) -> Callable[..., Any]:
@@ -149,18 +196,24 @@ class _LogReader(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         args: tuple[Any, ...] = record.args if isinstance(record.args, tuple) else ()
+        orders = getattr(_batch, "orders", "")
         if record.msg in (_BATCH, _BATCH_CLEAN):
             function, succeeded, queue, *rest = args
-            failures = rest[0] if rest else 0
+            failed = rest[0] if rest else 0
             self._publish(
                 events.BatchProcessed(
                     function=function,
                     queue=queue,
-                    messages=succeeded + failures,
-                    failures=failures,
+                    messages=succeeded + failed,
+                    failures=failed,
+                    orders=orders,
                 )
             )
         elif record.msg.startswith(_BATCH_FAILED):
-            self._publish(events.BatchFailed(function=args[0], queue=args[1], error=str(args[2])))
+            self._publish(
+                events.BatchFailed(
+                    function=args[0], queue=args[1], error=str(args[2]), orders=orders
+                )
+            )
         elif record.msg.startswith(_ASYNCHRONOUS):
             self._publish(events.EventDelivered(function=args[0], attempt=args[1]))

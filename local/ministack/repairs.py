@@ -24,8 +24,16 @@ _BATCH_ACTIONS = {
 }
 
 
+# What a worker says when its handler cannot be imported: the message alone, or where as well.
+_WITHOUT_TRACE = '{"status": "error", "error": str(e)})'
+_WITH_TRACE = '{"status": "error", "error": traceback.format_exc()})'
+
+
 def apply() -> None:
     """Repair the emulator in this process."""
+    lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(
+        _WITHOUT_TRACE, _WITH_TRACE
+    )
     iam_actions.extract_iam_action = _single_action(iam_actions.extract_iam_action)
     lambda_runtime.execution_credentials = _unguessable(lambda_runtime.execution_credentials)
     lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(
@@ -37,6 +45,7 @@ def apply_to_services() -> None:
     """Repair services that are loaded, or may be: they take long, and the start needs others."""
     from ministack.services import eventbridge, lambda_svc  # type: ignore[import-untyped]
 
+    lambda_svc._execute_function_warm = _logged(lambda_svc._execute_function_warm)
     lambda_svc.invoke_async_with_retry = _as_configured(lambda_svc.invoke_async_with_retry)
     eventbridge._dispatch_to_lambda = _hand_over
 
@@ -54,6 +63,19 @@ def _hand_over(arn: str, payload: str) -> None:
         return
     record = lambda_svc._execution_record_for_config(func, {**config, "FunctionArn": arn})
     lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+
+def _logged(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """Invocations whose log says why no worker could be started, as AWS's does."""
+
+    @functools.wraps(execute)
+    def logged(*arguments: Any) -> Any:
+        result = execute(*arguments)
+        if result.get("error") and not result.get("log"):
+            result["log"] = str(result["body"].get("errorMessage", ""))
+        return result
+
+    return logged
 
 
 def _as_configured(invoke: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:

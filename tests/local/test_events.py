@@ -98,11 +98,14 @@ def test_an_order_is_told_from_request_to_confirmation(running: System, api: Api
         told.close()
         seen = list(told)
     request = next(e for e in seen if isinstance(e, events.RequestAnswered))
-    assert (request.request_id, request.status, request.route_key) == (
+    assert (request.request_id, request.status, request.route_key, request.location) == (
         created.headers["apigw-requestid"],
         201,
         "POST /orders",
+        f"/orders/{created.body['id']}",
     )
+    batches = [e.orders for e in seen if isinstance(e, events.BatchProcessed)]
+    assert any(created.body["id"] in orders for orders in batches)
     invoked = {e.function for e in seen if isinstance(e, events.FunctionInvoked)}
     assert invoked >= {name, names["create_order"]}
     received = [e for e in seen if isinstance(e, events.MessageReceived)]

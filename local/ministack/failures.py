@@ -1,0 +1,96 @@
+"""A function's failure as people read it: what was raised, where in its own code, and what it met.
+
+Nothing of what a customer sent is taken over, but for the message of an exception that the
+function let through.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+_FRAME = re.compile(
+    r'^ *File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>.+)$', re.MULTILINE
+)
+_LOGGED = re.compile(r"^(?P<name>.+) \((?P<file>.+):(?P<line>\d+)\)$")
+
+
+def raised(text: str, handler: str) -> tuple[str, str]:
+    """The exception's type and message, and the frames of the function's own code, a line each
+    with the innermost last, of the last traceback in `text`; both empty without one."""
+    _, marker, trace = text.rpartition("Traceback (most recent call last):\n")
+    if not marker:
+        return "", ""
+    told = [line for line in trace.splitlines() if line and not line.startswith(" ")]
+    frames = [(each["file"], each["line"], each["name"]) for each in _FRAME.finditer(trace)]
+    return " ".join(told), "\n".join(_own(frames, handler))
+
+
+def logged(line: str, handler: str) -> tuple[str, str] | None:
+    """The same of a line at the level ERROR that names an exception (`toolkit.telemetry`)."""
+    try:
+        said = json.loads(line)
+        if said["level"] != "ERROR" or not said["error"]:
+            return None
+        found = [_LOGGED.match(str(frame)) for frame in said["raised_at"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+    frames = [(each["file"], each["line"], each["name"]) for each in found if each]
+    return str(said["error"]), "\n".join(_own(frames, handler))
+
+
+def _own(frames: list[tuple[str, str, str]], handler: str) -> list[str]:
+    """Frames below the folder that holds the handler's package, told from there."""
+    top = handler.partition(".")[0].partition("/")[0]
+    own = []
+    for file, line, name in frames:
+        parts = PurePosixPath(file).parts
+        # From the end: a folder of the same name may be above the code.
+        index = max((i for i, part in enumerate(parts) if part in (top, f"{top}.py")), default=-1)
+        if index >= 0:
+            own.append(f"{'/'.join(parts[index:])}:{line} in {name}")
+    return own
+
+
+def met(event: Any) -> str:
+    """What a function was invoked with, by the ids that it has."""
+    if not isinstance(event, dict):
+        return "an event"
+    http = _at(event, "requestContext", "http")
+    if isinstance(http, dict):
+        request = _at(event, "requestContext", "requestId")
+        return f"{http.get('method')} {http.get('path')} (request {request})"
+    records = event.get("Records")
+    if isinstance(records, list) and records:
+        ids = [str(_record_id(each)) for each in records]
+        more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
+        source = _at(records[0], "eventSource") or "a record"
+        return f"{source} {ids[0]}{more}"
+    source = event.get("source") or event.get("detail-type")
+    return f"an event of {source}" if source else "an event"
+
+
+def orders(event: Any) -> str:
+    """The order ids that the messages of a batch name, each once."""
+    found: dict[str, None] = {}
+    records = event.get("Records") if isinstance(event, dict) else None
+    for record in records if isinstance(records, list) else []:
+        try:
+            order_id = _at(json.loads(record["body"]), "detail", "id")
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(order_id, str):
+            found[order_id] = None
+    return ", ".join(found)
+
+
+def _record_id(record: Any) -> Any:
+    return _at(record, "messageId") or _at(record, "eventID") or _at(record, "s3", "object", "key")
+
+
+def _at(value: Any, *path: str) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
