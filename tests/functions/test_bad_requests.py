@@ -138,6 +138,12 @@ def test_a_body_that_is_no_json_is_a_400(functions: Functions, name: str) -> Non
     assert functions.aws.requests == []
 
 
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_a_constant_that_json_does_not_have_is_named(functions: Functions, constant: str) -> None:
+    detail = functions.create(UNREADABLE[constant]).body["detail"]
+    assert f"{constant} is not a JSON number" in detail
+
+
 def test_the_place_of_a_syntax_error_is_named(functions: Functions) -> None:
     detail = functions.create('{"customerName":\n x}').body["detail"]
     assert "line 2, column 2" in detail

@@ -1,5 +1,7 @@
 """GET /orders/{id}."""
 
+import re
+
 import pytest
 
 from tests.functions.support import ORDER, Functions
@@ -68,4 +70,6 @@ def test_a_damaged_item_is_a_500_that_shows_nothing_of_it(
     assert answer.body["requestId"] == "invocation-1"
     assert "SECRET" not in str(answer.body) + str(functions.logs())
     assert functions.logs()[-1]["error"] in ("KeyError", "TypeError")
-    assert functions.logs()[-1]["raised_at"]
+    raised_at = functions.logs()[-1]["raised_at"]
+    assert 0 < len(raised_at) <= 5
+    assert re.fullmatch(r"\w+ \(.*/functions/.*\.py:\d+\)", raised_at[-1])

@@ -155,6 +155,20 @@ def test_a_failure_on_the_last_receive_marks_the_order_and_reports_the_message(
     assert item["version"] == {"N": "2"}
     assert "pendingShard" not in item
     assert functions.metrics()["OrdersFailed"] == [1]
+    told = functions.logs()[-1]
+    assert (told["message"], told["status"]) == ("order failed", "FAILED")
+
+
+def test_an_order_that_cannot_be_marked_either_is_told_with_both_failures(
+    functions: Functions,
+) -> None:
+    order_id = place(functions)
+    functions.aws.fail("UpdateItem", *FAILS_FOR_GOOD, INVALID)
+    assert functions.process(record(created(order_id), receives=3)) == ["message-1"]
+    assert status(functions, order_id) == "PENDING"
+    told = functions.logs()[-1]
+    assert told["message"] == "order not processed, not marked"
+    assert (told["error"], told["marking"]["error"]) == (SERVER_ERROR.code, INVALID.code)
 
 
 def test_the_last_receive_is_the_queues_own_number(
@@ -225,7 +239,8 @@ def test_a_failed_order_is_not_confirmed_by_a_late_duplicate(functions: Function
 @pytest.mark.parametrize("way", ["marked by sqs", "moved by sqs", "ours"])
 def test_a_redrive_confirms_a_failed_order(functions: Functions, way: str) -> None:
     order_id = fail(functions)
-    message = record(created(order_id), **({"redriven": "true"} if way == "ours" else {}))
+    ours = {"redriven": "true"} if way == "ours" else {}
+    message = record(created(order_id), "message-2", **ours)  # moved, it has a new id
     if way == "moved by sqs":
         message["attributes"]["SentTimestamp"] = str(int(time.time() * 1000) + 1000)
     if way == "marked by sqs":
@@ -265,9 +280,8 @@ def test_a_redriven_order_says_nothing_of_the_time_that_processing_takes(
 ) -> None:
     order_id = fail(functions)
     attributes = {"createdAt": "2023-11-14T22:13:20.000Z"}
-    message = record(
-        created(order_id), **attributes, **({"redriven": "x"} if way == "marked" else {})
-    )
+    marked = {"redriven": "x"} if way == "marked" else {}
+    message = record(created(order_id), "message-2", **attributes, **marked)
     if way == "moved by sqs":
         message["attributes"]["SentTimestamp"] = str(int(time.time() * 1000) + 1000)
     functions.process(message)
@@ -333,6 +347,7 @@ def test_an_order_is_not_marked_when_time_is_up(functions: Functions) -> None:
     assert functions.process(record(created(order_id), receives=3)) == ["message-1"]
     assert status(functions, order_id) == "PENDING"
     assert functions.aws.operations() == ["UpdateItem"] * 3
+    assert functions.logs()[-1]["message"] == "order not processed, not marked: time is up"
 
 
 def test_an_event_that_is_no_batch_is_an_error(functions: Functions) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.functions.fake_aws import DENIED, SERVER_ERROR, THROTTLED
+from tests.functions.fake_aws import DENIED, DROPPED, SERVER_ERROR, THROTTLED, Fault
 from tests.functions.support import ORDER, Functions, created, record
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
@@ -97,12 +97,20 @@ def test_a_subsegment_holds_nothing_of_a_customer(functions: Functions, daemon: 
     assert "TEA-01" not in written
 
 
+FAILURE = {"fault", "error", "throttle", "http"}
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
         (SERVER_ERROR, {"fault": True, "http": {"response": {"status": 500}}}),
         (DENIED, {"error": True, "throttle": False, "http": {"response": {"status": 400}}}),
         (THROTTLED, {"error": True, "throttle": True, "http": {"response": {"status": 400}}}),
+        (
+            Fault(429, "TooManyRequestsException"),
+            {"error": True, "throttle": True, "http": {"response": {"status": 429}}},
+        ),
+        (DROPPED, {"fault": True}),
     ],
 )
 def test_a_failed_call_is_marked(
@@ -111,9 +119,11 @@ def test_a_failed_call_is_marked(
     functions.aws.fail("GetItem", *[fault] * 3)
     functions.get("7c9e6679-7425-40de-944b-e07fc1f90ae7")
     (document,) = daemon.documents()
-    assert document.items() >= expected.items()
+    assert {key: document[key] for key in FAILURE & document.keys()} == expected
     (exception,) = document["cause"]["exceptions"]
     assert exception.keys() == {"id", "type"}
+    assert re.fullmatch("[0-9a-f]{16}", exception["id"])
+    assert exception["type"].endswith(("Error", "Exception"))
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,8 @@ def test_a_rule_that_would_not_be_enforced_is_refused(unsupported: dict[str, Any
         ({"type": "string"}, "[]", "must be a string, not an array"),
         ({"type": "string"}, "{}", "must be a string, not an object"),
         ({"type": "string"}, "null", "must be a string, not null"),
+        ({"type": "string"}, "5", "must be a string, not a number"),
+        ({"type": "string"}, "5.5", "must be a string, not a number"),
         ({"type": "number"}, '"1"', "must be a number, not a string"),
         ({"type": "integer"}, "1.5", "must be an integer, not a number with decimals"),
         ({"type": "integer"}, "true", "must be an integer, not a boolean"),
@@ -175,6 +177,8 @@ def test_a_rule_that_would_not_be_enforced_is_refused(unsupported: dict[str, Any
         ({"type": "number", "multipleOf": 10}, "15", "must be a multiple of 10"),
         ({"type": "number", "minimum": 1}, "0", "must be at least 1"),
         ({"type": "number", "maximum": 1}, "1e400", "must be at most 1"),
+        ({"type": "number", "maximum": 1}, f"1e{10**20}", "must be at most 1"),
+        ({"type": "number", "minimum": 1}, f"1e-{10**20}", "must be at least 1"),
     ],
 )
 def test_an_error_says_what_is_expected(rule: dict[str, Any], value: str, detail: str) -> None:
