@@ -14,8 +14,19 @@ import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .inputs import Default, Problem, Text, Whole, ZeroOr, contradictions, problem
-from .queues import DEAD_LETTER_RETENTION_DAYS, SECONDS_PER_DAY, tls_queue
+from .inputs import (
+    Default,
+    Key,
+    Path,
+    Problem,
+    Text,
+    Whole,
+    ZeroOr,
+    contradictions,
+    problem,
+    shown,
+)
+from .queues import DEAD_LETTER_RETENTION_DAYS, SECONDS_PER_DAY, QueueSender, tls_queue
 
 # What Lambda's pollers need of a queue and of a table's stream:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -36,6 +47,7 @@ _KEPT_ACTIONS = (("s3:PutObject", "/*"), ("s3:ListBucket", ""))
 MOST_FILTERS = 5
 
 
+KeyPart = Annotated[str, Text(r"[^\x00-\x1f]{1,1024}", "a part of objects' keys")]
 Concurrency = Annotated[int, ZeroOr(2, 1000)]
 
 
@@ -81,6 +93,29 @@ class ScheduleEventSource(TypedDict):
     """When to invoke: `rate(5 minutes)`, `cron(0 3 * * ? *)` (UTC) or `at(...)`."""
 
 
+Pattern = dict[str, pulumi.Input[Any]]
+
+
+class RuleEventSource(TypedDict):
+    """An EventBridge rule: events of a bus that match a pattern invoke a function."""
+
+    pattern: Pattern
+    """What matches, as `{"source": ["shop"], "detail-type": ["Sold"]}`."""
+    bus: NotRequired[pulumi.Input[str]]
+    """Name or ARN of the bus; by default the one that AWS's own services send to."""
+
+
+class BucketEventSource(TypedDict):
+    """Objects created in a bucket that tells EventBridge of them; any number of functions hear."""
+
+    arn: pulumi.Input[str]
+    """ARN of the bucket."""
+    prefix: NotRequired[KeyPart]
+    """Beginning of the keys that count, as `incoming/`."""
+    suffix: NotRequired[KeyPart]
+    """End of the keys that count, as `.csv`."""
+
+
 class EventSources(TypedDict):
     """What invokes a function besides an API; what fails for good ends in its failure queue."""
 
@@ -90,6 +125,10 @@ class EventSources(TypedDict):
     """A table's stream to read."""
     schedule: NotRequired[ScheduleEventSource]
     """A schedule to run by."""
+    rule: NotRequired[RuleEventSource]
+    """Events of a bus to take."""
+    bucket: NotRequired[BucketEventSource]
+    """Created objects to take."""
 
 
 class AsynchronousInvocation(TypedDict):
@@ -115,6 +154,27 @@ def _filters_are_few(source: StreamEventSource) -> Iterator[Problem]:
         yield problem("filters", f"expected 1 to {MOST_FILTERS} patterns, as Lambda takes them")
 
 
+@contradictions(RuleEventSource)
+def _pattern_names_what_matches(source: RuleEventSource) -> Iterator[Problem]:
+    if isinstance(source["pattern"], dict):
+        yield from _pattern_problems(("pattern",), source["pattern"])
+
+
+def _pattern_problems(path: Path, pattern: dict[str, Any]) -> Iterator[Problem]:
+    """What EventBridge refuses: a field without a list of what may be there.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
+    """
+    if not pattern:
+        yield Problem(path, "expected a map that names what matches, not {}")
+    for name, value in pattern.items():
+        here = (*path, Key(name))
+        if isinstance(value, dict):
+            yield from _pattern_problems(here, value)
+        elif not isinstance(value, pulumi.Output | list) or value == []:
+            yield Problem(here, f"expected a list of what matches, not {shown(value)}")
+
+
 class Target(NamedTuple):
     """The function that a source is connected to."""
 
@@ -131,12 +191,17 @@ class EventSource(ABC):
 
     asynchronous = False  # Lambda queues the events itself, retries them and gives up
     gives_up = False  # what fails for good goes to the function's failure queue
+    named = ""  # what its resources' names have beyond the function's
 
     def __init__(self, args: Any) -> None:
         self.args = args
 
     def statements(self) -> list[dict[str, Any]]:
         """What the function's role needs for it, beyond the failure queue."""
+        return []
+
+    def prepare(self, name: str, component: pulumi.Resource) -> list[QueueSender]:
+        """Register what is there before the function; what sends to its failure queue."""
         return []
 
     @abstractmethod
@@ -231,7 +296,7 @@ class _Schedule(EventSource):
     args: ScheduleEventSource
     asynchronous = True
     gives_up = True
-    role_suffix = "-schedule"
+    named = "-schedule"
 
     def connect(self, target: Target) -> None:
         assert target.failures is not None  # noqa: S101
@@ -240,13 +305,13 @@ class _Schedule(EventSource):
             opts=pulumi.InvokeOutputOptions(parent=target.component)
         ).account_id
         role = aws.iam.Role(
-            target.name + self.role_suffix,
+            target.name + self.named,
             description=f"Lets the schedule invoke the function {target.name}",
             assume_role_policy=iam.trust("scheduler.amazonaws.com", account),
             opts=child,
         )
         policy = aws.iam.RolePolicy(
-            target.name + self.role_suffix,
+            target.name + self.named,
             role=role.name,
             policy=iam.document(
                 [
@@ -276,17 +341,106 @@ class _Schedule(EventSource):
         )
 
 
-# A role's and a function's name have at most 64 characters, the random part that Pulumi appends
-# to a name takes 8: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+class _Rule(EventSource):
+    """EventBridge hands the event over, Lambda runs it; each retries its own part."""
+
+    args: RuleEventSource
+    asynchronous = True
+    gives_up = True
+
+    @property
+    def bus(self) -> pulumi.Input[str] | None:
+        """The bus that is listened to; None: the account's default one."""
+        return self.args.get("bus")
+
+    @property
+    def pattern(self) -> pulumi.Input[Any]:
+        """What matches."""
+        return self.args["pattern"]
+
+    def prepare(self, name: str, component: pulumi.Resource) -> list[QueueSender]:
+        self._rule = aws.cloudwatch.EventRule(
+            name + self.named,
+            description=f"Invokes the function {name}",
+            event_bus_name=self.bus,
+            event_pattern=pulumi.Output.json_dumps(self.pattern),
+            opts=pulumi.ResourceOptions(parent=component),
+        )
+        return [{"service": "events.amazonaws.com", "source_arn": self._rule.arn}]
+
+    def connect(self, target: Target) -> None:
+        assert target.failures is not None  # noqa: S101
+        name = target.name + self.named
+        permission = aws.lambda_.Permission(
+            f"{name}-rule",
+            action="lambda:InvokeFunction",
+            function=target.function.name,
+            qualifier=target.alias.name,
+            principal="events.amazonaws.com",
+            source_arn=self._rule.arn,
+            opts=pulumi.ResourceOptions(parent=target.component),
+        )
+        aws.cloudwatch.EventTarget(
+            name,
+            rule=self._rule.name,
+            event_bus_name=self.bus,
+            arn=target.alias.arn,
+            retry_policy=aws.cloudwatch.EventTargetRetryPolicyArgs(
+                maximum_retry_attempts=target.retries["maximum_retry_attempts"],
+                maximum_event_age_in_seconds=target.retries["maximum_event_age_seconds"],
+            ),
+            dead_letter_config=aws.cloudwatch.EventTargetDeadLetterConfigArgs(
+                arn=target.failures.arn
+            ),
+            opts=pulumi.ResourceOptions(parent=target.component, depends_on=[permission]),
+        )
+
+
+class _Bucket(_Rule):
+    """A rule of its own, since of S3's other notifications a bucket has one for each key."""
+
+    args: BucketEventSource  # type: ignore[assignment]
+    named = "-bucket"
+    bus = None
+
+    @property
+    def pattern(self) -> pulumi.Input[Any]:
+        created = {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "resources": [self.args["arn"]],
+        }
+        key = _key_pattern(self.args.get("prefix"), self.args.get("suffix"))
+        return {**created, "detail": {"object": {"key": [key]}}} if key else created
+
+
+def _key_pattern(prefix: str | None, suffix: str | None) -> dict[str, str]:
+    """What matches an object's key; of several matchers of a field one is enough, so both ends
+    are one with a wildcard."""
+    if prefix and suffix:
+        begin, end = (part.replace("\\", "\\\\").replace("*", "\\*") for part in (prefix, suffix))
+        return {"wildcard": f"{begin}*{end}"}
+    return {"prefix": prefix} if prefix else {"suffix": suffix} if suffix else {}
+
+
+_KINDS: dict[str, type[EventSource]] = {
+    "queue": _Queue,
+    "stream": _Stream,
+    "schedule": _Schedule,
+    "rule": _Rule,
+    "bucket": _Bucket,
+}
+
+
+# A role's, a rule's and a function's name have at most 64 characters, the random part that Pulumi
+# appends to a name takes 8:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _LONGEST_NAME = 64 - 8
 
 
 def longest_name(sources: EventSources) -> int:
     """How long a function's name may be for all that is named after it."""
-    return _LONGEST_NAME - (len(_Schedule.role_suffix) if "schedule" in sources else 0)
-
-
-_KINDS: dict[str, type[EventSource]] = {"queue": _Queue, "stream": _Stream, "schedule": _Schedule}
+    return _LONGEST_NAME - max((len(_KINDS[kind].named) for kind in sources), default=0)
 
 
 class Sources:
@@ -307,11 +461,17 @@ class Sources:
             for kind, source in self._sources.items()
             if (statements := source.statements())
         }
+        senders = [
+            sender
+            for source in self._sources.values()
+            for sender in source.prepare(self._name, component)
+        ]
         if any(each.gives_up for each in self._sources.values()):
             self.failures = tls_queue(
                 f"{self._name}-failures",
                 parent=component,
                 retention_seconds=SECONDS_PER_DAY * DEAD_LETTER_RETENTION_DAYS,
+                senders=senders,
             )
             grants["failures"] = [iam.allow(["sqs:SendMessage"], [self.failures.arn])]
         return grants

@@ -7,6 +7,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from ministack.core import iam_actions, lambda_runtime  # type: ignore[import-untyped]
@@ -43,11 +44,12 @@ def apply() -> None:
 
 def apply_to_services() -> None:
     """Repair services that are loaded, or may be: they take long, and the start needs others."""
-    from ministack.services import eventbridge, lambda_svc  # type: ignore[import-untyped]
+    from ministack.services import eventbridge, lambda_svc, s3  # type: ignore[import-untyped]
 
     lambda_svc._execute_function_warm = _logged(lambda_svc._execute_function_warm)
     lambda_svc.invoke_async_with_retry = _as_configured(lambda_svc.invoke_async_with_retry)
     eventbridge._dispatch_to_lambda = _hand_over
+    s3._fire_s3_event = _with_version(s3._fire_s3_event, eventbridge)
 
 
 def _hand_over(arn: str, payload: str) -> None:
@@ -93,6 +95,34 @@ def _as_configured(invoke: Callable[[Any, Any], None]) -> Callable[[Any, Any], N
         invoke({**record, "event_invoke_config": found}, event)
 
     return configured
+
+
+_version: ContextVar[str | None] = ContextVar("version", default=None)
+
+
+def _with_version(fire: Callable[..., None], eventbridge: Any) -> Callable[..., None]:
+    """Tell EventBridge of an object's version, as S3 does; the emulator leaves it out."""
+    dispatch = eventbridge._dispatch_event
+
+    @functools.wraps(dispatch)
+    def dispatched(event: dict[str, Any], *rest: Any) -> None:
+        version = _version.get()
+        if version is not None:
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version
+            event = {**event, "Detail": json.dumps(detail)}
+        dispatch(event, *rest)
+
+    @functools.wraps(fire)
+    def fired(*args: Any, version_id: str | None = None, **more: Any) -> None:
+        token = _version.set(version_id)
+        try:
+            fire(*args, version_id=version_id, **more)
+        finally:
+            _version.reset(token)
+
+    eventbridge._dispatch_event = dispatched
+    return fired
 
 
 def _single_action(extract: Callable[..., str | None]) -> Callable[..., str | None]:

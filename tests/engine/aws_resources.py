@@ -94,6 +94,13 @@ def _table(made: Made) -> dict[str, Any]:
     return {"arn": arn, "streamLabel": label, "streamArn": f"{arn}/stream/{label}"}
 
 
+def _event_rule(made: Made) -> dict[str, Any]:
+    # The default bus does not stand in the ARN: it is that of rules before there were others.
+    bus = str(made.inputs.get("eventBusName") or "default").rpartition("/")[2]
+    place = made.name if bus == "default" else f"{bus}/{made.name}"
+    return {"arn": made.arn("events", f"rule/{place}")}
+
+
 def _arn(service: str, resource: str, region: str | None = None) -> Callable[[Made], Values]:
     """The output `arn`; `{name}` and `{unique}` are filled in."""
 
@@ -134,6 +141,12 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "aws:cloudwatch/eventBusPolicy:EventBusPolicy": ResourceType(replaced_by=("eventBusName",)),
     "aws:cloudwatch/eventArchive:EventArchive": ResourceType(
         "name", ("name", "eventSourceArn"), "name", _arn("events", "archive/{name}")
+    ),
+    "aws:cloudwatch/eventRule:EventRule": ResourceType(
+        "name", ("name", "namePrefix", "eventBusName"), "", _event_rule
+    ),
+    "aws:cloudwatch/eventTarget:EventTarget": ResourceType(
+        "targetId", ("rule", "eventBusName", "targetId")
     ),
     "aws:cloudwatch/logGroup:LogGroup": ResourceType(
         "name", ("name", "namePrefix"), "name", _arn("logs", "log-group:{name}")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pulumi_aws as aws
 import pytest
 
 from components import PythonFunction
@@ -125,6 +126,93 @@ def test_all_sources_of_a_function_share_its_retries_and_its_failure_queue() -> 
     assert len(recorded.of(stacks.EVENT_SOURCE)) == 2
 
 
-def test_a_source_that_does_not_exist_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"sources\.bucket: expected no such key; there are queue"):
-        deploy(function_with(sources={"bucket": {"arn": "arn:aws:s3:::orders"}}))
+def invoked_by(recorded: Recording, suffix: str = "") -> dict[str, Any]:
+    """The pattern of the rule that invokes the function; it alone may, and what it cannot hand
+    over goes to the failure queue."""
+    rule = recorded.one(stacks.RULE, f"tool{suffix}")
+    function, alias = recorded.one(stacks.FUNCTION), recorded.one(stacks.ALIAS)
+    failures = recorded.one(stacks.QUEUE, "tool-failures").outputs
+    bus = {each: rule.inputs[each] for each in ("eventBusName",) if each in rule.inputs}
+    assert recorded.one(stacks.RULE_TARGET, f"tool{suffix}").inputs == {
+        "rule": rule.outputs["name"],
+        **bus,
+        "arn": alias.outputs["arn"],
+        "retryPolicy": {"maximumRetryAttempts": 2, "maximumEventAgeInSeconds": 3600},
+        "deadLetterConfig": {"arn": failures["arn"]},
+    }
+    assert recorded.one(stacks.PERMISSION, f"tool{suffix}-rule").inputs == {
+        "action": "lambda:InvokeFunction",
+        "function": function.outputs["name"],
+        "qualifier": "live",
+        "principal": "events.amazonaws.com",
+        "sourceArn": rule.outputs["arn"],
+    }
+    policy = stacks.document(recorded.one(stacks.QUEUE_POLICY, "tool-failures").inputs["policy"])
+    senders = [each for each in policy["Statement"] if each["Effect"] == "Allow"]
+    assert {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": failures["arn"],
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule.outputs["arn"]}},
+    } in senders
+    assert len(senders) == len(recorded.of(stacks.RULE))
+    return stacks.document(rule.inputs["eventPattern"])
+
+
+BUS = f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/shop"
+
+
+@pytest.mark.parametrize("bus", [{}, {"bus": "shop"}, {"bus": BUS}])
+def test_a_rule_hands_over_what_matches_on_its_bus(bus: dict[str, str]) -> None:
+    pattern = {"source": ["shop"], "detail": {"price": [{"numeric": [">", 10]}]}}
+    recorded = deploy(function_with(sources={"rule": {"pattern": pattern, **bus}}))
+    assert invoked_by(recorded) == pattern
+    assert recorded.one(stacks.RULE).inputs.get("eventBusName") == bus.get("bus")
+    assert grants(recorded) == {failure_queue(recorded): {"sqs:SendMessage"}}
+    assert recorded.one(stacks.ASYNC_CONFIG).inputs["maximumRetryAttempts"] == 2
+
+
+def test_a_pattern_may_hold_what_is_known_only_when_it_is_deployed() -> None:
+    def program() -> None:
+        theirs = aws.s3.Bucket("theirs")
+        sources: Any = {"rule": {"pattern": {"resources": [theirs.arn]}}}
+        function_with(sources=sources)()
+
+    recorded = deploy(program)
+    assert invoked_by(recorded) == {"resources": [recorded.one(stacks.BUCKET).outputs["arn"]]}
+
+
+FILES = "arn:aws:s3:::files"
+
+
+@pytest.mark.parametrize(
+    ("ends", "key"),
+    [
+        ({}, None),
+        ({"prefix": "incoming/"}, {"prefix": "incoming/"}),
+        ({"suffix": ".csv"}, {"suffix": ".csv"}),
+        ({"prefix": "incoming/", "suffix": ".csv"}, {"wildcard": "incoming/*.csv"}),
+        ({"prefix": "a*\\", "suffix": "*"}, {"wildcard": "a\\*\\\\*\\*"}),
+    ],
+)
+def test_a_bucket_tells_of_created_objects_by_both_ends_of_their_keys(
+    ends: dict[str, str], key: dict[str, str] | None
+) -> None:
+    recorded = deploy(function_with(sources={"bucket": {"arn": FILES, **ends}}))
+    assert invoked_by(recorded, "-bucket") == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "resources": [FILES],
+        **({"detail": {"object": {"key": [key]}}} if key else {}),
+    }
+    assert grants(recorded) == {failure_queue(recorded): {"sqs:SendMessage"}}
+
+
+def test_rule_and_bucket_of_one_function_share_its_failure_queue() -> None:
+    recorded = deploy(
+        function_with(sources={"rule": {"pattern": {"source": ["a"]}}, "bucket": {"arn": FILES}})
+    )
+    assert invoked_by(recorded) == {"source": ["a"]}
+    assert invoked_by(recorded, "-bucket")["resources"] == [FILES]
+    assert len(recorded.of(stacks.QUEUE)) == len(recorded.of(stacks.ASYNC_CONFIG)) == 1
