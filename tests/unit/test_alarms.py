@@ -118,26 +118,34 @@ def test_every_alarm_is_there_and_no_other_and_rings_under_its_condition(stack: 
     assert found == conditions(stack)
 
 
-@every_stack
-def test_every_alarm_is_sent_to_the_topic_when_it_rings_and_when_it_ends(stack: str) -> None:
-    recorded = stacks.recording(stack)
-    topic = recorded.one(stacks.TOPIC).outputs["arn"]
-    for each in recorded.of(stacks.ALARM):
-        assert each.inputs["alarmActions"] == [topic], each.name
-        assert each.inputs["okActions"] == [topic], each.name
-        assert each.inputs.get("actionsEnabled", True) is True, each.name
+def told_of(each: Registration) -> list[list[str] | None]:
+    """Who hears that it rings, that it ends, and that it has no data."""
+    assert each.inputs.get("actionsEnabled", True) is True, each
+    states = ("alarmActions", "okActions", "insufficientDataActions")
+    return [each.inputs.get(state) for state in states]
 
 
-def test_silence_is_told_where_it_is_a_fault_and_nowhere_before_there_was_anything() -> None:
-    """CloudWatch calls actions on a change of state alone, and an alarm without data begins as
-    INSUFFICIENT_DATA: a first deployment tells nobody, a repair that stops does."""
-    recorded = stacks.recording()
-    topic = recorded.one(stacks.TOPIC).outputs["arn"]
+@pytest.mark.parametrize(
+    ("stack", "others"),
+    [
+        *((stack, []) for stack in stacks.STACKS),
+        ("dev", ["arn:aws:lambda:us-east-1:123456789012:function:pager"]),
+    ],
+)
+def test_every_alarm_tells_everybody_when_it_rings_and_when_it_ends(
+    stack: str, others: list[str]
+) -> None:
+    """And its silence where that is a fault and nowhere else before there was anything: CloudWatch
+    calls actions on a change of state alone, and an alarm without data begins as
+    INSUFFICIENT_DATA. A first deployment tells nobody, a repair that stops does."""
+    settings = {"alarms": {"actions": others}} if others else {}
+    recorded = stacks.recording(stack, **settings)
+    everybody = [*others, recorded.one(stacks.TOPIC).outputs["arn"]]
     for each in recorded.of(stacks.ALARM):
         treated = each.inputs["treatMissingData"]
-        assert treated in ("missing", "notBreaching"), each.name
-        told = each.inputs.get("insufficientDataActions")
-        assert told == ([topic] if treated == "missing" else None), each.name
+        assert treated in ("missing", "notBreaching"), each
+        silence = everybody if treated == "missing" else None
+        assert told_of(each) == [everybody, everybody, silence], each
 
 
 @pytest.mark.parametrize("name", conditions("dev"))
