@@ -14,6 +14,7 @@ import pulumi
 from ._contract import contract
 from .event_bus import EventBus
 from .event_sources import EventSources
+from .http_api import HttpApi
 from .iam import Statement
 from .queues import Queue
 from .table import Table
@@ -32,6 +33,10 @@ class Parts(NamedTuple):
     queue: Queue
     bus: EventBus | None
     order_id_key: pulumi.Output[str]
+    synthetic_customer: pulumi.Output[str] | None
+    """Whose the synthetic orders are; only in a system with them."""
+    api: HttpApi | None
+    """The API, for functions that answer no requests: those that do are made before it."""
 
 
 class Grant(NamedTuple):
@@ -76,6 +81,20 @@ def table_name(parts: Parts) -> Environment:
 def queue_url(parts: Parts) -> Environment:
     """The variable by which a function finds the queue."""
     return {contract.QUEUE_URL_VARIABLE: parts.queue.url}
+
+
+def api_url(parts: Parts) -> Environment:
+    """The variable by which a function finds the API."""
+    if parts.api is None:
+        raise LookupError("a function with a route cannot be given the URL of the API it is in")
+    return {contract.API_URL_VARIABLE: parts.api.url}
+
+
+def synthetic_customer(parts: Parts) -> Environment:
+    """The variable by which a function knows synthetic orders; none in a system without them."""
+    if parts.synthetic_customer is None:
+        return {}
+    return {contract.SYNTHETIC_CUSTOMER_VARIABLE: parts.synthetic_customer}
 
 
 def _no_sources(_: Parts) -> EventSources:
@@ -134,9 +153,8 @@ def _events(parts: Parts) -> EventSources:
     }
 
 
-def _every(parts: Parts) -> EventSources:
-    rate = parts.settings["republish"]["rate_minutes"]
-    return {"schedule": {"expression": f"rate({rate} minute{'' if rate == 1 else 's'})"}}
+def _every(minutes: int) -> EventSources:
+    return {"schedule": {"expression": f"rate({minutes} minute{'' if minutes == 1 else 's'})"}}
 
 
 FUNCTIONS = (
@@ -147,6 +165,7 @@ FUNCTIONS = (
         environment=lambda parts: {
             **table_name(parts),
             **queue_url(parts),
+            **synthetic_customer(parts),
             contract.ORDER_ID_KEY_VARIABLE: parts.order_id_key,
         },
         grants=(on_table("PutItem"), SEND),
@@ -161,6 +180,7 @@ FUNCTIONS = (
         name="process_order",
         environment=lambda parts: {
             **table_name(parts),
+            **synthetic_customer(parts),
             contract.MAX_RECEIVE_COUNT_VARIABLE: str(parts.settings["queue"]["max_receive_count"]),
         },
         grants=(on_table("UpdateItem"),),
@@ -178,7 +198,20 @@ FUNCTIONS = (
             contract.REPUBLISH_LIMIT_VARIABLE: str(parts.settings["republish"]["limit"]),
         },
         grants=(on_pending_index("Query"), SEND),
-        sources=_every,
+        sources=lambda parts: _every(parts.settings["republish"]["rate_minutes"]),
+    ),
+    OrderFunction(
+        name="synthetic_order",
+        environment=lambda parts: {
+            **table_name(parts),
+            **api_url(parts),
+            **synthetic_customer(parts),
+        },
+        grants=(on_table("DeleteItem"),),
+        sources=lambda parts: _every(parts.settings["synthetic"]["rate_minutes"]),
+        # A delivery that failed is tried again after the visibility timeout, by default 30 s.
+        timeout_seconds=lambda _: 60,
+        when=lambda settings: "synthetic" in settings,
     ),
 )
 

@@ -62,6 +62,13 @@ class Republish(TypedDict):
     """Most events sent again in one run."""
 
 
+class Synthetic(TypedDict):
+    """A synthetic order, placed through the API and seen CONFIRMED: a sign of life."""
+
+    rate_minutes: Annotated[int, Whole(1, 60)]
+    """How often one is placed."""
+
+
 class OrderSettings(FunctionSettings):
     """What can be set of an order system, by a stack's configuration, too."""
 
@@ -94,6 +101,8 @@ class OrderSettings(FunctionSettings):
     """Whether each change of an order is an event on a bus, and part of the order's history."""
     bus: NotRequired[BusArchive]
     """The bus that the events of orders are put on."""
+    synthetic: NotRequired[Synthetic]
+    """Synthetic orders through the public API, with an alarm on their absence; off by default."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete table, queues and bus; of a stack, the whole system."""
     alarms: NotRequired[Alarms]

@@ -16,6 +16,7 @@ from .inputs import checked, part
 from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
 from .observability.function import MonitoredFunction
+from .observability.orders import MonitoredOrders
 from .order_functions import OrderFunction, Parts, functions_of, table_operations
 from .order_inputs import OrderSystemArgs
 from .queues import Queue, QueueArgs
@@ -73,8 +74,10 @@ class OrderSystem(Component):
         self._table = self._make_table()
         self._queue = self._make_queue()
         self._bus = self._make_bus() if args["events"] else None
-        self._functions = self._make_functions()
+        parts = self._make_parts()
+        self._functions = self._make_functions(parts, routed=True)
         self._api = self._make_api()
+        self._functions |= self._make_functions(parts._replace(api=self._api), routed=False)
         observability = self._make_observability(self._api)
 
         self.api_url, self.api_id = self._api.url, self._api.api_id
@@ -167,15 +170,25 @@ class OrderSystem(Component):
         args: EventBusArgs = part(EventBusArgs, self._args, self._args["bus"])
         return EventBus(f"{self._prefix}-bus", args, self._child)
 
-    def _make_functions(self) -> dict[str, PythonFunction]:
-        parts = Parts(
+    def _make_parts(self) -> Parts:
+        customer = None
+        if "synthetic" in self._args:
+            secret = kept_secret(f"{self._prefix}-synthetic-customer", self._child)
+            customer = pulumi.Output.concat(contract.SYNTHETIC_PREFIX, secret)
+        return Parts(
             settings=self._args,
             table=self._table,
             queue=self._queue,
             bus=self._bus,
             order_id_key=kept_secret(f"{self._prefix}-order-id-key", self._child),
+            synthetic_customer=customer,
+            api=None,
         )
-        return {each.name: self._function(each, parts) for each in self._declared}
+
+    def _make_functions(self, parts: Parts, *, routed: bool) -> dict[str, PythonFunction]:
+        """The functions that answer requests, or the others."""
+        wanted = [each for each in self._declared if bool(each.route) == routed]
+        return {each.name: self._function(each, parts) for each in wanted}
 
     def _function(self, declared: OrderFunction, parts: Parts) -> PythonFunction:
         args: PythonFunctionArgs = {
@@ -229,6 +242,12 @@ class OrderSystem(Component):
         return route
 
     def _make_observability(self, api: HttpApi) -> Observability:
+        orders: MonitoredOrders = {
+            "service": self._service,
+            "republish_rate_minutes": self._args["republish"]["rate_minutes"],
+        }
+        if "synthetic" in self._args:
+            orders["synthetic_rate_minutes"] = self._args["synthetic"]["rate_minutes"]
         args: ObservabilityArgs = {
             "dashboard_name": self._service,
             "functions": [
@@ -260,10 +279,7 @@ class OrderSystem(Component):
                     "dlq_name": self._queue.dlq_name,
                 }
             ],
-            "orders": {
-                "service": self._service,
-                "republish_rate_minutes": self._args["republish"]["rate_minutes"],
-            },
+            "orders": orders,
             "alarms": self._args["alarms"],
         }
         return Observability(f"{self._prefix}-observability", args, self._child)

@@ -21,6 +21,10 @@ TRANSITIONS = {
     (FAILED, CONFIRMED): REDRIVE,
 }
 
+# Synthetic orders, the sign of life: their customerName begins so, and goes on with the stack's
+# secret, so that nobody else's order passes for one.
+SYNTHETIC_PREFIX = "synthetic "
+
 # Event sent to the queue: {"type": ORDER_CREATED, "detail": {each of ORDER_CREATED_DETAIL}}.
 ORDER_CREATED = "OrderCreated"
 ORDER_CREATED_DETAIL = ("id", "customerName", "items")
@@ -48,6 +52,8 @@ ORDER_ID_KEY_VARIABLE = "ORDER_ID_KEY"  # secret; keys the HMAC that gives ids f
 MAX_RECEIVE_COUNT_VARIABLE = "MAX_RECEIVE_COUNT"
 PENDING_THRESHOLD_VARIABLE = "PENDING_THRESHOLD_SECONDS"
 REPUBLISH_LIMIT_VARIABLE = "REPUBLISH_LIMIT"
+API_URL_VARIABLE = "API_URL"
+SYNTHETIC_CUSTOMER_VARIABLE = "SYNTHETIC_CUSTOMER"  # secret; only where there are synthetic orders
 SERVICE_NAME_VARIABLE = "POWERTOOLS_SERVICE_NAME"  # every function; the metrics' dimension
 
 # Custom CloudWatch metrics, emitted in EMF under METRIC_NAMESPACE with the dimension
@@ -68,6 +74,10 @@ MESSAGES_REJECTED = "MessagesRejected"  # unreadable, of another type, for no or
 ORDERS_REPUBLISHED = "OrdersRepublished"  # events sent again by the repair
 OLDEST_PENDING_AGE = "OldestPendingAge"  # age of the oldest order past the threshold
 
+# Of the synthetic orders, which none of the above counts: one of both a run.
+SYNTHETIC_ORDERS_CONFIRMED = "SyntheticOrdersConfirmed"  # placed, seen CONFIRMED
+SYNTHETIC_ORDERS_FAILED = "SyntheticOrdersFailed"  # refused, or not CONFIRMED in time
+
 # As CloudWatch spells them.
 METRIC_UNITS = {
     ORDERS_CREATED: "Count",
@@ -80,4 +90,6 @@ METRIC_UNITS = {
     MESSAGES_REJECTED: "Count",
     ORDERS_REPUBLISHED: "Count",
     OLDEST_PENDING_AGE: "Seconds",
+    SYNTHETIC_ORDERS_CONFIRMED: "Count",
+    SYNTHETIC_ORDERS_FAILED: "Count",
 }

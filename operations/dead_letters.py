@@ -148,7 +148,7 @@ class DeadLetterQueue:
 
     def _understood(self, messages: list[dict[str, Any]]) -> list[DeadLetter]:
         contents = [events.read(message["Body"]) for message in messages]
-        orders = self._orders({order for order, _ in contents if order})
+        orders = self._orders({order for order, *_ in contents if order})
         return [
             DeadLetter(
                 message["MessageId"],
@@ -160,7 +160,7 @@ class DeadLetterQueue:
                 message.get("MessageAttributes", {}),
                 message["ReceiptHandle"],
             )
-            for message, (order, flaw) in zip(messages, contents, strict=True)
+            for message, (order, flaw, _) in zip(messages, contents, strict=True)
         ]
 
     def _orders(self, ids: set[str]) -> dict[str, dict[str, Any]]:

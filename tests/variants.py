@@ -64,6 +64,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "no-events": ("prod", {"events": False}),
     "events": ("dev", {"bus.archiveDays": 0}),
+    "synthetic": ("dev", {"synthetic.rateMinutes": 5}),
     "no-topic": ("dev", {"alarms.topic": False}),
     "alarms": (
         "prod",

@@ -1,6 +1,7 @@
 """The orders themselves, as the functions count them (functions/contract.py)."""
 
-from typing import TypedDict
+from collections.abc import Callable
+from typing import NotRequired, TypedDict
 
 from .._contract import contract
 from ..thresholds import AlarmThresholds
@@ -16,6 +17,8 @@ class MonitoredOrders(TypedDict):
     """Value of the metrics' dimension `service`."""
     republish_rate_minutes: int
     """How often the repair of pending orders runs."""
+    synthetic_rate_minutes: NotRequired[int]
+    """How often a synthetic order is placed; none by default."""
 
 
 def rows(orders: MonitoredOrders, limits: AlarmThresholds) -> list[Row]:
@@ -139,4 +142,25 @@ def rows(orders: MonitoredOrders, limits: AlarmThresholds) -> list[Row]:
                 ],
             ),
         ],
+        *([_synthetic(orders, metric)] if "synthetic_rate_minutes" in orders else []),
     ]
+
+
+def _synthetic(orders: MonitoredOrders, metric: Callable[[str], Metric]) -> Row:
+    confirmed = metric(contract.SYNTHETIC_ORDERS_CONFIRMED)
+    alarm = Alarm(
+        "synthetic-orders",
+        "No synthetic order was CONFIRMED in the last two runs, or there were none: orders may not "
+        "come through although nothing else rings. Read the log of the function that places them "
+        "for the reason. When it has just been switched on, it rings until its first run.",
+        confirmed,
+        1,
+        LESS,
+        period=60 * int(orders["synthetic_rate_minutes"]),
+        # A run that is late leaves one period without any.
+        evaluations=2,
+        datapoints=2,
+        missing="breaching",
+    )
+    failed = metric(contract.SYNTHETIC_ORDERS_FAILED)
+    return [Graph("Synthetic orders", {"confirmed": confirmed, "failed": failed}, [alarm])]

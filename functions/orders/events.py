@@ -86,6 +86,7 @@ class Content(NamedTuple):
 
     order_id: str | None
     flaw: str
+    synthetic: bool = False
 
 
 def read(body: Any) -> Content:
@@ -106,7 +107,7 @@ def read(body: Any) -> Content:
         return Content(None, "unreadable: the event has no order id")
     if not detail.keys() >= set(contract.ORDER_CREATED_DETAIL):
         return Content(order_id, "unreadable: the event is incomplete")
-    return Content(order_id, "")
+    return Content(order_id, "", order.is_synthetic(detail["customerName"]))
 
 
 class Delivery:

@@ -170,6 +170,22 @@ class Store:
             return Transition(status == target and since == now, status, since, given_up)
         return Transition(True, target)
 
+    def delete(self, order_id: str, customer_name: str) -> bool:
+        """Delete an order if it is this customer's; whether there was one."""
+        try:
+            with self._traced("DeleteItem"):
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key={"id": {"S": order_id}},
+                    ConditionExpression="customerName = :customer",
+                    ExpressionAttributeValues={":customer": {"S": customer_name}},
+                )
+        except aws.FAILURES as error:
+            if aws.condition_failed(error) is None:
+                raise
+            return False
+        return True
+
     def pending(
         self, shard: int, until: str, limit: int, after: Item | None = None
     ) -> Iterator[Pending]:

@@ -90,12 +90,12 @@ def respond(
     context: Any,
     metrics: telemetry.Metrics,
     problem_type: str,
-    outcome: Callable[[int], str | None] = lambda status: None,
+    outcome: Callable[[int, dict[str, Any]], str | None] = lambda status, log: None,
 ) -> Answer:
     """API Gateway's answer for one invocation.
 
     `problem_type` is what the type of every problem document begins with. `outcome` names the
-    one of `metrics` to count for a response's status, if any.
+    one of `metrics` to count, if any, for a response's status and the fields of its log line.
     """
     request = Request(event, context)
     log: dict[str, Any]
@@ -115,7 +115,7 @@ def respond(
         function_request_id=context.aws_request_id,
         **log,
     )
-    metric = outcome(status)
+    metric = outcome(status, log)
     if metric:
         metrics.count(metric)
     metrics.flush(context)

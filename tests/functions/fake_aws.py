@@ -132,6 +132,14 @@ class FakeAws:
         self._write(stored, item)
         return 200, {}
 
+    def _DeleteItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        attribute, _, value = request["ConditionExpression"].partition(" = ")
+        stored = self.table.get(request["Key"]["id"]["S"])
+        if stored is None or stored.get(attribute) != request["ExpressionAttributeValues"][value]:
+            return _refused(request, stored)
+        del self.table[request["Key"]["id"]["S"]]
+        return 200, {}
+
     def _Query(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         assert request["IndexName"] == "pending"
         expected = "pendingShard = :shard AND createdAt <= :until"

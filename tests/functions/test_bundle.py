@@ -164,6 +164,7 @@ def _everything(functions: Functions) -> None:
     functions.aws.table[order_id] = {**item, "createdAt": {"S": "2020-01-01T00:00:00.000Z"}}
     functions.republish()
     functions.process(record(created(order_id), redriven="x"))
+    functions.module("synthetic_order")._store.delete(order_id, ORDER["customerName"])
 
 
 def test_the_data_holds_the_operations_in_use_and_no_others(

@@ -13,7 +13,7 @@ from tests.unit.test_alarms import Watched, assert_emitted, watched
 every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 
 
-def widgets(stack: str = "dev", kind: str | None = None, **overrides: Any) -> list[dict[str, Any]]:
+def widgets(stack: str = "dev", kind: str | None = None, **overrides: Any, **overrides: Any) -> list[dict[str, Any]]:
     boards = stacks.recording(stack, **overrides).of(stacks.DASHBOARD)
     found = [each for board in boards for each in widgets_of(board)]
     return [each for each in found if kind in (None, each["type"])]
@@ -36,8 +36,9 @@ def lines(widget: dict[str, Any]) -> list[tuple[Watched, dict[str, Any]]]:
     return found
 
 
-def shown(stack: str = "dev") -> list[Watched]:
-    return [metric for widget in widgets(stack, "metric") for metric, _ in lines(widget)]
+def shown(stack: str = "dev", **overrides: Any) -> list[Watched]:
+    found = widgets(stack, "metric", **overrides)
+    return [metric for widget in found for metric, _ in lines(widget)]
 
 
 # SPEC, "Monitoring": what is shown, as (namespace, metric).
@@ -76,7 +77,8 @@ def test_every_metric_shown_is_one_that_aws_or_our_functions_emit(stack: str) ->
 
 
 def test_every_metric_of_our_own_is_shown() -> None:
-    own = {each.name for each in shown() if each.namespace == contract.METRIC_NAMESPACE}
+    everything = shown(synthetic={"rateMinutes": 5})
+    own = {each.name for each in everything if each.namespace == contract.METRIC_NAMESPACE}
     assert own == {*contract.METRIC_UNITS, contract.COLD_START, "RequestsThrottled"}
 
 
@@ -115,7 +117,7 @@ def test_what_aws_has_no_metric_for_is_said_so(missing: str) -> None:
 @every_stack
 def test_every_alarm_is_shown(stack: str) -> None:
     (widget,) = widgets(stack, "alarm")
-    arns = {each.outputs["arn"] for each in stacks.recording(stack).of(stacks.ALARM)}
+    arns = {each.outputs["arn"] for each in stacks.recording(stack, **overrides).of(stacks.ALARM)}
     assert set(widget["properties"]["alarms"]) == arns
 
 

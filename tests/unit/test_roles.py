@@ -1,5 +1,7 @@
 """What each role may do: exactly what its function calls, on exactly that resource."""
 
+from typing import Any
+
 import pytest
 
 from components.order_functions import FUNCTIONS
@@ -24,6 +26,11 @@ GRANTS = {
         ("dynamodb:Query", f"{TABLE}/index/pending"),
         ("sqs:SendMessage", QUEUE),
         # Lambda itself delivers an invocation given up with the function's role.
+        ("sqs:SendMessage", "its failure queue"),
+    },
+    # Only in a stack with synthetic orders.
+    "synthetic-order": {
+        ("dynamodb:DeleteItem", TABLE),
         ("sqs:SendMessage", "its failure queue"),
     },
 }
@@ -74,9 +81,17 @@ def test_grants_of_every_function_are_decided() -> None:
     assert set(GRANTS) == {each.label for each in FUNCTIONS}
 
 
-@pytest.mark.parametrize(("stack", "function"), stacks.FUNCTIONS_OF_STACKS)
-def test_role_has_exactly_the_permissions_of_the_specification(stack: str, function: str) -> None:
-    recorded = stacks.recording(stack)
+@pytest.mark.parametrize(
+    ("stack", "function", "settings"),
+    [
+        *((stack, function, {}) for stack, function in stacks.FUNCTIONS_OF_STACKS),
+        ("dev", "synthetic-order", {"synthetic": {"rateMinutes": 5}}),
+    ],
+)
+def test_role_has_exactly_the_permissions_of_the_specification(
+    stack: str, function: str, settings: dict[str, Any]
+) -> None:
+    recorded = stacks.recording(stack, **settings)
     queues = {each.name: each.outputs["arn"] for each in recorded.of(stacks.QUEUE)}
     failures = queues.get(f"orders-{function}-failures", "no failure queue")
     expected = {

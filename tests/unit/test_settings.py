@@ -131,6 +131,7 @@ WRONG = [
     ("republish", '{"rateMinutes": 0}', ".rateMinutes", "a whole number from 1 to 60"),
     ("republish", '{"pendingThresholdSeconds": 0}', ".pendingThresholdSeconds", "a whole number"),
     ("republish", '{"limit": 0}', ".limit", "a whole number from 1"),
+    ("synthetic", '{"rateMinutes": 61}', ".rateMinutes", "a whole number from 1 to 60"),
     ("protect", "on", "", "true or false"),
     ("alarms", '{"topic": ""}', ".topic", "true or false"),
     ("alarms", '{"emails": ["nobody"]}', ".emails[0]", "an e-mail address"),
