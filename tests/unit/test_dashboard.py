@@ -13,7 +13,7 @@ from tests.unit.test_alarms import Watched, assert_emitted, watched
 every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 
 
-def widgets(stack: str = "dev", kind: str | None = None, **overrides: Any, **overrides: Any) -> list[dict[str, Any]]:
+def widgets(stack: str = "dev", kind: str | None = None, **overrides: Any) -> list[dict[str, Any]]:
     boards = stacks.recording(stack, **overrides).of(stacks.DASHBOARD)
     found = [each for board in boards for each in widgets_of(board)]
     return [each for each in found if kind in (None, each["type"])]
@@ -117,7 +117,7 @@ def test_what_aws_has_no_metric_for_is_said_so(missing: str) -> None:
 @every_stack
 def test_every_alarm_is_shown(stack: str) -> None:
     (widget,) = widgets(stack, "alarm")
-    arns = {each.outputs["arn"] for each in stacks.recording(stack, **overrides).of(stacks.ALARM)}
+    arns = {each.outputs["arn"] for each in stacks.recording(stack).of(stacks.ALARM)}
     assert set(widget["properties"]["alarms"]) == arns
 
 
