@@ -1,4 +1,4 @@
-"""`python -m local run` and `python -m local demo`."""
+"""`python -m local run` and `demo`; beside a run: `logs`, `show ORDER`, `env` and `aws ...`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _arguments() -> argparse.Namespace:
         ("demo", "show the system at work, then end"),
     ):
         command = commands.add_parser(name, help=summary)
-        command.add_argument("--stack", default="local", help="stack to run (default: local)")
+        _add_stack(command)
         command.add_argument(
             "--port",
             type=_port,
@@ -53,7 +53,30 @@ def _arguments() -> argparse.Namespace:
             default=[],
             help="configuration over that of the stack, as --config memorySize=512",
         )
+        command.add_argument(
+            "--show",
+            choices=("quiet", "normal", "verbose", "json"),
+            default="normal",
+            help="failures alone, a line for each thing that happens, the functions' log lines "
+            "as well, or every event as JSON (default: %(default)s)",
+        )
+    logs = commands.add_parser("logs", help="print the logs of a run")
+    _add_stack(logs)
+    logs.add_argument("function", nargs="?", help="as create_order; all and the API by default")
+    logs.add_argument("--order", metavar="ID", help="only lines with this order's id")
+    logs.add_argument("--follow", action="store_true", help="and every further line, until Ctrl-C")
+    show = commands.add_parser("show", help="tell one order's life")
+    _add_stack(show)
+    show.add_argument("order", help="the order's id")
+    _add_stack(commands.add_parser("env", help='for eval "$(python -m local env)"'))
+    tool = commands.add_parser("aws", help="run the AWS CLI against a run")
+    _add_stack(tool)
+    tool.add_argument("rest", nargs=argparse.REMAINDER, help="as `aws` itself takes it")
     return parser.parse_args()
+
+
+def _add_stack(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--stack", default="local", help="stack to run (default: local)")
 
 
 def _port(text: str) -> int:
@@ -88,9 +111,9 @@ def main() -> int:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
-        return _demo(arguments) if arguments.command == "demo" else _run(arguments)
+        return _COMMANDS[arguments.command](arguments)
     except _StopError:
-        return 0 if arguments.command == "run" else 130
+        return 130 if arguments.command == "demo" else 0
     except Exception as error:
         from components.bundle import BundleError
         from local.errors import LocalRunError
@@ -113,7 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from local.system import system
 
     with (
-        _screen() as (stream, screen),
+        _screen(arguments.show) as (stream, screen),
         system(
             arguments.stack,
             dict(arguments.config),
@@ -136,7 +159,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     overrides = {**demo.SHORT_TIMES, **dict(arguments.config)}
     with (
-        _screen() as (stream, screen),
+        _screen(arguments.show) as (stream, screen),
         system(arguments.stack, overrides, arguments.port, stream=stream) as running,
     ):
         _started()
@@ -148,14 +171,68 @@ def _demo(arguments: argparse.Namespace) -> int:
         return 0 if demo.run(running, screen) else 1
 
 
+def _logs(arguments: argparse.Namespace) -> int:
+    from local.inspection import Run, clock
+    from local.output import Output
+
+    run, output = Run(arguments.stack), Output(sys.stdout)
+    words = (arguments.order,) if arguments.order else ()
+    read = run.follow if arguments.follow else run.logs
+    try:
+        for line in read(arguments.function, words):
+            output.line(f"{clock(line.at)}  {line.source:<20} {line.text}")
+    finally:
+        output.close()
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from local.inspection import Run
+    from local.output import Output
+
+    output = Output(sys.stdout)
+    for line in Run(arguments.stack).life(arguments.order):
+        output.line(line)
+    output.close()
+    return 0
+
+
+def _env(arguments: argparse.Namespace) -> int:
+    import shlex
+
+    from local.inspection import FOREIGN, Run
+
+    print(f"unset {' '.join(FOREIGN)}")
+    for name, value in Run(arguments.stack).environment().items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def _aws(arguments: argparse.Namespace) -> int:
+    import shutil
+
+    from local.errors import LocalRunError
+    from local.inspection import FOREIGN, Run
+
+    tool = shutil.which("aws")
+    if tool is None:
+        raise LocalRunError("the AWS CLI is not installed here; `env` gives boto3 the same")
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    environment = kept | Run(arguments.stack).environment()
+    os.execve(tool, ["aws", *arguments.rest], environment)  # noqa: S606
+
+
+_COMMANDS = {"run": _run, "demo": _demo, "logs": _logs, "show": _show, "env": _env, "aws": _aws}
+
+
 @contextmanager
-def _screen() -> Iterator[tuple[Stream, Screen]]:
+def _screen(level: str) -> Iterator[tuple[Stream, Screen]]:
     from local.events import Stream
     from local.output import Output
     from local.screen import Screen
 
     stream = Stream()
-    screen = Screen(stream, Output(sys.stdout))
+    screen = Screen(stream, Output(sys.stdout), level)
     try:
         yield stream, screen
     finally:

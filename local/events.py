@@ -196,8 +196,9 @@ _TYPES = {kind.__name__: kind for kind in Event.__subclasses__()}
 
 
 def encode(event: Event) -> bytes:
-    """An event as one line of JSON."""
-    return json.dumps({"event": type(event).__name__, **asdict(event)}).encode() + b"\n"
+    """An event as one line of JSON, which a terminal can be given: JSON leaves DEL as it is."""
+    text = json.dumps({"event": type(event).__name__, **asdict(event)})
+    return text.replace("\x7f", "\\u007f").encode() + b"\n"
 
 
 def decode(line: bytes) -> Event:

@@ -29,7 +29,7 @@ class Output:
     """Writes lines to `stream`'s descriptor from a thread of its own: `line` never waits.
 
     A reader who pauses, a full disk and a closed pipe hold nothing up. Where lines are missing,
-    a line says how many. Every line is escaped, see `text.shown`.
+    a line says how many. Lines are escaped, see `text.shown`.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -44,8 +44,8 @@ class Output:
         self._changed = threading.Condition()
         threading.Thread(target=self._write_all, daemon=True, name="output").start()
 
-    def line(self, text: str = "") -> None:
-        """Print one line; callable from any thread."""
+    def line(self, text: str = "", *, escaped: bool = False) -> None:
+        """Print one line, which is `escaped` already if so said; callable from any thread."""
         with self._changed:
             if self._closed:
                 return
@@ -53,7 +53,7 @@ class Output:
                 self._dropped += 1
                 return
             self._tell_dropped()
-            self._lines.append(shown(text))
+            self._lines.append(text if escaped else shown(text))
             self._changed.notify_all()
 
     def close(self) -> None:

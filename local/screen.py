@@ -42,11 +42,14 @@ FIRST_ORDER_SECONDS = 30
 class Screen:
     """Prints to `output` what `stream` tells, from a thread of its own.
 
+    At the level `quiet` failures alone, at `verbose` the functions' log lines as well; `json` is
+    every event as a line of JSON (`events.encode`) and nothing else.
+
     Neither the system nor its other listeners ever wait for it.
     """
 
-    def __init__(self, stream: events.Stream, output: Output) -> None:
-        self._output = output
+    def __init__(self, stream: events.Stream, output: Output, level: str = "normal") -> None:
+        self._output, self._level = output, level
         self._names: dict[str, str] = {}
         self._failures = Failures()
         self._notes: list[str] = []
@@ -57,8 +60,9 @@ class Screen:
         self._listener.start()
 
     def line(self, text: str = "") -> None:
-        """Print one line."""
-        self._output.line(text)
+        """Print one line for people."""
+        if self._level != "json":
+            self._output.line(text)
 
     def catch_up(self) -> None:
         """Print what has happened so far before the next line, unless that takes long."""
@@ -72,6 +76,9 @@ class Screen:
 
     def _listen(self) -> None:
         for event in self._subscription:
+            if self._level == "json":
+                self._output.line(events.encode(event).decode().rstrip("\n"), escaped=True)
+                continue
             clock = time.strftime("%H:%M:%S", time.localtime(event.at))
             for number, text in enumerate(self._describe(event)):
                 self.line(f"  {' ' * len(clock) if number else clock}  {text}")
@@ -87,9 +94,16 @@ class Screen:
                     f"DENIED  {event.action} on {event.resource} for role {role}",
                     f"    to allow it, grant the function {event.action} on this resource",
                 ]
+            case events.LogLine() if self._level == "verbose":
+                return [f"{self._name(event.function)}: {event.text}"]
+            case events.RequestAnswered() | events.BatchProcessed() | events.EventDelivered():
+                return [] if self._level == "quiet" else self._lines(event)
             case _:
-                line = self._line(event)
-                return [] if line is None else [line]
+                return self._lines(event)
+
+    def _lines(self, event: events.Event) -> list[str]:
+        line = self._line(event)
+        return [] if line is None else [line]
 
     def _line(self, event: events.Event) -> str | None:
         match event:

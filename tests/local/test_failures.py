@@ -92,11 +92,11 @@ def test_an_exception_that_a_function_answers_itself_is_told_from_its_log(runnin
 
 @pytest.fixture
 def told(tmp_path: Path) -> Any:
-    def lines(*happened: events.Event) -> list[str]:
+    def lines(*happened: events.Event, level: str = "normal") -> list[str]:
         path = tmp_path / "screen"
         with path.open("w") as file:
             stream = events.Stream()
-            screen = Screen(stream, Output(file))
+            screen = Screen(stream, Output(file), level)
             for event in happened:
                 stream.publish(event)
             screen.close()
@@ -116,6 +116,21 @@ def failed(**fields: Any) -> events.FunctionFailed:
         "met": "GET /x",
     }
     return events.FunctionFailed(**given | fields)
+
+
+HAPPENED = [
+    events.RequestAnswered(
+        request_id="r",
+        method="GET",
+        path="/x",
+        route_key=None,
+        status=404,
+        milliseconds=1.0,
+        reason="Not Found",
+    ),
+    events.LogLine(function="f", text="a line"),
+    failed(),
+]
 
 
 def test_a_failure_is_shown_whole_once_and_then_counted(told: Any) -> None:
@@ -163,3 +178,25 @@ def test_lines_name_the_orders_that_they_are_about(told: Any) -> None:
     first, second = told(batch, created)
     assert first.endswith("5 messages  o-1, o-2, o-3 and 2 more")
     assert second.endswith("201  3 ms  -> /orders/o-1")
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [
+        ("quiet", ["FAILED"]),
+        ("normal", ["GET", "FAILED"]),
+        ("verbose", ["GET", "f: a line", "FAILED"]),
+    ],
+)
+def test_levels_show_failures_alone_or_log_lines_as_well(
+    told: Any, level: str, shown: list[str]
+) -> None:
+    lines = told(*HAPPENED, level=level)
+    assert [any(line[12:].startswith(each) for line in lines) for each in shown] == [True] * len(
+        shown
+    )
+    assert len([line for line in lines if line[2] != " "]) == len(shown)
+
+
+def test_as_json_every_event_is_a_line_and_nothing_else_is(told: Any) -> None:
+    assert [events.decode(line.encode()) for line in told(*HAPPENED, level="json")] == HAPPENED
