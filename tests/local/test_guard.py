@@ -235,6 +235,7 @@ def test_request_without_a_whole_signature_of_the_runs_own_is_refused(
     REFUSED[name](attempt)
     answer = attempt.send()
     assert 400 <= answer.status < 500, answer.content
+    assert b"not authorized to perform" not in answer.content, "refused by permissions alone"
     assert not attempt.succeeded()
     assert not [h for h in answer.headers if h.lower().startswith("access-control-")]
 
