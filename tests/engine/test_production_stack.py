@@ -21,26 +21,24 @@ SETTINGS: dict[str, Any] = {
     "vpc.subnetIds": ["subnet-0a1b2c3d", "subnet-0e4f5a6b"],
     "vpc.securityGroupIds": ["sg-0a1b2c3d"],
 }
-CHANGES: list[dict[str, Any]] = [
-    {"alarms.emails": ["shop@example.com"]},
-    {"vpc": {}},
-    {
-        "architecture": "arm64",
-        "processor.batchSize": 5,
-        "cors.methods": ["POST", "GET"],
-        "cors.origins": ["https://shop.example.com"],
-        "throttle.createRate": 5,
-        "logRetentionDays": 400,
-        "queue.maxReceiveCount": 6,
-        "memorySize": 512,
-        "queue.messageRetentionDays": 4,
-        "processor.maximumConcurrency": 12,
-        "reservedConcurrency": {"create_order": 20},
-        "tags": {"owner": "shop"},
-        "timeoutSeconds": 10,
-        "queue.visibilityTimeoutSeconds": 240,
-    },
-]
+CHANGED: dict[str, Any] = {
+    "alarms.emails": ["shop@example.com"],
+    "vpc": {},
+    "architecture": "arm64",
+    "processor.batchSize": 5,
+    "cors.methods": ["POST", "GET"],
+    "cors.origins": ["https://shop.example.com"],
+    "throttle.createRate": 5,
+    "logRetentionDays": 400,
+    "queue.maxReceiveCount": 6,
+    "memorySize": 512,
+    "queue.messageRetentionDays": 4,
+    "processor.maximumConcurrency": 12,
+    "reservedConcurrency": {"create_order": 20},
+    "tags": {"owner": "shop"},
+    "timeoutSeconds": 10,
+    "queue.visibilityTimeoutSeconds": 240,
+}
 
 
 @pytest.fixture(scope="module")
@@ -67,23 +65,18 @@ def test_protected_data_is_not_replaced(deployed: Outcome, engine: Engine, cloud
     assert _there(cloud) >= before
 
 
-@pytest.mark.parametrize("preview_first", [False, True])
-def test_destroy_deletes_nothing(
-    preview_first: bool, deployed: Outcome, engine: Engine, cloud: Cloud
-) -> None:
+def test_destroy_deletes_nothing(deployed: Outcome, engine: Engine, cloud: Cloud) -> None:
     """Without a preview as well, when the engine deletes all that it may."""
     engine.up("prod", SETTINGS)
     before = _there(cloud)
-    outcome = engine.destroy("prod", preview_first=preview_first)
-    assert "protect" in outcome.message
-    assert [step for step in outcome.changes if step.operation == "delete"] == []
-    assert _there(cloud) == before
+    for preview_first in (False, True):
+        outcome = engine.destroy("prod", preview_first=preview_first)
+        assert "protect" in outcome.message
+        assert [step for step in outcome.changes if step.operation == "delete"] == []
+        assert _there(cloud) == before
 
 
-@pytest.mark.parametrize("changed", CHANGES, ids=lambda changed: next(iter(changed)))
-def test_settings_of_a_protected_stack_can_be_changed(
-    changed: dict[str, Any], deployed: Outcome, engine: Engine
-) -> None:
-    outcome = engine.preview("prod", {**SETTINGS, **changed})
+def test_settings_of_a_protected_stack_can_be_changed(deployed: Outcome, engine: Engine) -> None:
+    outcome = engine.preview("prod", {**SETTINGS, **CHANGED})
     assert outcome.message == ""
     assert outcome.changes

@@ -57,6 +57,16 @@ def test_only_components_are_registered_without_a_provider_type(variant: str) ->
         assert each.custom != each.type.startswith(COMPONENT_PREFIX), each
 
 
+def test_names_and_replacing_inputs_that_the_tests_know_of_are_inputs_of_the_provider() -> None:
+    wrong = [
+        f"{token}: {name}"
+        for token, kind in RESOURCE_TYPES.items()
+        for name in {*kind.replaced_by, *([kind.name] if kind.name else [])}
+        if name not in input_types(token)
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_type_of_the_program_is_described_for_the_tests(variant: str) -> None:
     registered = {each.type for each in recording(variant).registrations}
