@@ -71,6 +71,7 @@ def test_another_order_under_the_same_key_is_a_422(functions: Functions) -> None
     second = functions.create(OTHER, request_id="request-2", idempotency_key="key-1")
     assert second.status == 422
     assert second.body["type"] == "urn:serverless-orders:problem:idempotency-key-reused"
+    assert functions.logs()[-1]["order_id"] == functions.logs()[0]["order_id"]
     assert functions.get(first.body["id"]).body["customerName"] == ORDER["customerName"]
     assert len(functions.aws.messages) == 1
 

@@ -40,6 +40,7 @@ def test_an_order_pending_past_the_threshold_gets_its_event_again(functions: Fun
     assert attributes["correlationId"]["StringValue"] == "request-0"
     created_at = functions.aws.table[order_id]["createdAt"]["S"]
     assert attributes["createdAt"]["StringValue"] == created_at
+    assert functions.logs()[-1]["message"] == "pending orders republished"
 
 
 def test_the_event_sent_again_confirms_the_order_and_ends_the_repair(functions: Functions) -> None:

@@ -174,3 +174,14 @@ def test_a_batch_is_traced_message_by_message(functions: Functions, daemon: Daem
     functions.process(*[record(created(order_id), order_id) for order_id in orders])
     operations = [document["aws"]["operation"] for document in daemon.documents()]
     assert operations == ["UpdateItem"] * 3
+
+
+def test_the_repair_is_traced_call_by_call(functions: Functions, daemon: Daemon) -> None:
+    order_id = functions.create(ORDER).body["id"]
+    functions.aws.table[order_id]["createdAt"] = {"S": "2023-11-14T22:13:20.000Z"}
+    _, first_send = daemon.documents()
+    assert functions.republish()["republished"] == 1
+    *queries, send = daemon.documents()
+    assert {(each["name"], each["aws"]["operation"]) for each in queries} == {("DynamoDB", "Query")}
+    assert send["name"] == "SQS"
+    assert send["aws"] == {**first_send["aws"], "operation": "SendMessageBatch"}
