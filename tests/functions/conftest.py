@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import botocore.endpoint
+import botocore.loaders
 import botocore.retries.bucket
 import pytest
 
@@ -43,6 +44,10 @@ def variables(
     monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle_folder / "amazon-roots.pem"))
     for name in ("_X_AMZN_TRACE_ID", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+    # A session lists every service that botocore knows; in the bundle these are ours alone.
+    monkeypatch.setattr(
+        botocore.loaders.Loader, "BUILTIN_DATA_PATH", str(bundle_folder / "botocore-data")
+    )
     # botocore's waiting between attempts is not what is tested.
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda seconds: None))
     monkeypatch.setattr(botocore.retries.bucket.TokenBucket, "acquire", lambda bucket: True)

@@ -2,17 +2,16 @@
 
 import json
 import re
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from functions import contract
 from local import state
 from operations.__main__ import main
+from tests.local.support import until
 from tools.chaos.faults import MIXES, Fault, Plan
 from tools.chaos.proxy import FaultProxy
 from tools.chaos.run import Arena, arena
@@ -104,13 +103,6 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
     code = main(["dlq", *arguments, "--stack", "local"])
     said = capsys.readouterr()
     return code, said.out, said.err
-
-
-def until(happened: Callable[[], Any], seconds: float = 20) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (result := happened()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return result
 
 
 def test_an_empty_queue_is_said_to_be_empty(dlq: Queue, capsys: pytest.CaptureFixture[str]) -> None:
