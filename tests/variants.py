@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from components import order_functions
 from tests.recorder import Recording
 from tests.unit import stacks
 
@@ -37,7 +38,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "cors.origins": ["https://shop.example.com", "https://admin.example.com"],
             "cors.headers": ["content-type", "idempotency-key"],
-            "cors.methods": ["POST", "GET"],
+            "cors.methods": [*reversed(order_functions.METHODS)],
             "throttle.rate": 10,
             "throttle.burst": 20,
             "throttle.createRate": 5,

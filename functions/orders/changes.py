@@ -10,15 +10,12 @@ event is a new `schemaVersion`.
 """
 
 import json
-import re
 from typing import Any, NamedTuple
 
 from .. import contract
 from . import order
 
 SCHEMA_VERSION = 1
-
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -113,7 +110,7 @@ def read(detail: Any) -> Change:
         details or None,
         _text(data, "messageId", optional=True),
     )
-    if not _UUID.fullmatch(change.order_id):
+    if not order.is_id(change.order_id):
         raise UnreadableError("orderId is no order id")
     if change.status not in contract.CHANGE_EVENTS or detail.get("type") != change.type:
         raise UnreadableError("type is not that of the status")

@@ -19,7 +19,8 @@ Answer = dict[str, Any]
 
 
 class Response(NamedTuple):
-    """An operation's success: what the caller gets, and fields for the log line."""
+    """An operation's success: what the caller gets, and fields for the log line, which has the
+    HTTP `status` and the ids of the request already."""
 
     status: int
     body: dict[str, Any]
@@ -110,10 +111,12 @@ def respond(
     write = telemetry.logger.error if status >= 500 else telemetry.logger.info
     write(
         operation.__name__,
-        status=status,
-        correlation_id=request.id,
-        function_request_id=context.aws_request_id,
-        **log,
+        **{
+            **log,
+            "status": status,
+            "correlation_id": request.id,
+            "function_request_id": context.aws_request_id,
+        },
     )
     metric = outcome(status, log)
     if metric:

@@ -16,6 +16,7 @@ import pytest
 from components import _version, bundle
 from tests.engine.plugin import plugin
 from tests.package.golden import GOLDEN, inferred
+from tests.unit import stacks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -112,7 +113,7 @@ def test_program_uses_the_package_alone(deployed: dict[str, Any], installed: Pat
 
 def test_functions_code_is_found_in_the_package(deployed: dict[str, Any], installed: Path) -> None:
     folders = {Path(path) for path in deployed["codes"].values()}
-    assert len(deployed["codes"]) == 4
+    assert len(deployed["codes"]) == len(stacks.FUNCTIONS)
     assert len(folders) == 1
     code = folders.pop()
     in_package = installed / "serverless_orders" / "functions"

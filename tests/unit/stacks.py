@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 
+from components import http_api, order_functions
 from components.order_functions import OrderFunction, functions_of
 from local import program
 from settings import Settings
@@ -72,6 +73,7 @@ def functions(stack: str = "dev") -> tuple[str, ...]:
 
 
 FUNCTIONS = functions()
+UNUSED_METHOD = next(each for each in http_api.METHODS if each not in order_functions.METHODS)
 FUNCTIONS_OF_STACKS = [(stack, each) for stack in STACKS for each in functions(stack)]
 
 

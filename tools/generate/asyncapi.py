@@ -4,6 +4,7 @@ Payloads are the schemas in functions/orders; examples are made by the code that
 """
 
 import json
+import re
 from typing import Any
 
 from functions import contract
@@ -20,12 +21,6 @@ _ORDER: order.Order = {
     "items": [{"sku": "TEA-01", "qty": 2, "price": 12.5}],
 }
 _CREATED, _CHANGED = "2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00.120Z"
-
-_TITLES = {
-    contract.PENDING: "An order was placed",
-    contract.CONFIRMED: "An order was confirmed",
-    contract.FAILED: "An order could not be processed",
-}
 
 
 def render(_: str) -> str:
@@ -87,7 +82,7 @@ def document() -> Json:
                 **{
                     name: {
                         "name": name,
-                        "title": _TITLES[status],
+                        "title": _title(name),
                         "payload": _ref("schemas", f"{name}Event"),
                         "examples": [{"payload": _delivered(_example(status))}],
                     }
@@ -107,6 +102,11 @@ def document() -> Json:
             },
         },
     }
+
+
+def _title(name: str) -> str:
+    """An event's type in words: OrderConfirmed is "Order confirmed"."""
+    return re.sub("(?<!^)[A-Z]", lambda letter: f" {letter[0].lower()}", name)
 
 
 def _event(name: str) -> Json:
