@@ -114,6 +114,9 @@ class Configuration(ProgramSettings, OrderSettings):
     """Everything that a stack's configuration can say."""
 
 
+_SCALARS = (str, int, float, bool)
+
+
 class SettingsError(pulumi.RunError):
     """The configuration is not usable; each line names a key and what it was expected to be."""
 
@@ -164,12 +167,13 @@ def _read(config: pulumi.Config) -> dict[str, Any]:
         text = config.get(key)
         if text is None:
             continue
-        if key in known:
-            values[known[key].name] = _value(known[key], text)
-        else:
-            values[key] = text
-    # An empty map says what its absence says: `Pulumi.yaml` gives every key a value.
-    return {name: value for name, value in values.items() if value != {}}
+        value = _value(known[key], text) if key in known else text
+        # An empty map says what its absence says: `Pulumi.yaml` gives every key a value.
+        if key not in known:
+            values[key] = value
+        elif value != {} or known[key].kind in _SCALARS:
+            values[known[key].name] = value
+    return values
 
 
 def _value(declared: Declaration, value: Any) -> Any:
@@ -188,6 +192,8 @@ def _value(declared: Declaration, value: Any) -> Any:
             return int(value)
         case str() if kind is float and re.fullmatch(r"-?[0-9]{1,9}\.[0-9]{1,6}", value):
             return float(value)
+        case str() if kind in (int, float, bool):
+            return _written(value)
         case list() if kind is list:
             return [_value(declaration_of(arguments[0]), each) for each in value]
         case dict() if kind is dict:
@@ -201,6 +207,15 @@ def _value(declared: Declaration, value: Any) -> Any:
                 for key, each in value.items()
             }
     return value
+
+
+def _written(text: str) -> Any:
+    """What a text says in JSON, so that an error shows it as it shows what other programs give."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return text if value is None else value
 
 
 def _keys(namespace: str) -> Iterator[str]:

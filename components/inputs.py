@@ -497,7 +497,7 @@ def _list(declaration: Declaration, value: Any, path: Path, problems: list[Probl
     values = [_value(entry, each, (*path, index), problems) for index, each in enumerate(value)]
     if any(isinstance(rule, Items) and rule.different for rule in declaration.rules):
         for index, each in enumerate(values):
-            if _folded(each) in map(_folded, values[:index]):
+            if each is not _UNUSABLE and _folded(each) in map(_folded, values[:index]):
                 text = f"expected each only once, not {shown(each)} again"
                 problems.append(Problem((*path, index), text))
     return _UNUSABLE if any(each is _UNUSABLE for each in values) else values

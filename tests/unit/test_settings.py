@@ -85,7 +85,11 @@ WRONG = [
     ("runtime", "nodejs22.x", "", "one of python3.11"),
     ("architecture", "arm", "", "one of x86_64, arm64"),
     ("memorySize", "64", "", "a whole number from 128 to 10240, not 64"),
-    ("memorySize", "1024.5", "", "a whole number from 128 to 10240, not '1024.5'"),
+    ("memorySize", "1024.5", "", "a whole number from 128 to 10240, not 1024.5"),
+    ("memorySize", "{}", "", "a whole number from 128 to 10240, not {}"),
+    ("memorySize", "null", "", "a whole number from 128 to 10240, not 'null'"),
+    ("memorySize", "true", "", "a whole number from 128 to 10240, not true"),
+    ("events", "1", "", "true or false, not 1"),
     ("memorySize", "much", "", "a whole number from 128 to 10240"),
     ("memorySize", "", "", "a whole number from 128 to 10240"),
     ("memorySize", "9" * 5000, "", "a whole number from 128 to 10240"),
@@ -144,6 +148,12 @@ WRONG = [
         "a number greater than 0",
     ),
 ]
+
+
+def test_entries_that_are_wrong_are_not_called_repeated_as_well() -> None:
+    assert refused(alarms='{"actions": [[1], [1]]}') == [
+        f"serverless-orders:alarms.actions[{index}]: expected a text, not [1]" for index in (0, 1)
+    ]
 
 
 @pytest.mark.parametrize(("key", "text", "path", "expected"), WRONG)
