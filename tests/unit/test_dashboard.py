@@ -140,17 +140,17 @@ def test_every_alarm_has_its_line_in_a_graph_of_what_it_watches(stack: str) -> N
 
 
 def test_lines_of_alarms_are_at_their_configured_thresholds() -> None:
-    def marked(**thresholds: float) -> dict[str, list[float]]:
+    def marked(**alarms: Any) -> dict[str, list[float]]:
         return {
             each["properties"]["title"]: [
                 line["value"] for line in each["properties"]["annotations"]["horizontal"]
             ]
-            for each in widgets(alarms={"thresholds": thresholds}, kind="metric")
+            for each in widgets(**alarms, kind="metric")
             if "annotations" in each["properties"]
         }
 
     usual = marked()
-    changed = marked(functionErrorPercent=7, queueAgeSeconds=120)
+    changed = marked(alarms={"thresholds": {"functionErrorPercent": 7, "queueAgeSeconds": 120}})
     assert usual["order-events: age of the oldest message (s)"] == [300]
     assert {title: lines_ for title, lines_ in changed.items() if lines_ != usual[title]} == {
         "Functions: error rate (%)": [7],
