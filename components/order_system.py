@@ -13,6 +13,7 @@ from .event_bus import EventBus, EventBusArgs
 from .function import FunctionSettings, PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, Throttle
 from .inputs import checked, part
+from .kept_name import kept_name
 from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
 from .observability.function import MonitoredFunction
@@ -154,7 +155,14 @@ class OrderSystem(Component):
                 }
             ],
         }
-        return Table(self._prefix, args, self._child)
+        named = kept_name(
+            f"{self._prefix}-name-suffix",
+            self._args["name_suffix"],
+            "table and queues",
+            self._child,
+        )
+        # The queues come after the table.
+        return Table(self._prefix, args, pulumi.ResourceOptions(parent=self, depends_on=named))
 
     def _make_queue(self) -> Queue:
         args: QueueArgs = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,13 @@ from tests.engine.stand_in import StandIn
 
 
 class Engine(Protocol):
-    def up(self, stack: str, settings: Mapping[str, Any] | None = None) -> Outcome: ...
+    def up(
+        self,
+        stack: str,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        replace: Sequence[str] = (),
+    ) -> Outcome: ...
     def preview(self, stack: str, settings: Mapping[str, Any] | None = None) -> Outcome: ...
     def refresh(self, stack: str) -> Outcome: ...
     def destroy(self, stack: str, *, preview_first: bool = False) -> Outcome: ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -55,6 +55,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         stack: str,
         old: dict[str, State],
         preview: bool = False,
+        replace: Sequence[str] = (),
     ) -> None:
         self.outcome = Outcome()
         self.states: dict[str, State] = {}
@@ -63,6 +64,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         self._project, self._stack = project, stack
         self._old = old
         self._preview = preview
+        self._replaced = frozenset(replace)  # stashes alone
         self._root = ""
         self._lock = threading.Lock()
 
@@ -185,10 +187,12 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
 
     def _keep(self, state: State) -> None:
         old = self._old.get(state.urn)
-        if old is None:
+        if old is None or state.urn in self._replaced:
+            if old and old.protect:
+                raise RefusedError("it is protected, and would be replaced")
             state.id = f"{state.name}-id"
-            kept = {} if self._preview else {"output": state.inputs["input"]}
-            self._step("create", state)
+            kept = {"output": state.inputs["input"]}
+            self._step("replace" if old else "create", state)
         else:
             state.id, kept = old.id, {"output": old.outputs["output"]}
             same = state.inputs == old.inputs

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +78,13 @@ class PulumiCli:
         stack: str,
         settings: Mapping[str, Any] | None = None,
         policy_pack: str | None = None,
+        replace: Sequence[str] = (),
     ) -> Outcome:
         packs = [str(self.work / policy_pack)] if policy_pack else None
         with self._configured(stack, settings) as chosen:
             return run(
-                lambda **options: chosen.up(policy_packs=packs, **options), "resource_pre_event"
+                lambda **options: chosen.up(policy_packs=packs, replace=list(replace), **options),
+                "resource_pre_event",
             )
 
     def preview(

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -33,8 +33,14 @@ class StandIn:
         self._provider = provider
         self._states: dict[str, dict[str, State]] = {}
 
-    def up(self, stack: str, settings: Mapping[str, Any] | None = None) -> Outcome:
-        return self._run(stack, settings, preview=False)
+    def up(
+        self,
+        stack: str,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        replace: Sequence[str] = (),
+    ) -> Outcome:
+        return self._run(stack, settings, preview=False, replace=replace)
 
     def preview(self, stack: str, settings: Mapping[str, Any] | None = None) -> Outcome:
         return self._run(stack, settings, preview=True)
@@ -75,9 +81,15 @@ class StandIn:
         """URNs of what the stack holds."""
         return list(self._states.get(stack, {}))
 
-    def _run(self, stack: str, settings: Mapping[str, Any] | None, preview: bool) -> Outcome:
+    def _run(
+        self,
+        stack: str,
+        settings: Mapping[str, Any] | None,
+        preview: bool,
+        replace: Sequence[str] = (),
+    ) -> Outcome:
         old = self._states.setdefault(stack, {})
-        monitor = Monitor(self._provider, PROJECT, stack, old, preview)
+        monitor = Monitor(self._provider, PROJECT, stack, old, preview, replace)
         with serving(monitor) as address:
             environment = {
                 **os.environ,

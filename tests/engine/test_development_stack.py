@@ -10,6 +10,11 @@ from tests.engine.outcome import Outcome, Step
 from tests.unit import stacks
 
 FUNCTIONS = [f"orders-{label}" for label in sorted(stacks.FUNCTIONS)]
+NAMED = {
+    ("aws:dynamodb/table:Table", "orders"),
+    ("aws:sqs/queue:Queue", "orders-events"),
+    ("aws:sqs/queue:Queue", "orders-events-dlq"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -75,16 +80,25 @@ def test_a_setting_changes_its_own_inputs_alone_and_new_code_gets_new_versions(
     ]
 
 
-def test_another_physical_name_replaces_table_and_queues(deployed: Outcome, engine: Engine) -> None:
-    outcome = engine.preview("dev", {"nameSuffix": "-b"})
+def test_another_physical_name_is_refused_until_it_is_meant(
+    deployed: Outcome, engine: Engine, cloud: Cloud
+) -> None:
+    other = {"nameSuffix": "-b"}
+    (keeper,) = [urn for urn in engine.resources("dev") if urn.endswith("::orders-name-suffix")]
+    before = list(cloud)
+    for refused in (engine.preview("dev", other), engine.up("dev", other)):
+        assert "nameSuffix: expected '' as in the first deployment, not '-b'" in refused.message
+        assert f"pulumi up --replace '{keeper}'" in refused.message
+        assert not [step for step in refused.changes if (step.type, step.name) in NAMED]
+    assert list(cloud) == before
+
+    outcome = engine.up("dev", other, replace=[keeper])
     assert outcome.message == ""
     replaced = {(s.type, s.name) for s in outcome.changes if s.operation == "replace"}
-    assert replaced >= {
-        ("aws:dynamodb/table:Table", "orders"),
-        ("aws:sqs/queue:Queue", "orders-events"),
-        ("aws:sqs/queue:Queue", "orders-events-dlq"),
-    }
-    assert not {s for s in outcome.changes if s.operation in ("create", "delete")}
+    assert replaced >= NAMED
+    assert engine.up("dev", other).changes == []
+    assert "expected '-b'" in engine.preview("dev").message
+    assert engine.up("dev", replace=[keeper]).message == ""
 
 
 def test_refresh_finds_what_somebody_changed_and_up_puts_it_back(

@@ -108,13 +108,14 @@ def test_function_is_told_what_the_specification_says(stack: str, function: str)
     if stack == "prod":
         expected |= PROD_VARIABLES.get(function, {})
     if function == "create-order":
-        expected["ORDER_ID_KEY"] = stacks.recording(stack).one(stacks.STASH).outputs["output"]
+        key = stacks.recording(stack).one(stacks.STASH, "orders-order-id-key")
+        expected["ORDER_ID_KEY"] = key.outputs["output"]
     assert variables["variables"].items() >= expected.items()
 
 
 def test_the_key_of_order_ids_is_256_random_bits_and_a_secret_wherever_it_goes() -> None:
     recorded = [deploy_stack("dev") for _ in range(2)]
-    kept = [each.one(stacks.STASH) for each in recorded]
+    kept = [each.one(stacks.STASH, "orders-order-id-key") for each in recorded]
     assert kept[0].inputs != kept[1].inputs
     assert re.fullmatch("[0-9a-f]{64}", kept[0].inputs["input"])
     assert kept[0].secrets == {"input"}
