@@ -181,7 +181,7 @@ def _stuck(run: Run, deadline: Deadline) -> Iterator[Pending]:
 
 
 def _event_of(pending: Pending) -> Message | None:
-    """The order's event; None for an item that is no order of ours."""
+    """The order's event; None for an item that is not one of our orders."""
     if pending.details is None:
         return None
     text = order.text(pending.details)

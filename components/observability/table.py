@@ -87,7 +87,7 @@ def rows(table: MonitoredTable) -> list[Row]:
         ],
         [
             Note(
-                f"**{label}: item count and table size** are no CloudWatch metrics. DynamoDB "
+                f"**{label}: item count and table size** are not CloudWatch metrics. DynamoDB "
                 "counts both about every six hours; they are shown on the table's page in the "
                 "console and by `aws dynamodb describe-table` (`ItemCount`, `TableSizeBytes`)."
             )

@@ -21,7 +21,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class UnreadableError(Exception):
-    """What was read is no change of an order; the text says why and holds none of it."""
+    """What was read is not a change of an order; the text says why and repeats nothing of it."""
 
 
 class Change(NamedTuple):
@@ -96,7 +96,7 @@ def read(detail: Any) -> Change:
     data = detail["data"]
     version = detail.get("version")
     if type(version) is not int or version < 0:
-        raise UnreadableError("version is no whole number")
+        raise UnreadableError("version is not a whole number")
     details = {name: data[name] for name in ("customerName", "items") if name in data}
     change = Change(
         _text(detail, "orderId"),
@@ -111,18 +111,18 @@ def read(detail: Any) -> Change:
         _text(data, "messageId", optional=True),
     )
     if not order.is_id(change.order_id):
-        raise UnreadableError("orderId is no order id")
+        raise UnreadableError("orderId is not an order's id")
     if change.status not in contract.CHANGE_EVENTS or detail.get("type") != change.type:
         raise UnreadableError("type is not that of the status")
     if detail.get("eventId") != change.event_id:
         raise UnreadableError("eventId is not that of the order and its version")
     if order.milliseconds(change.occurred_at) is None:
-        raise UnreadableError("occurredAt is no time")
+        raise UnreadableError("occurredAt is not a time")
     return change
 
 
 def _text(members: dict[str, Any], name: str, optional: bool = False) -> Any:
     value = members.get(name)
     if not isinstance(value, str) and not (optional and value is None):
-        raise UnreadableError(f"{name} is no text")
+        raise UnreadableError(f"{name} is not a text")
     return value

@@ -81,7 +81,7 @@ def attribute(attributes: Any, name: str) -> str:
 
 
 class Content(NamedTuple):
-    """What a body says: the order it names, if any, and why it is no OrderCreated event of an
+    """What a body says: the order it names, if any, and why it is not an OrderCreated event of an
     order (empty: it is one). The flaw holds nothing of the body."""
 
     order_id: str | None

@@ -76,7 +76,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def milliseconds(text: str) -> float | None:
-    """Milliseconds since the epoch of an ISO-8601 timestamp; None when it is none."""
+    """Milliseconds since the epoch of an ISO-8601 timestamp; None for any other text."""
     try:
         return datetime.fromisoformat(text).timestamp() * 1000
     except ValueError:

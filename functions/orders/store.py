@@ -38,8 +38,8 @@ class Stored(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """An order of the index over pending ones. `details` is None for an item that is no order of
-    ours; `position` is its place in the index, for `Store.pending` to go on behind."""
+    """An order of the index over pending ones. `details` is None for an item that is not one of
+    our orders; `position` is its place in the index, for `Store.pending` to go on behind."""
 
     order_id: str
     created_at: str

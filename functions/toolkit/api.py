@@ -55,9 +55,9 @@ class Request:
 
     def text(self, longest: int) -> str:
         """The body as text; raises Problem when there is none, it is longer than `longest`
-        bytes, or it is no UTF-8.
+        bytes, or it is not UTF-8.
 
-        What is no UTF-8 may have become text on its way, with U+FFFD for each byte that is none:
+        Bytes that are not UTF-8 may have become U+FFFD on their way, each the same character:
         two different bodies would then be equal. So U+FFFD itself is refused.
         """
         body = self._event.get("body")

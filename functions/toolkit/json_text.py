@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 
 class UnreadableError(ValueError):
-    """The text is no JSON; the message says what is wrong and is safe to show to the caller."""
+    """The text is not JSON; the message says what is wrong and is safe to show to the caller."""
 
 
 class Duplicated(dict[str, Any]):

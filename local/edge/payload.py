@@ -102,7 +102,7 @@ def _body(request: Request, body: bytes) -> dict[str, Any]:
         try:
             return {"body": body.decode("utf-8"), "isBase64Encoded": False}
         except UnicodeDecodeError:
-            pass  # what is no text is passed as it is, never repaired
+            pass  # a body that is not text is passed on as it is
     return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
 
 

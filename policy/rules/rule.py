@@ -238,7 +238,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def as_object(value: Any) -> Mapping[str, Any]:
-    """A value that ought to be an object; empty where it is none."""
+    """A value that ought to be an object; empty for any other value."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -248,7 +248,7 @@ def as_texts(value: Any) -> list[str]:
 
 
 def as_number(value: Any) -> float | None:
-    """A number, also one given as text; None where it is none."""
+    """A number, also one given as text; None for any other value."""
     if isinstance(value, str):
         return float(value) if value.isascii() and value.isdigit() else None
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

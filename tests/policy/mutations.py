@@ -281,7 +281,7 @@ def every_origin(stack: Mutable) -> Registered:
 
 @mutation("api-route-authorised")
 def new_open_route(stack: Mutable) -> Registered:
-    return setting(stack.one(t.HTTP_ROUTE), routeKey="DELETE /orders/{id}")
+    return setting(stack.one(t.HTTP_ROUTE), routeKey="DELETE /everything")
 
 
 @mutation("log-group-retention")

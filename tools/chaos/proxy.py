@@ -72,7 +72,7 @@ class _Answer:
 
 
 class _SeveredError(Exception):
-    """The connection is no more: the caller closed it, or it was cut on purpose."""
+    """The connection is gone: the caller closed it, or it was cut on purpose."""
 
 
 class FaultProxy:
