@@ -2,6 +2,7 @@
 
 from .bucket import Bucket, BucketArgs
 from .event_bus import EventBus, EventBusArgs
+from .event_consumer import EventConsumer, EventConsumerArgs
 from .function import PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs
 from .observability import Observability, ObservabilityArgs
@@ -15,6 +16,8 @@ __all__ = [
     "BucketArgs",
     "EventBus",
     "EventBusArgs",
+    "EventConsumer",
+    "EventConsumerArgs",
     "HttpApi",
     "HttpApiArgs",
     "Observability",

@@ -155,7 +155,8 @@ def _filters_are_few(source: StreamEventSource) -> Iterator[Problem]:
 
 
 @contradictions(RuleEventSource)
-def _pattern_names_what_matches(source: RuleEventSource) -> Iterator[Problem]:
+def pattern_names_what_matches(source: Any) -> Iterator[Problem]:
+    """A pattern that EventBridge would refuse."""
     if isinstance(source["pattern"], dict):
         yield from _pattern_problems(("pattern",), source["pattern"])
 

@@ -32,6 +32,7 @@ class Parts(NamedTuple):
     table: Table
     queue: Queue
     bus: EventBus | None
+    history: Table | None
     order_id_key: pulumi.Output[str]
     synthetic_customer: pulumi.Output[str] | None
     """Whose the synthetic orders are; only in a system with them."""
@@ -59,6 +60,16 @@ def _pending_index(parts: Parts) -> pulumi.Input[str]:
     return pulumi.Output.concat(parts.table.arn, "/index/", contract.PENDING_INDEX)
 
 
+def _history(parts: Parts) -> pulumi.Input[str]:
+    return _there(parts.history).arn
+
+
+def _there(table: Table | None) -> Table:
+    if table is None:
+        raise LookupError("only a system with events has a history of orders")
+    return table
+
+
 def on_table(operation: str) -> Grant:
     """An operation on the items of the table of orders, as `DeleteItem`."""
     return Grant(f"dynamodb:{operation}", _table, (operation,))
@@ -67,6 +78,11 @@ def on_table(operation: str) -> Grant:
 def on_pending_index(operation: str) -> Grant:
     """A read of the index over pending orders, as `Query`."""
     return Grant(f"dynamodb:{operation}", _pending_index, (operation,))
+
+
+def on_history(operation: str) -> Grant:
+    """An operation on the history of orders, as `Query`; of a function `with_events`."""
+    return Grant(f"dynamodb:{operation}", _history, (operation,))
 
 
 # One action allows both: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
@@ -97,6 +113,11 @@ def synthetic_customer(parts: Parts) -> Environment:
     return {contract.SYNTHETIC_CUSTOMER_VARIABLE: parts.synthetic_customer}
 
 
+def history_name(parts: Parts) -> Environment:
+    """The variable by which a function finds the history of orders."""
+    return {contract.HISTORY_TABLE_NAME_VARIABLE: _there(parts.history).name}
+
+
 def _no_sources(_: Parts) -> EventSources:
     return {}
 
@@ -107,6 +128,11 @@ def _no_timeout(_: "OrderSettings") -> int | None:
 
 def _always(_: "OrderSettings") -> bool:
     return True
+
+
+def with_events(settings: "OrderSettings") -> bool:
+    """Whether changes of orders are events."""
+    return settings["events"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +151,8 @@ class OrderFunction:
     """Whether its route has the limits of creating orders rather than those of the API."""
     sources: Callable[[Parts], EventSources] = _no_sources
     """What invokes it besides the API."""
+    consumes: tuple[str, ...] = ()
+    """Types of the bus's events (contract.CHANGE_EVENTS) that it is given, from its own queue."""
     timeout_seconds: Callable[["OrderSettings"], int | None] = _no_timeout
     """Its timeout, if not that of all functions."""
     when: Callable[["OrderSettings"], bool] = _always
@@ -213,6 +241,22 @@ FUNCTIONS = (
         timeout_seconds=lambda _: 60,
         when=lambda settings: "synthetic" in settings,
     ),
+    OrderFunction(
+        name="record_history",
+        consumes=tuple(contract.CHANGE_EVENTS.values()),
+        environment=lambda parts: {
+            **history_name(parts),
+            contract.HISTORY_DAYS_VARIABLE: str(parts.settings["history"]["retention_days"]),
+        },
+        grants=(on_history("PutItem"),),
+    ),
+    OrderFunction(
+        name="get_order_history",
+        when=with_events,
+        route=("GET", contract.HISTORY_PATH),
+        environment=history_name,
+        grants=(on_history("Query"),),
+    ),
 )
 
 NAMES = tuple(each.name for each in FUNCTIONS)
@@ -223,8 +267,9 @@ METHODS = tuple(sorted({f.route[0] for f in FUNCTIONS if f.route and f.when is _
 
 
 def functions_of(settings: "OrderSettings") -> tuple[OrderFunction, ...]:
-    """The functions of a system with these settings."""
-    return tuple(each for each in FUNCTIONS if each.when(settings))
+    """The functions of a system with these settings; without events nothing consumes them."""
+    there = (each for each in FUNCTIONS if settings["events"] or not each.consumes)
+    return tuple(each for each in there if each.when(settings))
 
 
 def operations(functions: Iterable[OrderFunction] = FUNCTIONS) -> dict[str, tuple[str, ...]]:
@@ -242,6 +287,17 @@ def operations(functions: Iterable[OrderFunction] = FUNCTIONS) -> dict[str, tupl
 
 def table_operations(functions: Iterable[OrderFunction]) -> list[str]:
     """botocore's operations that functions may call on the table of orders."""
+    return _operations_on((_table, _pending_index), functions)
+
+
+def history_operations(functions: Iterable[OrderFunction]) -> list[str]:
+    """botocore's operations that functions may call on the history of orders."""
+    return _operations_on((_history,), functions)
+
+
+def _operations_on(
+    resources: tuple[Callable[[Parts], pulumi.Input[str]], ...], functions: Iterable[OrderFunction]
+) -> list[str]:
     grants = (grant for function in functions for grant in function.grants)
-    on_it = (grant for grant in grants if grant.resource in (_table, _pending_index))
+    on_it = (grant for grant in grants if grant.resource in resources)
     return list(dict.fromkeys(name for grant in on_it for name in grant.operations))

@@ -9,7 +9,18 @@ from .event_bus import BusArchive
 from .event_sources import Batches, Concurrency, large_batches_are_collected
 from .function import FunctionSettings
 from .http_api import CorsOfPages, Methods, Throttle
-from .inputs import Default, Items, Key, OneOf, Problem, Text, Whole, contradictions, problem
+from .inputs import (
+    Default,
+    Items,
+    Key,
+    OneOf,
+    Problem,
+    Text,
+    Whole,
+    ZeroOr,
+    contradictions,
+    problem,
+)
 from .observability import DashboardName
 from .order_functions import METHODS, NAMES, functions_of
 from .queues import QueueDelivery
@@ -69,6 +80,13 @@ class Synthetic(TypedDict):
     """How often one is placed."""
 
 
+class History(TypedDict):
+    """The history of orders."""
+
+    retention_days: NotRequired[Annotated[int, ZeroOr(1, 36_500, default=365)]]
+    """How long each change of an order is kept, in days; without a limit for ever."""
+
+
 class OrderSettings(FunctionSettings):
     """What can be set of an order system, by a stack's configuration, too."""
 
@@ -103,8 +121,10 @@ class OrderSettings(FunctionSettings):
     """The bus that the events of orders are put on."""
     synthetic: NotRequired[Synthetic]
     """Synthetic orders through the public API, with an alarm on their absence; off by default."""
+    history: NotRequired[History]
+    """What is kept of each change of an order, beside the order."""
     protect: NotRequired[bool]
-    """Whether Pulumi refuses to delete table, queues and bus; of a stack, the whole system."""
+    """Whether Pulumi refuses to delete tables, queues and bus; of a stack, the whole system."""
     alarms: NotRequired[Alarms]
     """Who hears the alarms, and when they ring."""
 

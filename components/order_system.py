@@ -10,6 +10,7 @@ from ._contract import contract
 from .bundle import bundle
 from .component import Component
 from .event_bus import EventBus, EventBusArgs
+from .event_consumer import ConsumerArgs, EventConsumer, EventConsumerArgs
 from .function import FunctionSettings, PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, Throttle
 from .inputs import checked, part
@@ -18,10 +19,18 @@ from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
 from .observability.function import MonitoredFunction
 from .observability.orders import MonitoredOrders
-from .order_functions import OrderFunction, Parts, functions_of, table_operations
+from .observability.table import MonitoredTable
+from .order_functions import (
+    OrderFunction,
+    Parts,
+    functions_of,
+    history_operations,
+    table_operations,
+)
 from .order_inputs import OrderSystemArgs
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
+from .thresholds import Alarms
 
 TABLE_NAME = "Orders"
 QUEUE_NAME = "order-events"
@@ -75,6 +84,8 @@ class OrderSystem(Component):
         self._table = self._make_table()
         self._queue = self._make_queue()
         self._bus = self._make_bus() if args["events"] else None
+        self._history = self._make_history() if args["events"] else None
+        self._consumers: dict[str, EventConsumer] = {}
         parts = self._make_parts()
         self._functions = self._make_functions(parts, routed=True)
         self._api = self._make_api()
@@ -126,20 +137,36 @@ class OrderSystem(Component):
 
         Its alarms ring where the system's do; it has a dashboard of its own.
         """
-        function = self._as_all(label, args)
+        function = PythonFunction(f"{self._prefix}-{label}", self._as_all(args), self._child)
         monitored = self._monitored(label, function, args.get("timeout_seconds"))
-        own_topic = [] if self.alarm_topic_arn is None else [self.alarm_topic_arn]
         watched: ObservabilityArgs = {
             "dashboard_name": f"{self._service}-{label}",
             "functions": [monitored],
-            "alarms": {
-                "topic": False,
-                "actions": [*self._args["alarms"]["actions"], *own_topic],
-                "thresholds": self._args["alarms"]["thresholds"],
-            },
+            "alarms": self._further_alarms(),
         }
         Observability(f"{self._prefix}-{label}-observability", watched, self._child)
         return function
+
+    def add_consumer(self, label: str, args: ConsumerArgs) -> EventConsumer:
+        """A further consumer of the bus, with the system's settings where its own say nothing.
+
+        Its alarms ring where the system's do; it has a dashboard of its own.
+        """
+        complete: EventConsumerArgs = {
+            **part(EventConsumerArgs, args, self._as_all(part(PythonFunctionArgs, args))),
+            "bus_name": self.bus.name,
+            "service": self._service,
+            "alarms": self._further_alarms(),
+        }
+        return EventConsumer(f"{self._prefix}-{label}", complete, self._child)
+
+    def _further_alarms(self) -> Alarms:
+        own_topic = [] if self.alarm_topic_arn is None else [self.alarm_topic_arn]
+        return {
+            "topic": False,
+            "actions": [*self._args["alarms"]["actions"], *own_topic],
+            "thresholds": self._args["alarms"]["thresholds"],
+        }
 
     def _make_table(self) -> Table:
         args: TableArgs = {
@@ -178,6 +205,16 @@ class OrderSystem(Component):
         args: EventBusArgs = part(EventBusArgs, self._args, self._args["bus"])
         return EventBus(f"{self._prefix}-bus", args, self._child)
 
+    def _make_history(self) -> Table:
+        args: TableArgs = {
+            **part(TableArgs, self._args, self._args["table"]),
+            "partition_key": contract.HISTORY_ORDER_ATTRIBUTE,
+            "sort_key": contract.HISTORY_VERSION_ATTRIBUTE,
+            "sort_key_type": "N",
+            "ttl_attribute": contract.HISTORY_EXPIRY_ATTRIBUTE,
+        }
+        return Table(f"{self._prefix}-history", args, self._child)
+
     def _make_parts(self) -> Parts:
         customer = None
         if "synthetic" in self._args:
@@ -188,6 +225,7 @@ class OrderSystem(Component):
             table=self._table,
             queue=self._queue,
             bus=self._bus,
+            history=self._history,
             order_id_key=kept_secret(f"{self._prefix}-order-id-key", self._child),
             synthetic_customer=customer,
             api=None,
@@ -212,10 +250,23 @@ class OrderSystem(Component):
         reserved = self._args.get("reserved_concurrency") or {}
         if declared.name in reserved:
             args["reserved_concurrency"] = reserved[declared.name]
-        return self._as_all(declared.label, args)
+        name = f"{self._prefix}-{declared.label}"
+        if not (declared.consumes and self._bus):
+            return PythonFunction(name, self._as_all(args), self._child)
+        complete: EventConsumerArgs = {
+            **part(EventConsumerArgs, self._as_all(args)),
+            "bus_name": self._bus.name,
+            "pattern": {
+                "source": [contract.EVENT_SOURCE],
+                "detail-type": list(declared.consumes),
+            },
+            "observed": False,
+        }
+        consumer = self._consumers[declared.label] = EventConsumer(name, complete, self._child)
+        return consumer.function
 
-    def _as_all(self, label: str, args: PythonFunctionArgs) -> PythonFunction:
-        """A function with the system's settings where its own say nothing."""
+    def _as_all(self, args: PythonFunctionArgs) -> PythonFunctionArgs:
+        """A function's inputs with the system's settings where its own say nothing."""
         complete: PythonFunctionArgs = {
             **part(PythonFunctionArgs, part(FunctionSettings, self._args)),
             **args,
@@ -224,7 +275,7 @@ class OrderSystem(Component):
             **(args.get("environment") or {}),
             contract.SERVICE_NAME_VARIABLE: self._service,
         }
-        return PythonFunction(f"{self._prefix}-{label}", complete, self._child)
+        return complete
 
     def _make_api(self) -> HttpApi:
         routed = [each for each in self._declared if each.route]
@@ -278,19 +329,31 @@ class OrderSystem(Component):
                     "name": self._table.name,
                     "operations": table_operations(self._declared),
                     "indexes": [contract.PENDING_INDEX],
-                }
+                },
+                *self._monitored_history(),
             ],
             "queues": [
                 {
                     "label": "order-events",
                     "name": self._queue.name,
                     "dlq_name": self._queue.dlq_name,
-                }
+                },
+                *(
+                    each.monitored_queue(f"{label}-events")
+                    for label, each in self._consumers.items()
+                ),
             ],
+            "rules": [each.monitored_rule(label) for label, each in self._consumers.items()],
             "orders": orders,
             "alarms": self._args["alarms"],
         }
         return Observability(f"{self._prefix}-observability", args, self._child)
+
+    def _monitored_history(self) -> list[MonitoredTable]:
+        if self._history is None:
+            return []
+        operations = history_operations(self._declared)
+        return [{"label": "history", "name": self._history.name, "operations": operations}]
 
     def _monitored(
         self, label: str, function: PythonFunction, timeout_seconds: int | None

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from .component import Component
-from .inputs import Default, OneOf, Problem, Text, checked, contradictions
+from .inputs import Default, OneOf, Problem, Text, checked, contradictions, problem
 
 Attribute = Annotated[str, Text(r".{1,255}", "an attribute's name")]
 AttributeType = Annotated[str, OneOf(("S", "N", "B"))]
@@ -44,6 +44,12 @@ class TableArgs(TableSafety):
     """Attribute that identifies an item."""
     partition_key_type: NotRequired[AttributeType]
     """Its type: S (string, the default), N (number) or B (binary)."""
+    sort_key: NotRequired[Attribute]
+    """Attribute that tells items of the same partition key apart, and sorts them."""
+    sort_key_type: NotRequired[AttributeType]
+    """Its type: S (string, the default), N (number) or B (binary)."""
+    ttl_attribute: NotRequired[Attribute]
+    """Attribute with the time (seconds since 1970) from which DynamoDB may delete an item."""
     table_name: NotRequired[
         Annotated[str, Text(r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, -, _ and .")]
     ]
@@ -58,7 +64,9 @@ class TableArgs(TableSafety):
 
 @contradictions(TableArgs)
 def _one_type_for_each_attribute(args: TableArgs) -> Iterator[Problem]:
-    types = {args["partition_key"]: args.get("partition_key_type", "S")}
+    types = _own_keys(args)
+    if args.get("sort_key") == args["partition_key"]:
+        yield problem("sort_key", "expected another attribute than {=partition_key}")
     for number, index in enumerate(args.get("indexes") or []):
         for attribute, kind in _keys(index).items():
             known = types.setdefault(attribute, kind or "S")
@@ -90,11 +98,17 @@ class Table(Component):
             name=args.get("table_name"),
             billing_mode="PAY_PER_REQUEST",
             hash_key=args["partition_key"],
+            range_key=args.get("sort_key"),
             attributes=[
                 aws.dynamodb.TableAttributeArgs(name=attribute, type=kind)
                 for attribute, kind in _key_attributes(args).items()
             ],
             global_secondary_indexes=[_index(index) for index in indexes] or None,
+            ttl=(
+                aws.dynamodb.TableTtlArgs(attribute_name=args["ttl_attribute"], enabled=True)
+                if "ttl_attribute" in args
+                else None
+            ),
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(
                 enabled=args["point_in_time_recovery"]
@@ -113,10 +127,17 @@ class Table(Component):
 
 def _key_attributes(args: TableArgs) -> dict[str, str]:
     """The type of each attribute that is a key of the table or of an index."""
-    types = {args["partition_key"]: args.get("partition_key_type", "S")}
+    types = _own_keys(args)
     for index in args.get("indexes") or []:
         for attribute, kind in _keys(index).items():
             types.setdefault(attribute, kind or "S")
+    return types
+
+
+def _own_keys(args: TableArgs) -> dict[str, str]:
+    types = {args["partition_key"]: args.get("partition_key_type", "S")}
+    if "sort_key" in args:
+        types[args["sort_key"]] = args.get("sort_key_type", "S")
     return types
 
 

@@ -7,6 +7,7 @@ when they build routes, environments, alarms and dashboards.
 # Paths of the API's resources, as API Gateway's route keys write them.
 ORDERS_PATH = "/orders"
 ORDER_PATH = "/orders/{id}"
+HISTORY_PATH = "/orders/{id}/history"
 
 # Order status machine: (from, to) -> what causes the transition.
 PENDING = "PENDING"
@@ -45,8 +46,15 @@ PENDING_SHARD_ATTRIBUTE = "pendingShard"
 PENDING_SHARDS = 4
 CREATED_AT_ATTRIBUTE = "createdAt"
 
+# Attributes of the table of what became of each order: its keys, and when DynamoDB drops an item.
+HISTORY_ORDER_ATTRIBUTE = "orderId"
+HISTORY_VERSION_ATTRIBUTE = "version"
+HISTORY_EXPIRY_ATTRIBUTE = "expiresAt"
+
 # Environment variables that the infrastructure sets on a function.
 TABLE_NAME_VARIABLE = "ORDERS_TABLE_NAME"
+HISTORY_TABLE_NAME_VARIABLE = "HISTORY_TABLE_NAME"
+HISTORY_DAYS_VARIABLE = "HISTORY_RETENTION_DAYS"  # 0: for ever
 QUEUE_URL_VARIABLE = "ORDER_EVENTS_QUEUE_URL"
 ORDER_ID_KEY_VARIABLE = "ORDER_ID_KEY"  # secret; keys the HMAC that gives ids from Idempotency-Keys
 MAX_RECEIVE_COUNT_VARIABLE = "MAX_RECEIVE_COUNT"

@@ -16,6 +16,7 @@ INITIAL_CONFIG: dict[str, EnforcementLevel | dict[str, Any]] = {
         "exemptRoutes": [
             "serverless-orders:POST /orders",
             "serverless-orders:GET /orders/{id}",
+            "serverless-orders:GET /orders/{id}/history",
         ],
     },
 }

@@ -64,8 +64,8 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
         {"table.pointInTimeRecovery": True, "table.deletionProtection": True, "protect": True},
     ),
     "no-events": ("prod", {"events": False}),
-    "events": ("dev", {"bus.archiveDays": 0}),
     "synthetic": ("dev", {"synthetic.rateMinutes": 5}),
+    "events": ("dev", {"bus.archiveDays": 0, "history.retentionDays": 30}),
     "no-topic": ("dev", {"alarms.topic": False}),
     "alarms": (
         "prod",

@@ -86,6 +86,10 @@ ORDER_CREATED_RESPONSE: Schema = {
     "properties": {"id": ORDER_ID, "status": {"const": PENDING}, "createdAt": TIMESTAMP},
 }
 
+STATUS: Schema = {
+    "enum": list(dict.fromkeys(status for pair in TRANSITIONS for status in pair)),
+}
+
 ORDER: Schema = {
     "type": "object",
     "additionalProperties": False,
@@ -94,7 +98,7 @@ ORDER: Schema = {
         "id": ORDER_ID,
         "customerName": {"type": "string", "examples": CUSTOMER_NAME["examples"]},
         "items": ITEMS,
-        "status": {"enum": list(dict.fromkeys(status for pair in TRANSITIONS for status in pair))},
+        "status": STATUS,
         "createdAt": TIMESTAMP,
         "updatedAt": TIMESTAMP,
     },

@@ -17,9 +17,14 @@ def text(name: str) -> str:
 
 def positive_integer(name: str) -> int:
     """The variable's value as an integer of at least 1."""
+    return whole_number(name, least=1)
+
+
+def whole_number(name: str, least: int = 0) -> int:
+    """The variable's value as an integer of at least `least`."""
     value = text(name)
-    if not (value.isascii() and value.isdigit() and int(value) > 0):
+    if not (value.isascii() and value.isdigit() and int(value) >= least):
         raise SettingError(
-            f"environment variable {name} must be a whole number of at least 1, not {value!r}"
+            f"environment variable {name} must be a whole number of at least {least}, not {value!r}"
         )
     return int(value)

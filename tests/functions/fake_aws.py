@@ -45,9 +45,10 @@ INVALID = Fault(400, "ValidationException", "One or more parameter values of SEC
 
 @dataclass
 class FakeAws:
-    """One table, one queue, and everything that was asked of them."""
+    """Orders, their history, one queue, and everything that was asked of them."""
 
     table: dict[str, Item] = field(default_factory=dict)
+    history: dict[tuple[str, int], Item] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
     writes: list[tuple[Item | None, Item]] = field(default_factory=list)  # old and new images
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -99,6 +100,8 @@ class FakeAws:
 
     def _PutItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         item = request["Item"]
+        if "history" in request["TableName"]:
+            return self._put_history(request)
         stored = self.table.get(item["id"]["S"])
         if stored is not None and request.get("ConditionExpression") == "attribute_not_exists(id)":
             return _refused(request, stored)
@@ -141,6 +144,8 @@ class FakeAws:
         return 200, {}
 
     def _Query(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        if "history" in request["TableName"]:
+            return self._query_history(request)
         assert request["IndexName"] == "pending"
         expected = "pendingShard = :shard AND createdAt <= :until"
         assert request["KeyConditionExpression"] == expected
@@ -164,6 +169,24 @@ class FakeAws:
             keys = ("id", "createdAt", "pendingShard")
             answer["LastEvaluatedKey"] = {name: page[-1][name] for name in keys}
         return 200, answer
+
+    def _put_history(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        item = request["Item"]
+        key = item["orderId"]["S"], int(item["version"]["N"])
+        name = request.get("ExpressionAttributeNames", {}).get("#key")
+        absent = request.get("ConditionExpression") == "attribute_not_exists(#key)"
+        if key in self.history and absent and name in self.history[key]:
+            return _refused(request, self.history[key])
+        self.history[key] = item
+        return 200, {}
+
+    def _query_history(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        assert request["KeyConditionExpression"] == "#order = :order"
+        assert request["ExpressionAttributeNames"] == {"#order": "orderId"}
+        order_id = request["ExpressionAttributeValues"][":order"]["S"]
+        return 200, {
+            "Items": [self.history[key] for key in sorted(self.history) if key[0] == order_id]
+        }
 
     def _SendMessage(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         self.messages.append(request)

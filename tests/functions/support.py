@@ -131,6 +131,19 @@ class Functions:
         assert result.keys() == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
 
+    def record(self, *bodies: Any) -> list[str]:
+        """Hand events of the bus to record_history; which of them it could not record."""
+        records = [
+            {"messageId": str(number), "body": body if isinstance(body, str) else json.dumps(body)}
+            for number, body in enumerate(bodies)
+        ]
+        result = self.invoke("record_history", {"Records": records})
+        return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
+
+    def history(self, order_id: str) -> Answer:
+        event = {"pathParameters": {"id": order_id}, "requestContext": {}}
+        return self.call("get_order_history", event)
+
     def republish(self) -> dict[str, Any]:
         result: dict[str, Any] = self.invoke("republish_pending", {})
         return result

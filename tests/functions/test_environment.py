@@ -4,10 +4,15 @@ import importlib
 
 import pytest
 
+from functions import contract
 from tests.functions.support import LAMBDA, VARIABLES, Functions, told
 
 TOLD = told()
 NEEDED = [(function, name) for function, variables in TOLD.items() for name in variables]
+
+
+# Where 0 stands for no limit.
+MAY_BE_ZERO = {contract.HISTORY_DAYS_VARIABLE}
 
 
 @pytest.mark.parametrize("function", TOLD)
@@ -36,10 +41,23 @@ def test_a_missing_variable_is_named(
     ("function", "name"),
     [(function, name) for function, name in NEEDED if TOLD[function][name].isdigit()],
 )
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "٣", " 1"])
-def test_a_variable_that_is_no_positive_number_is_named(
+@pytest.mark.parametrize("value", ["-1", "1.5", "many", "٣", " 1"])
+def test_a_variable_that_is_no_number_is_named(
     variables: pytest.MonkeyPatch, function: str, name: str, value: str
 ) -> None:
     variables.setenv(name, value)
-    with pytest.raises(RuntimeError, match=f"{name} must be a whole number of at least 1"):
+    least = 0 if name in MAY_BE_ZERO else 1
+    with pytest.raises(RuntimeError, match=f"{name} must be a whole number of at least {least}"):
+        importlib.import_module(f"functions.{function}")
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [(f, name) for f, name in NEEDED if TOLD[f][name].isdigit() and name not in MAY_BE_ZERO],
+)
+def test_zero_is_refused_where_it_would_stand_for_nothing(
+    variables: pytest.MonkeyPatch, function: str, name: str
+) -> None:
+    variables.setenv(name, "0")
+    with pytest.raises(RuntimeError, match=f"{name} must be a whole number of at least 1, not '0'"):
         importlib.import_module(f"functions.{function}")

@@ -131,7 +131,7 @@ def dead_letter_queue_taken_away(stack: Mutable) -> Registered:
 
 @mutation("queue-dead-letters-outlive-source")
 def dead_letters_shortened(stack: Mutable) -> Registered:
-    setting(stack.one(t.QUEUE, "dlq"), messageRetentionSeconds=345_600)
+    setting(stack.one(t.QUEUE, "events-dlq"), messageRetentionSeconds=345_600)
     return stack.one(t.QUEUE, "events")
 
 

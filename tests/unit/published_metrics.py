@@ -17,6 +17,9 @@ SQS = (
 )
 
 
+EVENTS = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html"
+
+
 class Published(NamedTuple):
     """Which sets of dimensions a metric is published with, its statistics, and where it says so."""
 
@@ -36,6 +39,9 @@ _TABLE_OR_INDEX = (
     frozenset({"TableName", "GlobalSecondaryIndexName"}),
 )
 _OPERATION = (frozenset({"TableName", "Operation"}),)
+
+# A rule of a custom bus, and one of the default bus.
+_RULE = (frozenset({"EventBusName", "RuleName"}), frozenset({"RuleName"}))
 
 PUBLISHED: dict[tuple[str, str], Published] = {
     ("AWS/Lambda", "Invocations"): Published(_FUNCTION, COUNTED, LAMBDA),
@@ -60,6 +66,9 @@ PUBLISHED: dict[tuple[str, str], Published] = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): Published(_QUEUE, MEASURED, SQS),
     ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"): Published(_QUEUE, MEASURED, SQS),
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): Published(_QUEUE, frozenset({"Maximum"}), SQS),
+    ("AWS/Events", "TriggeredRules"): Published(_RULE, COUNTED, EVENTS),
+    ("AWS/Events", "FailedInvocations"): Published(_RULE, COUNTED, EVENTS),
+    ("AWS/Events", "InvocationsFailedToBeSentToDlq"): Published(_RULE, COUNTED, EVENTS),
 }
 
 # The operations that DynamoDB's dimension `Operation` has, of those that we call (same page).

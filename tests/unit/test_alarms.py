@@ -67,6 +67,8 @@ CONDITIONS: dict[str, tuple[Any, ...]] = {
     "api-throttled": (GREATER, 0, *USUAL),
     "orders-table-throttles": (GREATER, 0, *USUAL),
     "orders-table-system-errors": (GREATER, 0, *USUAL),
+    "history-throttles": (GREATER, 0, *USUAL),
+    "history-system-errors": (GREATER, 0, *USUAL),
     "order-events-age": (GREATER, 300, *USUAL),
     "order-events-drain": (GREATER, 900, *USUAL),
     "order-events-dlq-depth": (GREATER, 0, *AT_ONCE),
@@ -92,6 +94,11 @@ def conditions(stack: str) -> dict[str, tuple[Any, ...]]:
     for queue in stacks.recording(stack).of(stacks.QUEUE):
         if queue.name.endswith("-failures"):
             found[f"{queue.name.removeprefix('orders-')}-depth"] = (GREATER, 0, *AT_ONCE)
+    for consumer in (each.label for each in stacks.declared(stack) if each.consumes):
+        found[f"{consumer}-events-age"] = (GREATER, 300, *USUAL)
+        found[f"{consumer}-events-drain"] = (GREATER, 900, *USUAL)
+        for name in ("events-dlq-depth", "deliveries", "lost-events", "undelivered"):
+            found[f"{consumer}-{name}"] = (GREATER, 0, *AT_ONCE)
     return found
 
 

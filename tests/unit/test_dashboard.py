@@ -155,6 +155,7 @@ def test_lines_of_alarms_are_at_their_configured_thresholds() -> None:
     assert {title: lines_ for title, lines_ in changed.items() if lines_ != usual[title]} == {
         "Functions: error rate (%)": [7],
         "order-events: age of the oldest message (s)": [120],
+        "record-history-events: age of the oldest message (s)": [120],
     }
 
 

@@ -56,7 +56,7 @@ def test_a_further_function_has_the_systems_settings_and_its_own() -> None:
     }
     failures = recorded.one(stacks.QUEUE, "shop-nightly-failures").outputs["arn"]
     assert grants(recorded, "shop-nightly") == {
-        ("dynamodb:Query", recorded.one(stacks.TABLE).outputs["arn"]),
+        ("dynamodb:Query", recorded.one(stacks.TABLE, "shop").outputs["arn"]),
         ("sqs:SendMessage", failures),
     }
     schedule = recorded.one(stacks.SCHEDULE, "shop-nightly").inputs
@@ -129,7 +129,7 @@ def test_a_function_of_the_system_takes_a_further_grant() -> None:
     recorded = extended(
         lambda system: system.functions["get_order"].grant(["dynamodb:Query"], [system.table.arn])
     )
-    table = recorded.one(stacks.TABLE).outputs["arn"]
+    table = recorded.one(stacks.TABLE, "shop").outputs["arn"]
     assert grants(recorded, "shop-get-order") == {
         ("dynamodb:GetItem", table),
         ("dynamodb:Query", table),

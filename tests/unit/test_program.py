@@ -15,9 +15,10 @@ every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 
 COMPONENTS = {
     "OrderSystem": {"orders"},
-    "Table": {"orders"},
-    "Queue": {"orders-events"},
+    "Table": {"orders", "orders-history"},
+    "Queue": {"orders-events", "orders-record-history"},
     "EventBus": {"orders-bus"},
+    "EventConsumer": {"orders-record-history"},
     "HttpApi": {"orders-api"},
     "Observability": {"orders-observability"},
 }
@@ -153,7 +154,7 @@ def test_what_a_protected_stack_can_lose_goes_only_after_something_protected() -
 
 
 def test_production_protects_the_table_from_everybody() -> None:
-    table = stacks.recording("prod").one(stacks.TABLE)
+    table = stacks.recording("prod").one(stacks.TABLE, "orders")
     assert table.inputs["deletionProtectionEnabled"] is True
     assert table.inputs["pointInTimeRecovery"] == {"enabled": True}
 
@@ -161,7 +162,7 @@ def test_production_protects_the_table_from_everybody() -> None:
 @pytest.mark.parametrize("stack", ["dev", "local"])
 def test_development_can_be_thrown_away(stack: str) -> None:
     recorded = stacks.recording(stack)
-    table = recorded.one(stacks.TABLE)
+    table = recorded.one(stacks.TABLE, "orders")
 
     assert protected(recorded) == set()
     assert table.inputs["deletionProtectionEnabled"] is False
@@ -184,7 +185,7 @@ def test_development_can_be_thrown_away(stack: str) -> None:
 )
 def test_each_protection_can_be_switched_on_alone(override: dict[str, Any], read: Any) -> None:
     recorded = stacks.recording("dev", **override)
-    assert read(recorded.one(stacks.TABLE)) is True
+    assert read(recorded.one(stacks.TABLE, "orders")) is True
     assert bool(protected(recorded)) == ("protect" in override)
 
 

@@ -33,6 +33,13 @@ GRANTS = {
         ("dynamodb:DeleteItem", TABLE),
         ("sqs:SendMessage", "its failure queue"),
     },
+    "record-history": {
+        ("dynamodb:PutItem", "the history"),
+        ("sqs:ReceiveMessage", "its queue"),
+        ("sqs:DeleteMessage", "its queue"),
+        ("sqs:GetQueueAttributes", "its queue"),
+    },
+    "get-order-history": {("dynamodb:Query", "the history")},
 }
 
 NETWORK = {
@@ -93,10 +100,14 @@ def test_role_has_exactly_the_permissions_of_the_specification(
 ) -> None:
     recorded = stacks.recording(stack, **settings)
     queues = {each.name: each.outputs["arn"] for each in recorded.of(stacks.QUEUE)}
-    failures = queues.get(f"orders-{function}-failures", "no failure queue")
+    tables = {each.name: each.outputs["arn"] for each in recorded.of(stacks.TABLE)}
+    meant = {
+        "its failure queue": queues.get(f"orders-{function}-failures", "no failure queue"),
+        "its queue": queues.get(f"orders-{function}", "no queue of its own"),
+        "the history": tables["orders-history"],
+    }
     expected = {
-        (action, failures if resource == "its failure queue" else resource)
-        for action, resource in GRANTS[function]
+        (action, meant.get(resource, resource)) for action, resource in GRANTS[function]
     } | logs_and_traces(recorded, function)
 
     found = allowed(recorded, function)

@@ -74,6 +74,7 @@ WRONG = [
     ("allowedAccountIds", "{not json", "", "a list, not '{not json'"),
     ("events", "sometimes", "", "true or false, not 'sometimes'"),
     ("bus", '{"archiveDays": -1}', ".archiveDays", "0 (none) or a whole number from 1 to 3650"),
+    ("history", '{"retentionDays": "long"}', ".retentionDays", "0 (none) or a whole number from"),
     ("nameSuffix", "-two words", "", "at most 40 letters, digits, - and _"),
     ("nameSuffix", ".two", "", "at most 40 letters, digits, - and _"),
     ("tags", '["a"]', "", "a map"),

@@ -13,7 +13,7 @@ from components import order_functions
 from components.inputs import checked
 from components.order_inputs import OrderSettings
 from functions import contract
-from functions.orders import order_request, problems, schema
+from functions.orders import history_schema, order_request, problems, schema
 from functions.toolkit import problems as toolkit_problems
 from functions.toolkit.problems import RETRY_AFTER, Kind, Problem
 
@@ -104,6 +104,7 @@ def document() -> Json:
                 "OrderRequest": public(schema.ORDER_REQUEST),
                 "OrderAccepted": public(schema.ORDER_CREATED_RESPONSE),
                 "Order": public(schema.ORDER),
+                "OrderHistory": public(history_schema.ORDER_HISTORY),
                 "Problem": public(schema.PROBLEM),
                 "GatewayError": {
                     "type": "object",
@@ -297,6 +298,33 @@ OPERATIONS: dict[str, Operation] = {
         (
             problems.INVALID_ORDER_ID,
             problems.ORDER_NOT_FOUND,
+            toolkit_problems.INTERNAL_ERROR,
+            toolkit_problems.UNAVAILABLE,
+        ),
+    ),
+    "get_order_history": Operation(
+        {
+            "summary": "Show what became of an order",
+            "description": (
+                "Changes are recorded behind the answer that an order is placed: the history "
+                "follows the order within seconds, and outlives it as long as it is kept."
+            ),
+            "parameters": [_ORDER_ID],
+            "responses": {
+                "200": {
+                    "description": "The order's changes.",
+                    "content": {
+                        "application/json": {
+                            "schema": _ref("OrderHistory"),
+                            "example": _example(history_schema.ORDER_HISTORY),
+                        }
+                    },
+                }
+            },
+        },
+        (
+            problems.INVALID_ORDER_ID,
+            problems.HISTORY_NOT_FOUND,
             toolkit_problems.INTERNAL_ERROR,
             toolkit_problems.UNAVAILABLE,
         ),

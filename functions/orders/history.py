@@ -1,0 +1,80 @@
+"""What became of each order: one item for each of its changes, written once.
+
+DynamoDB's wire form of these items is known here alone. Names and items of an order are not kept.
+Raises what botocore raises (`aws.FAILURES`).
+"""
+
+from typing import Any
+
+from .. import contract
+from ..toolkit import aws, consumer, environment, tracing
+from . import order, store
+from .changes import Change
+
+SECONDS_PER_DAY = 86_400
+
+
+class History:
+    """The changes of orders in one DynamoDB table: partition key order, sort key version."""
+
+    @classmethod
+    def connect(cls) -> "History":
+        """The table that the infrastructure names."""
+        table = environment.text(contract.HISTORY_TABLE_NAME_VARIABLE)
+        return cls(aws.client("dynamodb", store.ATTEMPTS), table)
+
+    def __init__(self, client: aws.Client, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def record(self, change: Change, days: int) -> bool:
+        """Keep a change for so many days (0: for ever) from when it happened; False: it is known
+        already."""
+        item = {
+            contract.HISTORY_ORDER_ATTRIBUTE: {"S": change.order_id},
+            contract.HISTORY_VERSION_ATTRIBUTE: {"N": str(change.version)},
+            "to": {"S": change.status},
+            "at": {"S": change.occurred_at},
+            "cause": {"S": change.cause},
+        }
+        if change.previous_status is not None:
+            item["from"] = {"S": change.previous_status}
+        if change.correlation_id is not None:
+            item["correlationId"] = {"S": change.correlation_id}
+        occurred = order.milliseconds(change.occurred_at)
+        if days and occurred is not None:
+            expiry = int(occurred / 1000) + days * SECONDS_PER_DAY
+            item[contract.HISTORY_EXPIRY_ATTRIBUTE] = {"N": str(expiry)}
+        with self._traced("PutItem"):
+            return consumer.put_once(
+                self._client, self._table, item, contract.HISTORY_ORDER_ATTRIBUTE
+            )
+
+    def of(self, order_id: str) -> list[dict[str, Any]]:
+        """An order's changes as the API shows them, the first one first.
+
+        All of them at once: an order has as many changes as its status machine has steps.
+        """
+        with self._traced("Query"):
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="#order = :order",
+                ExpressionAttributeNames={"#order": contract.HISTORY_ORDER_ATTRIBUTE},
+                ExpressionAttributeValues={":order": {"S": order_id}},
+                ConsistentRead=True,
+            )
+        return [_shown(item) for item in answer["Items"]]
+
+    def _traced(self, operation: str) -> tracing.Subsegment:
+        return tracing.Subsegment("DynamoDB", operation, table_name=self._table)
+
+
+def _shown(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "version": int(item[contract.HISTORY_VERSION_ATTRIBUTE]["N"]),
+        "from": item["from"]["S"] if "from" in item else None,
+        "to": item["to"]["S"],
+        "at": item["at"]["S"],
+        "cause": item["cause"]["S"],
+        "correlationId": item["correlationId"]["S"] if "correlationId" in item else None,
+    }
