@@ -416,7 +416,7 @@ def test_a_threshold_changes_its_own_alarm_alone() -> None:
         for each in recorded.of(stacks.ALARM)
         if each.inputs["threshold"] != conditions("dev")[each.name.removeprefix(PREFIX)][1]
     }
-    assert changed == {"order-events-age": 120}
+    assert changed == {"order-events-age": 120, "record-history-events-age": 120}
 
 
 def test_duration_alarm_follows_the_timeout() -> None:
