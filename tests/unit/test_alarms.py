@@ -402,7 +402,11 @@ THRESHOLDS = {
 def test_every_threshold_can_be_configured() -> None:
     configured = {key: value for key, (_, value, _) in THRESHOLDS.items()}
     recorded = stacks.recording("dev", alarms={"thresholds": configured})
-    assert configured.keys() == {camel_case(each) for each in AlarmThresholds.__annotations__}
+    declared = {camel_case(each) for each in AlarmThresholds.__annotations__}
+    assert configured.keys() == declared, (
+        f"say which alarm {declared ^ configured.keys()} moves: THRESHOLDS in "
+        "tests/unit/test_alarms.py"
+    )
     for name, _, expected in THRESHOLDS.values():
         alike = {name.replace("create-order", function) for function in stacks.FUNCTIONS}
         for each in alike:

@@ -166,9 +166,8 @@ def test_wrong_value_is_named_by_its_path_with_what_was_expected(
 
 
 def test_every_key_has_a_wrong_value_here() -> None:
-    assert {key for key, *_ in WRONG} == {
-        camel_case(name) for name in Configuration.__annotations__
-    }
+    keys, tried = set(map(camel_case, Configuration.__annotations__)), {key for key, *_ in WRONG}
+    assert tried == keys, f"give {keys ^ tried} a wrong value: WRONG in tests/unit/test_settings.py"
 
 
 def test_everything_that_is_wrong_is_named_at_once() -> None:
