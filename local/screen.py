@@ -109,7 +109,7 @@ class Screen:
         match event:
             case events.RequestAnswered():
                 reason = event.reason if event.status >= 400 and event.reason else ""
-                what = f"{event.method:<4} {_shortened(event.path)}"
+                what = f"{_shortened(event.method, 16):<4} {_shortened(event.path)}"
                 answer = f"{event.status}  {event.milliseconds:.0f} ms  {reason}"
                 created = f"  -> {event.location}" if event.location else ""
                 return f"{what:<44} {answer}".rstrip() + created
@@ -245,5 +245,5 @@ def _of(orders: str) -> str:
     return f"  {', '.join(ids[:_ORDERS])}{more}" if ids else ""
 
 
-def _shortened(path: str) -> str:
-    return path if len(path) <= 60 else path[:57] + "..."
+def _shortened(text: str, longest: int = 60) -> str:
+    return text if len(text) <= longest else text[: longest - 3] + "..."

@@ -215,6 +215,7 @@ def test_request_can_neither_control_the_terminal_nor_forge_a_line(
     for attack in ("\x1b]0;X\x07", "\n  00:00:00  forged", "\r\x9b2J", "\u202e", "\u2028x"):
         api.request("GET", "/" + quote(attack))
     api.request("GET", "/%ed%a0%80%ff")
+    api.request("M" * 5000, "/" + "p" * 5000)
     api.request("GET", "/last")
     assert until(lambda: "/last" in target.read_text())
     run.end()
@@ -223,6 +224,8 @@ def test_request_can_neither_control_the_terminal_nor_forge_a_line(
         assert escaped in text
     assert all(char.isprintable() for line in text.split("\n") for char in line)
     assert not re.search(r"^ *00:00:00 +forged", text, re.M)
+    (long,) = [line for line in text.split("\n") if "MMM" in line]
+    assert len(long) < 160
 
 
 def test_path_that_the_output_cannot_encode_is_answered_and_shown(
