@@ -29,5 +29,6 @@ pulumi.export("orderEventsQueueUrl", system.queue_url)
 pulumi.export("orderEventsDlqUrl", system.dlq_url)
 if system.bus_name is not None:
     pulumi.export("orderEventsBusName", system.bus_name)
+    pulumi.export("unpublishedEventsBucketName", system.unpublished_bucket_name)
 pulumi.export("dashboardUrl", system.dashboard_url)
 pulumi.export("functionNames", system.function_names)

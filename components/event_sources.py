@@ -458,9 +458,9 @@ class Sources:
     def prepare(self, component: pulumi.Resource) -> dict[str, list[dict[str, Any]]]:
         """Make the failure queue if one is needed; what the role needs, by grant."""
         grants = {
-            kind: statements
+            kind if number == 1 else f"{kind}-{number}": [statement]
             for kind, source in self._sources.items()
-            if (statements := source.statements())
+            for number, statement in enumerate(source.statements(), 1)
         }
         senders = [
             sender

@@ -42,7 +42,7 @@ class VpcPlacement(TypedDict):
         list[Annotated[pulumi.Input[str], Text(r"subnet-[0-9a-f]+", "a subnet id as subnet-0abc")]],
         Items(1, different=True),
     ]
-    """Subnets, in two availability zones or more, with a way to DynamoDB and SQS."""
+    """Subnets, in two availability zones or more, with a way to DynamoDB, SQS and EventBridge."""
     security_group_ids: Annotated[
         list[Annotated[pulumi.Input[str], Text(r"sg-[0-9a-f]+", "a security group id as sg-0abc")]],
         Items(1, different=True),

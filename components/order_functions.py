@@ -7,12 +7,13 @@ the bundle's AWS operations, CORS, outputs and documents follow from it, or say 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pulumi
 
 from ._contract import contract
-from .event_bus import EventBus
+from .bucket import Bucket
+from .event_bus import PUT_EVENTS, EventBus
 from .event_sources import EventSources
 from .http_api import HttpApi
 from .iam import Statement
@@ -33,6 +34,8 @@ class Parts(NamedTuple):
     queue: Queue
     bus: EventBus | None
     history: Table | None
+    unpublished: Bucket | None
+    """What the stream of changes gave up; of a system with `events`, as bus and history are."""
     order_id_key: pulumi.Output[str]
     synthetic_customer: pulumi.Output[str] | None
     """Whose the synthetic orders are; only in a system with them."""
@@ -87,6 +90,15 @@ def on_history(operation: str) -> Grant:
 
 # One action allows both: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
 SEND = Grant("sqs:SendMessage", lambda parts: parts.queue.arn, ("SendMessage", "SendMessageBatch"))
+
+
+# What a system without `events` has not; the functions that need it are not there either.
+def _bus(parts: Parts) -> EventBus:
+    assert parts.bus is not None  # noqa: S101
+    return parts.bus
+
+
+PUT = Grant(PUT_EVENTS, lambda parts: _bus(parts).arn, ("PutEvents",))
 
 
 def table_name(parts: Parts) -> Environment:
@@ -181,6 +193,37 @@ def _events(parts: Parts) -> EventSources:
     }
 
 
+# Retries of what was read from the stream. An attempt lasts until its time is up while the bus
+# takes nothing, so they last for minutes; what is wrong in itself fails at once.
+_PUBLISHING_RETRIES = 20
+
+# DynamoDB drops what is 24 hours old; what is given up before is kept.
+_PUBLISHING_AGE_SECONDS = 72_000
+
+
+def _changes(parts: Parts) -> EventSources:
+    assert parts.unpublished is not None  # noqa: S101
+    assert parts.table.stream_arn is not None  # noqa: S101
+    later = list(dict.fromkeys(target for _, target in contract.TRANSITIONS))
+    return {
+        "stream": {
+            "arn": parts.table.stream_arn,
+            "batch_size": 100,
+            "maximum_retry_attempts": _PUBLISHING_RETRIES,
+            "maximum_record_age_seconds": _PUBLISHING_AGE_SECONDS,
+            "filters": [
+                _becomes("INSERT", [contract.PENDING]),
+                _becomes("MODIFY", later),
+            ],
+            "failure_bucket_arn": parts.unpublished.arn,
+        }
+    }
+
+
+def _becomes(what: str, statuses: list[str]) -> dict[str, Any]:
+    return {"eventName": [what], "dynamodb": {"NewImage": {"status": {"S": statuses}}}}
+
+
 def _every(minutes: int) -> EventSources:
     return {"schedule": {"expression": f"rate({minutes} minute{'' if minutes == 1 else 's'})"}}
 
@@ -256,6 +299,13 @@ FUNCTIONS = (
         route=("GET", contract.HISTORY_PATH),
         environment=history_name,
         grants=(on_history("Query"),),
+    ),
+    OrderFunction(
+        name="publish_changes",
+        when=with_events,
+        environment=lambda parts: {contract.BUS_NAME_VARIABLE: _bus(parts).name},
+        grants=(PUT,),
+        sources=_changes,
     ),
 )
 

@@ -7,6 +7,7 @@ from typing import Optional
 import pulumi
 
 from ._contract import contract
+from .bucket import Bucket, BucketArgs
 from .bundle import bundle
 from .component import Component
 from .event_bus import EventBus, EventBusArgs
@@ -35,6 +36,9 @@ from .thresholds import Alarms
 TABLE_NAME = "Orders"
 QUEUE_NAME = "order-events"
 
+# How long there is to replay a change that could not be published; it holds the whole order.
+UNPUBLISHED_DAYS = 90
+
 
 class OrderSystem(Component):
     """Takes orders over HTTP, stores them, and confirms each through a queue."""
@@ -59,6 +63,8 @@ class OrderSystem(Component):
     """Name of the bus of order events; only with `events`."""
     bus_arn: Optional[pulumi.Output[str]]
     """ARN of the bus of order events; only with `events`."""
+    unpublished_bucket_name: Optional[pulumi.Output[str]]
+    """Name of the bucket of changes that could not be told on the bus; only with `events`."""
     function_names: pulumi.Output[dict[str, str]]
     """Physical names of the system's functions by their own, as `create_order`."""
     dashboard_url: pulumi.Output[str]
@@ -86,6 +92,7 @@ class OrderSystem(Component):
         self._bus = self._make_bus() if args["events"] else None
         self._history = self._make_history() if args["events"] else None
         self._consumers: dict[str, EventConsumer] = {}
+        self._unpublished = self._make_unpublished() if args["events"] else None
         parts = self._make_parts()
         self._functions = self._make_functions(parts, routed=True)
         self._api = self._make_api()
@@ -98,6 +105,7 @@ class OrderSystem(Component):
         self.dlq_url, self.dlq_arn = self._queue.dlq_url, self._queue.dlq_arn
         self.bus_name = self._bus.name if self._bus else None
         self.bus_arn = self._bus.arn if self._bus else None
+        self.unpublished_bucket_name = self._unpublished.name if self._unpublished else None
         self.function_names = pulumi.Output.all(
             **{name: function.name for name, function in self._functions.items()}
         )
@@ -173,6 +181,7 @@ class OrderSystem(Component):
             **part(TableArgs, self._args, self._args["table"]),
             "table_name": TABLE_NAME + self._args["name_suffix"],
             "partition_key": "id",
+            "stream": self._args["events"],
             "indexes": [
                 {
                     "name": contract.PENDING_INDEX,
@@ -215,6 +224,13 @@ class OrderSystem(Component):
         }
         return Table(f"{self._prefix}-history", args, self._child)
 
+    def _make_unpublished(self) -> Bucket:
+        args: BucketArgs = {
+            "expiries": [{"days": UNPUBLISHED_DAYS}],
+            "deletion_protection": self._args["table"]["deletion_protection"],
+        }
+        return Bucket(f"{self._prefix}-unpublished", args, self._child)
+
     def _make_parts(self) -> Parts:
         customer = None
         if "synthetic" in self._args:
@@ -226,6 +242,7 @@ class OrderSystem(Component):
             queue=self._queue,
             bus=self._bus,
             history=self._history,
+            unpublished=self._unpublished,
             order_id_key=kept_secret(f"{self._prefix}-order-id-key", self._child),
             synthetic_customer=customer,
             api=None,

@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 import secrets
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -48,6 +49,8 @@ def apply_to_services() -> None:
 
     lambda_svc._execute_function_warm = _logged(lambda_svc._execute_function_warm)
     lambda_svc.invoke_async_with_retry = _as_configured(lambda_svc.invoke_async_with_retry)
+    lambda_svc._poll_dynamodb_streams = _apart(lambda_svc._poll_dynamodb_streams)
+    lambda_svc._execute_function = _repeated_whole(lambda_svc._execute_function)
     eventbridge._dispatch_to_lambda = _hand_over
     s3._fire_s3_event = _with_version(s3._fire_s3_event, eventbridge)
 
@@ -65,6 +68,51 @@ def _hand_over(arn: str, payload: str) -> None:
         return
     record = lambda_svc._execution_record_for_config(func, {**config, "FunctionArn": arn})
     lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+
+_reading = threading.local()
+"""Whether the thread reads a stream."""
+
+
+def _apart(poll: Callable[[], bool]) -> Callable[[], bool]:
+    """Streams read in a thread of their own: the emulator's would read no queue meanwhile."""
+    busy = threading.Lock()
+
+    def read() -> None:
+        _reading.stream = True
+        try:
+            while poll():
+                pass
+        except Exception:
+            logging.getLogger("local").exception("a stream could not be read")
+        finally:
+            busy.release()
+
+    @functools.wraps(poll)
+    def apart() -> bool:
+        if busy.acquire(blocking=False):
+            threading.Thread(target=read, daemon=True).start()
+        return False
+
+    return apart
+
+
+def _repeated_whole(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """Batches of a stream of which something failed: delivered again, and not only from the first
+    failure on as AWS does. The emulator would take them for done, and the rest would be lost."""
+
+    @functools.wraps(execute)
+    def repeated(*arguments: Any) -> Any:
+        result = execute(*arguments)
+        body = result.get("body")
+        if getattr(_reading, "stream", False) and not result.get("error"):
+            told = json.loads(body) if isinstance(body, str) and body.startswith("{") else body
+            if isinstance(told, dict) and told.get("batchItemFailures"):
+                failed = {"errorType": "BatchItemFailures", "errorMessage": "not all was done"}
+                return {**result, "error": True, "body": failed}
+        return result
+
+    return repeated
 
 
 def _logged(execute: Callable[..., Any]) -> Callable[..., Any]:

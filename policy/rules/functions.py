@@ -159,14 +159,38 @@ def tracing(function: Resource, _: Settings) -> Findings:
 @resource_rule(
     "function-reports-batch-item-failures",
     [EVENT_SOURCE_MAPPING],
-    "A function that reads a queue says which messages failed.",
+    "A function that reads a queue or a stream says which of its messages or records failed.",
     "Set functionResponseTypes to ReportBatchItemFailures and return batchItemFailures.",
 )
 def reports_batch_item_failures(mapping: Resource, _: Settings) -> Findings:
     if "ReportBatchItemFailures" in as_list(mapping.props.get("functionResponseTypes")):
         return
-    if ":sqs:" in str(mapping.props.get("eventSourceArn") or ""):
+    source = str(mapping.props.get("eventSourceArn") or "")
+    if ":sqs:" in source or is_stream(source):
         yield "takes a batch as a whole: one bad message fails or loses the others with it"
+
+
+def is_stream(arn: str) -> bool:
+    """Whether it is the ARN of a DynamoDB table's stream or of one of Kinesis."""
+    return ":kinesis:" in arn or (":dynamodb:" in arn and "/stream/" in arn)
+
+
+@resource_rule(
+    "function-stream-gives-up",
+    [EVENT_SOURCE_MAPPING],
+    "A function that reads a stream isolates what always fails, gives it up and keeps it.",
+    "Set bisectBatchOnFunctionError, maximumRetryAttempts and destinationConfig.onFailure.",
+)
+def stream_gives_up(mapping: Resource, _: Settings) -> Findings:
+    if not is_stream(str(mapping.props.get("eventSourceArn") or "")):
+        return
+    if not mapping.props.get("bisectBatchOnFunctionError"):
+        yield "never halves a batch: what is good in it is given up with what is bad"
+    retries = as_number(mapping.props.get("maximumRetryAttempts"))
+    if retries is None or retries < 0:
+        yield "tries a record that always fails until it expires: its shard stands still for a day"
+    if not is_set(mapping.props, "destinationConfig", "onFailure", "destinationArn"):
+        yield "keeps nothing of the records that it gives up"
 
 
 @resource_rule(

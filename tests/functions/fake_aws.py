@@ -1,4 +1,5 @@
-"""DynamoDB and SQS on the wire, as far as the functions use them: a loopback HTTP server.
+"""DynamoDB, SQS and EventBridge on the wire, as far as the functions use them: a loopback HTTP
+server.
 
 The table evaluates the very expressions that the functions send, so that a condition left out
 or written differently shows in the outcome. Faults are queued by operation and used up one a
@@ -45,12 +46,14 @@ INVALID = Fault(400, "ValidationException", "One or more parameter values of SEC
 
 @dataclass
 class FakeAws:
-    """Orders, their history, one queue, and everything that was asked of them."""
+    """Orders, their history, one queue, one bus, and everything that was asked of them."""
 
     table: dict[str, Item] = field(default_factory=dict)
     history: dict[tuple[str, int], Item] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
     writes: list[tuple[Item | None, Item]] = field(default_factory=list)  # old and new images
+    events: list[dict[str, Any]] = field(default_factory=list)  # that the bus accepted
+    refusals: dict[str, list[str]] = field(default_factory=dict)  # event id -> its next error codes
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     page_size: int = 1000
@@ -206,6 +209,22 @@ class FakeAws:
         self.messages.extend(entry for entry in entries if entry["Id"] not in refused)
         done = [{"Id": e["Id"], "MessageId": "m"} for e in entries if e["Id"] not in refused]
         return 200, {"Successful": done, "Failed": failed}
+
+    def _PutEvents(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        entries = request["Entries"]
+        size = sum(len(e["Source"] + e["DetailType"] + e["Detail"]) for e in entries)
+        if not 1 <= len(entries) <= 10 or size > 262_144:
+            return _error(400, "ValidationException", "Total size of the entries is too large")
+        results = []
+        for entry in entries:
+            codes = self.refusals.get(json.loads(entry["Detail"])["eventId"])
+            if codes:
+                results.append({"ErrorCode": codes.pop(0), "ErrorMessage": "SECRET"})
+            else:
+                self.events.append(entry)
+                results.append({"EventId": "e"})
+        failed = sum("ErrorCode" in each for each in results)
+        return 200, {"FailedEntryCount": failed, "Entries": results}
 
 
 def _refused(request: dict[str, Any], stored: Item | None) -> tuple[int, dict[str, Any]]:

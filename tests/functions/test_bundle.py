@@ -165,6 +165,7 @@ def _everything(functions: Functions) -> None:
     functions.republish()
     functions.process(record(created(order_id), redriven="x"))
     functions.module("synthetic_order")._store.delete(order_id, ORDER["customerName"])
+    functions.invoke("publish_changes", {"Records": functions.aws.records()})
 
 
 def test_the_data_holds_the_operations_in_use_and_no_others(

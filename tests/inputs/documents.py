@@ -151,6 +151,7 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("aws:lambda/eventSourceMapping:EventSourceMapping", "filterCriteria.filters.pattern"): (
         event_pattern
     ),
+    ("aws:s3/bucketPolicy:BucketPolicy", "policy"): identity_policy,
     ("aws:sns/topicPolicy:TopicPolicy", "policy"): identity_policy,
     ("aws:sqs/queue:Queue", "redrivePolicy"): redrive_policy,
     ("aws:sqs/queuePolicy:QueuePolicy", "policy"): identity_policy,

@@ -7,6 +7,7 @@ parliament reads identity policies. A trust policy and a key's policy leave out,
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # parliament still imports pkg_resources
     import parliament
 
+from components.event_sources import STREAM_ACTIONS
 from policy.rules.iam import ACTIONS_THAT_LAMBDA_NEEDS_ON_ALL
 
 INFORMATIONAL = ("INFO", "MUTE")
@@ -44,6 +46,13 @@ KEY_ADMINISTRATION = Tolerated(
     "The statement that AWS recommends for the account allows kms:*, some of which is not "
     "about a key: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html",
 )
+STREAM_READER = Tolerated(
+    "RESOURCE_MISMATCH",
+    "A stream's label is a time, whose colons parliament takes for the ARN's; and Lambda asks for "
+    "ListStreams on the stream that it reads, which has no resources in parliament's list: "
+    "https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html",
+)
+_STREAM = re.compile(r"arn:aws:dynamodb:[\w-]+:\d{12}:table/[\w.-]+/stream/[\d:.T-]+")
 
 
 def problems(text: str, resource: str | None = None) -> list[str]:
@@ -75,6 +84,8 @@ def _tolerated(document: dict[str, Any], finding: Any) -> Tolerated | None:
         return LAMBDA_NETWORK if set(detail) <= set(ACTIONS_THAT_LAMBDA_NEEDS_ON_ALL) else None
     if finding.issue == CALLING_FUNCTION.issue:
         return CALLING_FUNCTION if "lambda:SourceFunctionArn" in detail else None
+    if finding.issue == STREAM_READER.issue and _reads_a_stream(document, detail):
+        return STREAM_READER
     if finding.issue == KEY_ADMINISTRATION.issue:
         written = {
             action
@@ -84,6 +95,16 @@ def _tolerated(document: dict[str, Any], finding: Any) -> Tolerated | None:
         from_wildcard = not written & {entry["action"] for entry in detail}
         return KEY_ADMINISTRATION if "kms:*" in written and from_wildcard else None
     return None
+
+
+def _reads_a_stream(document: dict[str, Any], detail: Any) -> bool:
+    """Whether a finding is about reading streams alone, and streams are all that may be read."""
+    found = {entry["action"] for entry in detail}
+    statements = [
+        each for each in document["Statement"] if found & set(_strings(each.get("Action")))
+    ]
+    resources = [name for each in statements for name in _strings(each.get("Resource"))]
+    return found <= set(STREAM_ACTIONS) and all(map(_STREAM.fullmatch, resources))
 
 
 def _strings(value: Any) -> list[str]:

@@ -93,6 +93,19 @@ def consumer(name: str = "mapping", **props: Any) -> R:
     return R(t.EVENT_SOURCE_MAPPING, name, {**defaults, **props})
 
 
+STREAM = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/t/stream/2026-01-31T12:00:00.000"
+
+
+def stream_reader(name: str = "mapping", **props: Any) -> R:
+    defaults = {
+        "eventSourceArn": STREAM,
+        "bisectBatchOnFunctionError": True,
+        "maximumRetryAttempts": 3,
+        "destinationConfig": {"onFailure": {"destinationArn": QUEUE_ARN}},
+    }
+    return consumer(name, **{**defaults, **props})
+
+
 def tls_statement(**changes: Any) -> dict[str, Any]:
     return {
         "Effect": "Deny",
@@ -567,18 +580,48 @@ CASES: dict[str, Cases] = {
         [
             V("one bad message", [consumer("bad", functionResponseTypes=[])]),
             V("one bad message", [consumer("bad", functionResponseTypes=None)]),
+            V("one bad message", [stream_reader("bad", functionResponseTypes=None)]),
         ],
         [
             C([consumer("good")]),
+            C([consumer("stream", eventSourceArn=STREAM)]),
             C(
                 [
                     consumer(
-                        "stream",
+                        "kafka",
                         functionResponseTypes=[],
-                        eventSourceArn="arn:aws:dynamodb:us-east-1:1:table/t/stream/s",
+                        eventSourceArn="arn:aws:kafka:us-east-1:1:cluster/c/u",
                     )
                 ]
             ),
+        ],
+    ),
+    "function-stream-gives-up": Cases(
+        [
+            V("never halves", [stream_reader("bad", bisectBatchOnFunctionError=None)]),
+            V("never halves", [stream_reader("bad", bisectBatchOnFunctionError=False)]),
+            V("until it expires", [stream_reader("bad", maximumRetryAttempts=None)]),
+            V("until it expires", [stream_reader("bad", maximumRetryAttempts=-1)]),
+            V("keeps nothing", [stream_reader("bad", destinationConfig=None)]),
+            V(
+                "keeps nothing",
+                [stream_reader("bad", destinationConfig={"onFailure": {"destinationArn": ""}})],
+            ),
+            V(
+                "keeps nothing",
+                [
+                    stream_reader(
+                        "bad",
+                        eventSourceArn="arn:aws:kinesis:us-east-1:1:stream/s",
+                        destinationConfig={},
+                    )
+                ],
+            ),
+        ],
+        [
+            C([stream_reader("good")]),
+            C([stream_reader("good", maximumRetryAttempts=0)]),
+            C([consumer("queue")]),
         ],
     ),
     "function-permission-names-source": Cases(

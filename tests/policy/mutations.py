@@ -197,6 +197,12 @@ def batch_failures_off(stack: Mutable) -> Registered:
     return setting(stack.one(t.EVENT_SOURCE_MAPPING), functionResponseTypes=None)
 
 
+@mutation("function-stream-gives-up")
+def stream_never_halved(stack: Mutable) -> Registered:
+    mapping = stack.one(t.EVENT_SOURCE_MAPPING, "-stream")
+    return setting(mapping, bisectBatchOnFunctionError=None)
+
+
 @mutation("function-permission-names-source")
 def permission_without_source(stack: Mutable) -> Registered:
     return setting(stack.one(t.PERMISSION), sourceArn=None)

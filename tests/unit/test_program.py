@@ -17,6 +17,7 @@ COMPONENTS = {
     "OrderSystem": {"orders"},
     "Table": {"orders", "orders-history"},
     "Queue": {"orders-events", "orders-record-history"},
+    "Bucket": {"orders-unpublished"},
     "EventBus": {"orders-bus"},
     "EventConsumer": {"orders-record-history"},
     "HttpApi": {"orders-api"},
@@ -35,6 +36,7 @@ def test_outputs_are_those_that_callers_and_operators_need(stack: str) -> None:
         "orderEventsQueueUrl": recorded.one(stacks.QUEUE, "orders-events").outputs["url"],
         "orderEventsDlqUrl": recorded.one(stacks.QUEUE, "orders-events-dlq").outputs["url"],
         "orderEventsBusName": recorded.one(stacks.BUS).outputs["name"],
+        "unpublishedEventsBucketName": recorded.one(stacks.BUCKET).outputs["bucket"],
         "dashboardUrl": recorded.outputs["dashboardUrl"],
         "functionNames": {
             each.name: names[f"orders-{each.label}"] for each in stacks.declared(stack)

@@ -11,6 +11,8 @@ from tests.unit import stacks
 
 TABLE = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/Orders"
 QUEUE = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:order-events"
+STREAM = f"{TABLE}/stream/2026-01-31T12:00:00.000"
+BUS, UNPUBLISHED = "the bus", "the bucket of what could not be published"
 
 # SPEC: what each function may do beyond logs and traces.
 GRANTS = {
@@ -40,6 +42,16 @@ GRANTS = {
         ("sqs:GetQueueAttributes", "its queue"),
     },
     "get-order-history": {("dynamodb:Query", "the history")},
+    "publish-changes": {
+        ("dynamodb:DescribeStream", STREAM),
+        ("dynamodb:GetRecords", STREAM),
+        ("dynamodb:GetShardIterator", STREAM),
+        ("dynamodb:ListStreams", STREAM),
+        ("events:PutEvents", BUS),
+        # Lambda itself keeps there what the stream gives up, with the function's role.
+        ("s3:PutObject", f"{UNPUBLISHED}/*"),
+        ("s3:ListBucket", UNPUBLISHED),
+    },
 }
 
 NETWORK = {
@@ -101,10 +113,14 @@ def test_role_has_exactly_the_permissions_of_the_specification(
     recorded = stacks.recording(stack, **settings)
     queues = {each.name: each.outputs["arn"] for each in recorded.of(stacks.QUEUE)}
     tables = {each.name: each.outputs["arn"] for each in recorded.of(stacks.TABLE)}
+    unpublished = recorded.one(stacks.BUCKET, "orders-unpublished").outputs["arn"]
     meant = {
         "its failure queue": queues.get(f"orders-{function}-failures", "no failure queue"),
         "its queue": queues.get(f"orders-{function}", "no queue of its own"),
         "the history": tables["orders-history"],
+        BUS: recorded.one(stacks.BUS).outputs["arn"],
+        UNPUBLISHED: unpublished,
+        f"{UNPUBLISHED}/*": f"{unpublished}/*",
     }
     expected = {
         (action, meant.get(resource, resource)) for action, resource in GRANTS[function]
