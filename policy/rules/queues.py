@@ -172,14 +172,15 @@ def encrypted(queue: Resource, _: Settings) -> Findings:
         yield "is not encrypted at rest"
 
 
-def _denies_plain_transport(document: Any) -> bool:
+def denies_plain_transport(document: Any, actions: str) -> bool:
+    """Whether a policy refuses the actions of a service, as `sqs:*`, over plain HTTP to all."""
     for statement in map(as_object, as_list(json_object(document).get("Statement"))):
         condition = json_object(json_object(statement.get("Condition")).get("Bool"))
         secure = next((v for k, v in condition.items() if k.lower() == "aws:securetransport"), None)
         if (
             statement.get("Effect") == "Deny"
             and statement.get("Principal") in ("*", {"AWS": "*"})
-            and {"*", "sqs:*", "SQS:*"} & set(as_texts(statement.get("Action")))
+            and {"*", actions} & {each.lower() for each in as_texts(statement.get("Action"))}
             and [str(value).lower() for value in as_list(secure)] == ["false"]
         ):
             return True
@@ -198,7 +199,8 @@ def tls_only(queue: StackResource, stack: Stack, _: Settings) -> Findings:
         for policy in stack.of(QUEUE_POLICY)
         if stack.refers(policy, "queueUrl", queue, "url", "id")
     ]
-    if not any(map(_denies_plain_transport, [*policies, queue.props.get("policy")])):
+    documents = [*policies, queue.props.get("policy")]
+    if not any(denies_plain_transport(each, "sqs:*") for each in documents):
         yield "can be used without TLS"
 
 

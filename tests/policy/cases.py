@@ -169,10 +169,96 @@ def function_alarms(name: str, leave_out: str = "") -> list[R]:
     ]
 
 
+def bucket_parts(name: str = "good", leave_out: str = "", **changes: dict[str, Any]) -> list[R]:
+    """A bucket that conforms, but for a part left out or changed, by its type."""
+    by_default = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
+    parts: dict[str, dict[str, Any]] = {
+        t.BUCKET_PUBLIC_ACCESS_BLOCK: {
+            "blockPublicAcls": True,
+            "blockPublicPolicy": True,
+            "ignorePublicAcls": True,
+            "restrictPublicBuckets": True,
+        },
+        t.BUCKET_ENCRYPTION: {"rules": [by_default]},
+        t.BUCKET_VERSIONING: {"versioningConfiguration": {"status": "Enabled"}},
+        t.BUCKET_POLICY: bucket_policy(Action="s3:*"),
+    }
+    made = {**parts, **changes}
+    return [
+        R(t.BUCKET, name, {"bucket": "files", "id": "files"}),
+        *(
+            R(kind, f"part-{number}", {"bucket": "files", **props})
+            for number, (kind, props) in enumerate(made.items())
+            if kind != leave_out
+        ),
+    ]
+
+
+def bucket_policy(**changes: Any) -> dict[str, Any]:
+    statement = {**tls_statement(**changes), "Resource": ["arn:aws:s3:::files"]}
+    return {"policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})}
+
+
 ENV = "environment"
 V, C = Violation, Conforming
 
 CASES: dict[str, Cases] = {
+    "bucket-private": Cases(
+        [
+            V("opened to everyone", bucket_parts("bad", t.BUCKET_PUBLIC_ACCESS_BLOCK)),
+            V(
+                "opened to everyone",
+                bucket_parts(
+                    "bad",
+                    **{
+                        t.BUCKET_PUBLIC_ACCESS_BLOCK: {
+                            "blockPublicAcls": True,
+                            "blockPublicPolicy": False,
+                            "ignorePublicAcls": True,
+                            "restrictPublicBuckets": True,
+                        }
+                    },
+                ),
+            ),
+        ],
+        [C(bucket_parts())],
+    ),
+    "bucket-encrypted": Cases(
+        [
+            V("how its objects", bucket_parts("bad", t.BUCKET_ENCRYPTION)),
+            V("how its objects", bucket_parts("bad", **{t.BUCKET_ENCRYPTION: {"rules": []}})),
+        ],
+        [C(bucket_parts())],
+    ),
+    "bucket-versioned": Cases(
+        [
+            V("no version", bucket_parts("bad", t.BUCKET_VERSIONING)),
+            V(
+                "no version",
+                bucket_parts(
+                    "bad",
+                    **{t.BUCKET_VERSIONING: {"versioningConfiguration": {"status": "Suspended"}}},
+                ),
+            ),
+        ],
+        [C(bucket_parts())],
+    ),
+    "bucket-tls-only": Cases(
+        [
+            V("without TLS", bucket_parts("bad", t.BUCKET_POLICY)),
+            V(
+                "without TLS",
+                bucket_parts("bad", **{t.BUCKET_POLICY: bucket_policy(Action="s3:GetObject")}),
+            ),
+            V(
+                "without TLS",
+                bucket_parts(
+                    "bad", **{t.BUCKET_POLICY: bucket_policy(Action="s3:*", Effect="Allow")}
+                ),
+            ),
+        ],
+        [C(bucket_parts()), C(bucket_parts(**{t.BUCKET_POLICY: bucket_policy(Action="*")}))],
+    ),
     "iam-no-wildcard-action": Cases(
         [
             V("'*'", [identity("bad", "*")]),

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from components import Bucket
 from policy.rules import types as t
 from tests.policy.analyzer import Registered
-from tests.policy.recorded import json_copy
+from tests.policy.recorded import json_copy, registered
+from tests.recorder import deploy
 
 Mutate = Callable[["Mutable"], Registered]
 
@@ -170,6 +172,35 @@ def fewer_receives(stack: Mutable) -> Registered:
     queue = stack.one(t.QUEUE, "events")
     redrive = json.loads(queue.inputs["redrivePolicy"])
     return setting(queue, redrivePolicy=json.dumps({**redrive, "maxReceiveCount": 1}))
+
+
+def with_a_bucket(stack: Mutable) -> None:
+    """No stack has one of its own: our component's, as another program registers it."""
+    stack.resources += registered(deploy(lambda: Bucket("files", {})))
+
+
+@mutation("bucket-private", prepare=with_a_bucket)
+def public_access_allowed(stack: Mutable) -> Registered:
+    setting(stack.one(t.BUCKET_PUBLIC_ACCESS_BLOCK), restrictPublicBuckets=False)
+    return stack.one(t.BUCKET)
+
+
+@mutation("bucket-encrypted", prepare=with_a_bucket)
+def encryption_unsaid(stack: Mutable) -> Registered:
+    stack.remove(stack.one(t.BUCKET_ENCRYPTION))
+    return stack.one(t.BUCKET)
+
+
+@mutation("bucket-versioned", prepare=with_a_bucket)
+def versions_dropped(stack: Mutable) -> Registered:
+    setting(stack.one(t.BUCKET_VERSIONING), versioningConfiguration={"status": "Suspended"})
+    return stack.one(t.BUCKET)
+
+
+@mutation("bucket-tls-only", prepare=with_a_bucket)
+def bucket_without_tls(stack: Mutable) -> Registered:
+    stack.remove(stack.one(t.BUCKET_POLICY))
+    return stack.one(t.BUCKET)
 
 
 @mutation("function-timeout")
