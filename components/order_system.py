@@ -360,6 +360,15 @@ class OrderSystem(Component):
                     for label, each in self._consumers.items()
                 ),
             ],
+            "streams": [
+                {
+                    "label": name.replace("_", "-"),
+                    "function_name": function.name,
+                    "mapping_id": function.stream_mapping_id,
+                }
+                for name, function in self._functions.items()
+                if function.stream_mapping_id is not None
+            ],
             "rules": [each.monitored_rule(label) for label, each in self._consumers.items()],
             "orders": orders,
             "alarms": self._args["alarms"],

@@ -23,6 +23,8 @@ class AlarmThresholds(TypedDict):
     """Age of the oldest message."""
     drain_seconds: NotRequired[Annotated[float, Above(0, default=900)]]
     """Time that the consumer needs for the backlog."""
+    stream_age_seconds: NotRequired[Annotated[float, Above(0, 72_000, default=600)]]
+    """Age of what is read of a stream, which keeps it for 24 hours."""
     creation_success_percent: NotRequired[Annotated[float, Above(0, 100, default=99)]]
     """Valid orders that are accepted, in percent; the alarm rings below."""
     processing_time_milliseconds: NotRequired[Annotated[float, Above(0, default=60_000)]]

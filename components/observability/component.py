@@ -12,13 +12,14 @@ from .. import iam
 from ..component import Component
 from ..inputs import Text, checked
 from ..thresholds import Alarms, AlarmThresholds, DeclaredThresholds
-from . import api, dashboard, function, orders, queue, rule, table
+from . import api, dashboard, function, orders, queue, rule, stream, table
 from .api import MonitoredApi
 from .dashboard import Section
 from .function import MonitoredFunction
 from .orders import MonitoredOrders
 from .queue import MonitoredQueue
 from .rule import MonitoredRule
+from .stream import MonitoredStream
 from .table import MonitoredTable
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ class ObservabilityArgs(TypedDict):
     """DynamoDB tables to watch."""
     queues: NotRequired[list[MonitoredQueue]]
     """SQS queues to watch."""
+    streams: NotRequired[list[MonitoredStream]]
+    """Streams that functions read, to watch."""
     rules: NotRequired[list[MonitoredRule]]
     """EventBridge rules to watch."""
     orders: NotRequired[MonitoredOrders]
@@ -213,6 +216,7 @@ def _sections(args: ObservabilityArgs) -> list[Section]:
     functions = args.get("functions") or []
     sections += [function.rows(each, limits) for each in _together(functions)]
     sections += [rule.rows(each) for each in _together(args.get("rules") or [])]
+    sections += [stream.rows(each, limits) for each in args.get("streams") or []]
     sections += [table.rows(each) for each in args.get("tables") or []]
     return sections
 

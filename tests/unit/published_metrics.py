@@ -32,6 +32,7 @@ COUNTED = frozenset({"Sum"})
 MEASURED = frozenset({"Average", "Maximum", "p50", "p99"})
 
 _FUNCTION = (frozenset({"FunctionName"}),)
+_MAPPING = (frozenset({"EventSourceMappingUUID"}),)
 _STAGE = (frozenset({"ApiId", "Stage"}),)
 _QUEUE = (frozenset({"QueueName"}),)
 _TABLE_OR_INDEX = (
@@ -49,6 +50,9 @@ PUBLISHED: dict[tuple[str, str], Published] = {
     ("AWS/Lambda", "Throttles"): Published(_FUNCTION, COUNTED, LAMBDA),
     ("AWS/Lambda", "Duration"): Published(_FUNCTION, MEASURED, LAMBDA),
     ("AWS/Lambda", "ConcurrentExecutions"): Published(_FUNCTION, frozenset({"Maximum"}), LAMBDA),
+    ("AWS/Lambda", "IteratorAge"): Published(_FUNCTION, MEASURED, LAMBDA),
+    ("AWS/Lambda", "DroppedEventCount"): Published(_MAPPING, COUNTED, LAMBDA),
+    ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"): Published(_MAPPING, COUNTED, LAMBDA),
     ("AWS/ApiGateway", "Count"): Published(_STAGE, COUNTED, HTTP_API),
     ("AWS/ApiGateway", "4xx"): Published(_STAGE, COUNTED, HTTP_API),
     ("AWS/ApiGateway", "5xx"): Published(_STAGE, COUNTED, HTTP_API),

@@ -94,6 +94,9 @@ def conditions(stack: str) -> dict[str, tuple[Any, ...]]:
     for queue in stacks.recording(stack).of(stacks.QUEUE):
         if queue.name.endswith("-failures"):
             found[f"{queue.name.removeprefix('orders-')}-depth"] = (GREATER, 0, *AT_ONCE)
+    found["publish-changes-iterator-age"] = (GREATER, 600_000, *USUAL)
+    for name in ("given-up", "dropped"):
+        found[f"publish-changes-{name}"] = (GREATER, 0, *AT_ONCE)
     for consumer in (each.label for each in stacks.declared(stack) if each.consumes):
         found[f"{consumer}-events-age"] = (GREATER, 300, *USUAL)
         found[f"{consumer}-events-drain"] = (GREATER, 900, *USUAL)
@@ -396,6 +399,7 @@ THRESHOLDS = {
     "processingTimeMilliseconds": ("processing-time", 5000, 5000),
     "queueLagMilliseconds": ("queue-lag", 4000, 4000),
     "oldestPendingSeconds": ("oldest-pending", 300, 300),
+    "streamAgeSeconds": ("publish-changes-iterator-age", 60, 60_000),
 }
 
 
