@@ -1,10 +1,10 @@
-"""python -m operations dlq list|show|redrive: the dead-letter queue of a stack, for people."""
+"""python -m operations: the dead letters of a stack, and the archive of its events, for people."""
 
 import argparse
 import json
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import (  # type: ignore[import-untyped]
@@ -16,6 +16,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 from functions import contract
 from local.text import shown, shown_json
 from operations import stacks
+from operations.archive import Archive, ArchiveError
 from operations.dead_letters import DeadLetter, DeadLetterError, DeadLetterQueue
 
 MASK = "***"
@@ -27,21 +28,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        return int(options.run(_queue(parser, options), options))
-    except (stacks.StackError, DeadLetterError) as error:
+        return int(options.run(options.open(parser, options), options))
+    except (stacks.StackError, DeadLetterError, ArchiveError) as error:
         return _fail(str(error))
     except NoCredentialsError:
         return _fail("no AWS credentials: set AWS_PROFILE or sign in (`aws sso login`)")
     except (ClientError, BotoCoreError) as error:
         return _fail(f"AWS refused: {error}")
     except KeyboardInterrupt:
-        return _fail("interrupted; what was not moved is still in the dead-letter queue")
+        return _fail(options.interrupted)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
-    dlq = parser.add_subparsers(required=True, metavar="dlq").add_parser(
-        "dlq", help="the dead-letter queue"
+    kinds = parser.add_subparsers(required=True, metavar="dlq|events")
+    _events_parser(kinds)
+    dlq = kinds.add_parser("dlq", help="the dead-letter queue")
+    dlq.set_defaults(
+        open=_queue,
+        interrupted="interrupted; what was not moved is still in the dead-letter queue",
     )
     commands = dlq.add_subparsers(required=True, metavar="list|show|redrive")
     where = argparse.ArgumentParser(add_help=False)
@@ -71,6 +76,78 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--all", action="store_true", help="every message")
     redrive.set_defaults(run=_redrive)
     return parser
+
+
+def _events_parser(kinds: Any) -> None:
+    events = kinds.add_parser("events", help="the archive of the bus of order events")
+    events.set_defaults(
+        open=lambda _, options: stacks.archive_of_stack(options.stack),
+        interrupted="interrupted; a replay that was started goes on",
+    )
+    commands = events.add_subparsers(required=True, metavar="list|replay")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument(
+        "--stack", required=True, help="name of the stack; `local` is the one make run serves"
+    )
+    listing = commands.add_parser(
+        "list", parents=[where], help="what can be replayed, and to which consumers"
+    )
+    listing.add_argument("--json", action="store_true", help="print JSON, for programs")
+    listing.set_defaults(run=_list_events)
+
+    replay = commands.add_parser(
+        "replay", parents=[where], help="hand archived events to one consumer again"
+    )
+    replay.add_argument("consumer", help="name of its rule or a part of it, from list")
+    for name, said in (("since", "the archive's beginning"), ("until", "now")):
+        replay.add_argument(
+            f"--{name}", type=_moment, help=f"as 2026-01-31T12:00:00Z; {said} by default"
+        )
+    replay.set_defaults(run=_replay)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _list_events(archive: Archive, options: argparse.Namespace) -> int:
+    span, consumers = archive.span(), archive.consumers()
+    since = span.since.isoformat(timespec="seconds").replace("+00:00", "Z")
+    if options.json:
+        names = [consumer.name for consumer in consumers]
+        print(
+            shown_json(
+                {
+                    "archive": span.name,
+                    "events": span.events,
+                    "bytes": span.size,
+                    "since": since,
+                    "retentionDays": span.days,
+                    "consumers": names,
+                }
+            )
+        )
+        return 0
+    print(shown(f"{span.events} events since {since} in the archive {span.name}"))
+    for consumer in consumers:
+        print(shown(f"  {consumer.name}  {consumer.pattern}"))
+    return 0
+
+
+def _replay(archive: Archive, options: argparse.Namespace) -> int:
+    consumer = archive.consumer(options.consumer)
+    # A moment before, since the archive's own times are whole seconds.
+    since = options.since or archive.span().since - timedelta(seconds=1)
+    until = options.until or datetime.now(UTC)
+
+    def progress(share: float) -> None:
+        print(f"\r{share:.0%} of the time replayed", end="", file=sys.stderr, flush=True)
+
+    archive.replay(consumer, since, until, progress)
+    print(file=sys.stderr)
+    print(shown(f"{consumer.name} was given the events again; what it knew is as it was."))
+    return 0
 
 
 def _queue(parser: argparse.ArgumentParser, options: argparse.Namespace) -> DeadLetterQueue:

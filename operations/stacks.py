@@ -12,6 +12,7 @@ from botocore.config import Config  # type: ignore[import-untyped]
 
 from local import aws, state
 from local.errors import LocalRunError
+from operations.archive import Archive
 from operations.dead_letters import DeadLetterQueue
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +25,9 @@ OUTPUTS = {
 """What is needed -> the stack output that holds it."""
 
 
+BUS_OUTPUT = "orderEventsBusName"
+
+
 class StackError(Exception):
     """The stack cannot be reached; the message says what to do."""
 
@@ -33,6 +37,30 @@ def of_stack(name: str) -> DeadLetterQueue:
     if name == LOCAL:
         return _local()
     return of_urls(**_needed(_pulumi_outputs(name), f"stack {name}"))
+
+
+def archive_of_stack(name: str) -> Archive:
+    """The archive of a stack's bus: `local` is the one `make run` serves."""
+    if name == LOCAL:
+        run = _local_run()
+        bus = _bus(run["outputs"], f"the local run of stack {LOCAL}")
+        return Archive(
+            aws.client("events", run["endpoint"], run["region"], run["credentials"]), bus
+        )
+    outputs = _pulumi_outputs(name)
+    # The region stands in the URL of the queue, and the bus is where the queue is.
+    region = _region(_needed(outputs, f"stack {name}")["queue_url"])
+    client = boto3.Session(region_name=region).client(
+        "events", config=Config(retries={"mode": "standard"})
+    )
+    return Archive(client, _bus(outputs, f"stack {name}"))
+
+
+def _bus(outputs: Mapping[str, Any], where: str) -> str:
+    name = outputs.get(BUS_OUTPUT)
+    if not isinstance(name, str):
+        raise StackError(f"{where} has no output {BUS_OUTPUT}: it has no events (setting events)")
+    return name
 
 
 def of_urls(dlq_url: str, queue_url: str, table: str) -> DeadLetterQueue:
@@ -50,10 +78,7 @@ def of_urls(dlq_url: str, queue_url: str, table: str) -> DeadLetterQueue:
 
 
 def _local() -> DeadLetterQueue:
-    try:
-        run = state.read(LOCAL)
-    except LocalRunError as error:
-        raise StackError(str(error)) from error
+    run = _local_run()
     where = run["endpoint"], run["region"], run["credentials"]
     return DeadLetterQueue(
         aws.client("sqs", *where),
@@ -61,6 +86,13 @@ def _local() -> DeadLetterQueue:
         **_needed(run["outputs"], f"the local run of stack {LOCAL}"),
         moves=False,
     )
+
+
+def _local_run() -> Mapping[str, Any]:
+    try:
+        return state.read(LOCAL)
+    except LocalRunError as error:
+        raise StackError(str(error)) from error
 
 
 def _pulumi_outputs(name: str) -> Mapping[str, Any]:

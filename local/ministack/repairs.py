@@ -52,6 +52,7 @@ def apply_to_services() -> None:
     lambda_svc._poll_dynamodb_streams = _apart(lambda_svc._poll_dynamodb_streams)
     lambda_svc._execute_function = _repeated_whole(lambda_svc._execute_function)
     eventbridge._dispatch_to_lambda = _hand_over
+    eventbridge._invoke_target = _to_replays_own_rules(eventbridge._invoke_target, eventbridge)
     s3._fire_s3_event = _with_version(s3._fire_s3_event, eventbridge)
 
 
@@ -171,6 +172,19 @@ def _with_version(fire: Callable[..., None], eventbridge: Any) -> Callable[..., 
 
     eventbridge._dispatch_event = dispatched
     return fired
+
+
+def _to_replays_own_rules(invoke: Callable[..., None], eventbridge: Any) -> Callable[..., None]:
+    """Give a replay's events to the rules alone that it names; the emulator gives them to all."""
+
+    @functools.wraps(invoke)
+    def invoked(target: Any, event: dict[str, Any], rule: dict[str, Any], *rest: Any) -> None:
+        replay = eventbridge._replays.get(event.get("ReplayName", "")) or {}
+        wanted = replay.get("Destination", {}).get("FilterArns")
+        if not wanted or rule["Arn"] in wanted:
+            invoke(target, event, rule, *rest)
+
+    return invoked
 
 
 def _single_action(extract: Callable[..., str | None]) -> Callable[..., str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from functions.orders.changes import Change
 from local.client import Answer, Api
 from local.events import BatchProcessed
 from local.system import System
+from operations.archive import Archive
 from tests.local.support import until
 
 AT = "2026-01-31T12:00:00.000Z"
@@ -57,6 +59,94 @@ def test_changes_are_shown_in_order_whatever_comes_first_or_twice(
     assert answer.status == 200
     shown = [(each["version"], each["from"], each["to"]) for each in answer.body["changes"]]
     assert shown == [(1, None, contract.PENDING), (2, contract.PENDING, contract.CONFIRMED)]
+
+
+def test_a_consumer_that_fails_for_a_while_catches_up_from_its_queue(
+    running: System, api: Api
+) -> None:
+    function = running.outputs["functionNames"]["record_history"]
+    role = running.client("lambda").get_function_configuration(FunctionName=function)["Role"]
+    name = role.rpartition("/")[2]
+    iam = running.client("iam")
+    (grant,) = [
+        each for each in iam.list_role_policies(RoleName=name)["PolicyNames"] if "dynamodb" in each
+    ]
+    policy = iam.get_role_policy(RoleName=name, PolicyName=grant)["PolicyDocument"]
+    queues = running.client("sqs")
+    (url,) = [
+        each
+        for each in queues.list_queues()["QueueUrls"]
+        if "record-history" in each
+        and not each.endswith("-dlq")
+        and "undelivered" not in each
+        and "-dlq-" not in each
+    ]
+    queues.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "30"})
+
+    def failed() -> int:
+        return sum(e.failures for e in running.events(BatchProcessed) if e.function == function)
+
+    before, order_id = failed(), str(uuid.uuid4())
+    iam.delete_role_policy(RoleName=name, PolicyName=grant)
+    try:
+        put(running, order_id, 1, PLACED)
+        assert until(lambda: failed() > before)
+        assert history(api, order_id).status == 404
+    finally:
+        iam.put_role_policy(RoleName=name, PolicyName=grant, PolicyDocument=json.dumps(policy))
+    assert until(lambda: history(api, order_id).status == 200, 90)
+
+
+def test_a_consumer_added_later_catches_up_by_a_replay_that_nobody_else_hears(
+    running: System, api: Api
+) -> None:
+    order_id = str(uuid.uuid4())
+    before = recorded(running)
+    put(running, order_id, 1, PLACED)
+    assert until(lambda: recorded(running) > before)
+    known, answered = history(api, order_id).body, recorded(running)
+
+    queues, events = running.client("sqs"), running.client("events")
+    url = queues.create_queue(QueueName="late")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    bus = running.outputs["orderEventsBusName"]
+    pattern = json.dumps({"source": [contract.EVENT_SOURCE]})
+    events.put_rule(Name="late", EventBusName=bus, EventPattern=pattern)
+    events.put_targets(
+        Rule="late", EventBusName=bus, Targets=[{"Id": "late", "Arn": arn["QueueArn"]}]
+    )
+    archive = Archive(events, bus)
+    assert archive.span().events >= 1
+    assert {"late", "orders-record-history"} <= {
+        each.name.rpartition("-")[0] or each.name for each in archive.consumers()
+    }
+    beginning = archive.span().since - timedelta(seconds=1)
+    shares: list[float] = []
+    archive.replay(
+        archive.consumer("late"), beginning, datetime.now(UTC) + timedelta(seconds=1), shares.append
+    )
+    assert shares[-1] == 1.0
+
+    def given() -> set[str]:
+        messages = queues.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0
+        ).get("Messages", [])
+        return {json.loads(each["Body"])["detail"]["orderId"] for each in messages}
+
+    assert until(lambda: order_id in given())
+    assert recorded(running) == answered
+    events.remove_targets(Rule="late", EventBusName=bus, Ids=["late"])
+    events.delete_rule(Name="late", EventBusName=bus)
+
+    # To the one that knows them all it changes nothing.
+    archive.replay(
+        archive.consumer("record_history"),
+        beginning,
+        datetime.now(UTC) + timedelta(seconds=1),
+        shares.append,
+    )
+    assert until(lambda: recorded(running) > answered)
+    assert history(api, order_id).body == known
 
 
 def test_an_order_without_history_is_a_404(api: Api) -> None:
