@@ -1,51 +1,24 @@
-"""A function of one's own as another consumer of the order system's events."""
+"""A consumer of the order system's events, in a program of its own."""
 
 from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
-from serverless_orders import Observability, PythonFunction
-
-TIMEOUT_SECONDS = 30  # at most the queue's visibility timeout, or Lambda refuses the queue
+from serverless_orders import EventConsumer
 
 config = pulumi.Config()
-suffix = config.get("nameSuffix") or ""
 provider = aws.Provider("aws", region=config.get("region") or "us-east-1")
-in_region = pulumi.ResourceOptions(provider=provider)
-asked = pulumi.InvokeOutputOptions(provider=provider)
 
-events = aws.sqs.get_queue_output(name=f"order-events{suffix}", opts=asked)
-orders = aws.dynamodb.get_table_output(name=f"Orders{suffix}", opts=asked)
-
-consumer = PythonFunction(
-    "order-consumer",
+consumer = EventConsumer(
+    "thank-customer",
     {
+        "bus_name": config.require("busName"),
+        "pattern": {"source": ["serverless-orders"], "detail-type": ["OrderConfirmed"]},
         "code": pulumi.FileArchive(str(Path(__file__).parent / "function")),
         "handler": "consumer.handler",
-        "timeout_seconds": TIMEOUT_SECONDS,
-        "environment": {"ORDERS_TABLE_NAME": orders.name},
-        "statements": [{"actions": ["dynamodb:UpdateItem"], "resources": [orders.arn]}],
-        "sources": {
-            "queue": {
-                "arn": events.arn,
-                "maximum_concurrency": config.get_int("maximumConcurrency") or 2,
-            }
-        },
     },
-    in_region,
-)
-Observability(
-    "order-consumer",
-    {
-        "functions": [
-            {
-                "label": "order-consumer",
-                "name": consumer.name,
-                "timeout_seconds": TIMEOUT_SECONDS,
-            }
-        ],
-    },
-    in_region,
+    pulumi.ResourceOptions(provider=provider),
 )
 
-pulumi.export("functionName", consumer.name)
+pulumi.export("functionName", consumer.function_name)
+pulumi.export("ruleName", consumer.rule_name)

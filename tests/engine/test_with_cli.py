@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -123,11 +124,14 @@ def test_queue_example_deploys(cli: PulumiCli, cloud: Cloud) -> None:
 
 def test_consumer_example_deploys_beside_the_order_system(cli: PulumiCli, cloud: Cloud) -> None:
     assert cli.up("dev").message == ""
-    _deploy(cli, cli.work / "examples" / "new-consumer")
-    (queue,) = [r for r in cloud if r["outputs"].get("name") == "order-events"]
-    mappings = [r["inputs"] for r in cloud if r["type"].endswith(":EventSourceMapping")]
-    assert len(mappings) == 2
-    assert {mapping["eventSourceArn"] for mapping in mappings} == {queue["outputs"]["arn"]}
+    (bus,) = [r["outputs"]["name"] for r in cloud if r["type"].endswith(":EventBus")]
+    before = [r["inputs"] for r in cloud if r["type"].endswith(":EventSourceMapping")]
+    _deploy(cli, cli.work / "examples" / "new-consumer", settings={"busName": bus})
+    rules = [r["inputs"] for r in cloud if r["type"].endswith(":EventRule")]
+    assert {rule["eventBusName"] for rule in rules} == {bus}
+    after = [r["inputs"] for r in cloud if r["type"].endswith(":EventSourceMapping")]
+    (own,) = [mapping for mapping in after if mapping not in before]
+    assert own["eventSourceArn"] not in {mapping["eventSourceArn"] for mapping in before}
 
 
 def test_typescript_example_deploys(cli: PulumiCli, cloud: Cloud) -> None:
@@ -149,13 +153,17 @@ def _npm_reaches_its_registry() -> bool:
     return subprocess.run(ping, capture_output=True, check=False).returncode == 0
 
 
-def _deploy(cli: PulumiCli, folder: Path, *install: str) -> dict[str, str]:
+def _deploy(
+    cli: PulumiCli, folder: Path, *install: str, settings: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """As the README of the example says."""
     project = yaml.safe_load((folder / "Pulumi.yaml").read_text("utf-8"))
     if isinstance(project["runtime"], dict):
         make_environment(folder / project["runtime"]["options"]["virtualenv"])
     cli.command("install", *install, folder=folder)
     cli.command("stack", "init", "dev", folder=folder)
+    for key, value in (settings or {}).items():
+        cli.command("config", "set", key, value, "--stack", "dev", folder=folder)
     cli.command("up", "--yes", "--skip-preview", "--stack", "dev", folder=folder)
     outputs: dict[str, str] = json.loads(
         cli.command("stack", "output", "--json", "--stack", "dev", folder=folder)

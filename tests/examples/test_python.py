@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import runpy
 import sys
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 from unittest import mock
 
 import pytest
 
 import components
+from functions import contract
 from tests import recorder
 from tests.aws_names import ACCOUNT
 from tests.inputs.aws_types import PROVIDER, invoke_problems, problems
@@ -22,12 +20,8 @@ from tests.policy.recorded import registered
 from tests.recorder import Recording
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-ARN = f"arn:aws:sqs:{recorder.REGION}:{ACCOUNT}:order-events-b"
-TABLE_ARN = f"arn:aws:dynamodb:{recorder.REGION}:{ACCOUNT}:table/Orders-b"
-ANSWERS: dict[str, dict[str, Any]] = {
-    "aws:sqs/getQueue:getQueue": {"arn": ARN, "name": "order-events-b"},
-    "aws:dynamodb/getTable:getTable": {"arn": TABLE_ARN, "name": "Orders-b"},
-}
+BUS_ARN = f"arn:aws:events:{recorder.REGION}:{ACCOUNT}:event-bus/orders"
+NEEDED = {"new-consumer": {"busName": BUS_ARN}}
 
 
 def _deploy(example: str, config: dict[str, str], preview: bool = False) -> Recording:
@@ -37,14 +31,13 @@ def _deploy(example: str, config: dict[str, str], preview: bool = False) -> Reco
             project=example,
             config={f"{example}:{key}": value for key, value in config.items()},
             preview=preview,
-            answers=ANSWERS,
         )
 
 
 @pytest.mark.parametrize("preview", [False, True])
 @pytest.mark.parametrize("example", ["queue-with-dlq-and-alarms", "new-consumer"])
 def test_example_asks_only_for_what_aws_has(example: str, preview: bool) -> None:
-    recording = _deploy(example, {}, preview)
+    recording = _deploy(example, NEEDED.get(example, {}), preview)
 
     assert [r for r in recording.registrations if r.type.startswith("aws:")]
     found = [] if preview else [p for r in recording.registrations for p in _problems(r)]
@@ -62,7 +55,7 @@ def test_example_passes_the_policy_pack_as_any_other_project(example: str) -> No
     with running_pack(project=example) as pack:
         # It adds the tags that it asks for, and a remedy is not kept here.
         pack.configure({"required-tags": {"enforcementLevel": "disabled"}})
-        found = pack.run(registered(_deploy(example, {})))
+        found = pack.run(registered(_deploy(example, NEEDED.get(example, {}))))
     assert [f"{d.policy}: {d.message}" for d in found if d.level != "ADVISORY"] == []
 
 
@@ -86,73 +79,39 @@ def test_queue_with_dlq_and_alarms() -> None:
     assert recording.outputs["queueUrl"] == queue.outputs["url"]
 
 
-def test_new_consumer_reads_the_order_systems_queue() -> None:
-    recording = _deploy("new-consumer", {"nameSuffix": "-b", "maximumConcurrency": "20"})
+def test_new_consumer_is_given_the_events_of_the_order_systems_bus() -> None:
+    recording = _deploy("new-consumer", {"busName": BUS_ARN})
 
-    asked = {invocation.token: invocation.args["name"] for invocation in recording.invocations
-             if invocation.token in ANSWERS}  # fmt: skip
-    assert set(asked.values()) == {"order-events-b", "Orders-b"}
+    rule = recording.one("aws:cloudwatch/eventRule:EventRule")
+    assert rule.inputs["eventBusName"] == BUS_ARN
+    known = {
+        "source": [contract.EVENT_SOURCE],
+        "detail-type": [contract.CHANGE_EVENTS["CONFIRMED"]],
+    }
+    assert json.loads(rule.inputs["eventPattern"]) == known
+    queue = recording.one("aws:sqs/queue:Queue", "thank-customer").outputs["arn"]
     mapping = recording.one("aws:lambda/eventSourceMapping:EventSourceMapping")
-    assert mapping.inputs["eventSourceArn"] == ARN
-    assert mapping.inputs["scalingConfig"] == {"maximumConcurrency": 20}
-    assert mapping.inputs["functionResponseTypes"] == ["ReportBatchItemFailures"]
-    policies = recording.of("aws:iam/rolePolicy:RolePolicy")
-    statements = [s for p in policies for s in json.loads(p.inputs["policy"])["Statement"]]
-    granted = {action: tuple(s["Resource"]) for s in statements for action in s["Action"]}
-    assert granted["sqs:ReceiveMessage"] == (ARN,)
-    assert granted["dynamodb:UpdateItem"] == (TABLE_ARN,)
+    assert mapping.inputs["eventSourceArn"] == queue
     function = recording.one("aws:lambda/function:Function")
-    assert function.inputs["environment"] == {"variables": {"ORDERS_TABLE_NAME": "Orders-b"}}
     module, _, _ = function.inputs["handler"].partition(".")
     assert (Path(function.inputs["code"].path) / f"{module}.py").is_file()
 
 
-class _Orders:
-    """A table of orders, as far as the consumer's one request goes."""
-
-    class exceptions:  # noqa: N801 (boto3's name)
-        class ConditionalCheckFailedException(Exception):  # noqa: N818 (boto3's name)
-            pass
-
-    def __init__(self, statuses: dict[str, str]) -> None:
-        self.statuses = statuses
-
-    def update_item(self, **request: Any) -> None:
-        values = request["ExpressionAttributeValues"]
-        order_id = request["Key"]["id"]["S"]
-        if self.statuses.get(order_id) != values[":from"]["S"]:
-            raise self.exceptions.ConditionalCheckFailedException
-        self.statuses[order_id] = values[":to"]["S"]
-
-
-@pytest.fixture
-def consumer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setenv("ORDERS_TABLE_NAME", "Orders")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", recorder.REGION)
+def test_consumer_names_what_failed_and_does_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
     path = EXAMPLES / "new-consumer/function/consumer.py"
-    spec = importlib.util.spec_from_file_location("consumer", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    consumer = runpy.run_path(str(path))
+    event = json.dumps({"detail": {"orderId": "order-1", "eventId": "order-1:2", "name": "SECRET"}})
+    records = [
+        {"messageId": "1", "body": "no JSON, SECRET"},
+        {"messageId": "2", "body": event},
+        {"messageId": "3", "body": "{}"},
+    ]
+    answer = consumer["handler"]({"Records": records}, None)
 
-
-def test_consumer_confirms_each_order_once_and_names_what_failed(
-    consumer: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    orders = _Orders({"a": "PENDING", "b": "CONFIRMED"})
-    monkeypatch.setattr(consumer, "_orders", orders)
-
-    def record(message_id: str, body: str) -> dict[str, str]:
-        return {"messageId": message_id, "body": body}
-
-    created = [json.dumps({"type": "OrderCreated", "detail": {"id": i}}) for i in ("a", "b")]
-    records = [record("1", created[0]), record("2", "no JSON"), record("3", created[1])]
-    answer = consumer.handler({"Records": records}, None)
-
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
-    assert orders.statuses == {"a": "CONFIRMED", "b": "CONFIRMED"}
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "3"}]}
+    said = capsys.readouterr().out
+    assert "thanks for order order-1, event order-1:2" in said
+    assert "SECRET" not in said
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.iterdir()))

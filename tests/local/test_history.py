@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import runpy
+import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 
+import components
 from functions import contract
 from functions.orders.changes import Change
+from local import program
 from local.client import Answer, Api
-from local.events import BatchProcessed
+from local.events import BatchProcessed, LogLine
 from local.system import System
 from operations.archive import Archive
 from tests.local.support import until
@@ -147,6 +152,28 @@ def test_a_consumer_added_later_catches_up_by_a_replay_that_nobody_else_hears(
     )
     assert until(lambda: recorded(running) > answered)
     assert history(api, order_id).body == known
+
+
+def test_a_consumer_in_another_program_is_given_each_event_too(running: System, api: Api) -> None:
+    with mock.patch.dict(sys.modules, {"serverless_orders": components}):
+        outputs = program.execute(
+            lambda: runpy.run_path(str(program.ROOT / "examples/new-consumer/__main__.py")),
+            running._deployer,
+            project="new-consumer",
+            stack="local",
+            config={"new-consumer:busName": running.outputs["orderEventsBusName"]},
+        )
+    order_id = str(uuid.uuid4())
+    put(running, order_id, 1, PLACED)
+    put(running, order_id, 2, CONFIRMED)
+
+    def thanked() -> list[str]:
+        said = [e.text for e in running.events(LogLine) if e.function == outputs["functionName"]]
+        return [line for line in said if order_id in line]
+
+    assert until(thanked)
+    assert until(lambda: len(history(api, order_id).body.get("changes", ())) == 2)
+    assert [f"event {order_id}:2" in line for line in thanked()] == [True]
 
 
 def test_an_order_without_history_is_a_404(api: Api) -> None:
