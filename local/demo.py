@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,6 +28,7 @@ def run(system: System, screen: Screen) -> bool:
         f"{ORDERS} orders are created and CONFIRMED": _orders,
         "an invalid order is refused, with every field named": _invalid,
         "a poison message ends in the dead-letter queue": _poison,
+        "changes of an order reach its history, and a consumer added now": _changes,
         "a function's role is denied what it was not given": _forbidden,
     }
     rows = []
@@ -88,6 +90,36 @@ def _poison(system: System) -> str:
         raise NotSeenError("no message arrived in the dead-letter queue")
     failures = sum(batch.failures for batch in system.events(events.BatchProcessed))
     return f"after {failures} failed receives"
+
+
+def _changes(system: System) -> str:
+    bus, late = system.outputs["orderEventsBusName"], "added-just-now"
+    queues, buses = system.client("sqs"), system.client("events")
+    url = queues.create_queue(QueueName=late)["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    pattern = {"source": [contract.EVENT_SOURCE]}
+    buses.put_rule(Name=late, EventBusName=bus, EventPattern=json.dumps(pattern))
+    buses.put_targets(Rule=late, EventBusName=bus, Targets=[{"Id": late, "Arn": arn["QueueArn"]}])
+    api = Api(system.url)
+    order_id = api.create(EXAMPLE_ORDER).body["id"]
+    heard: set[str] = set()
+
+    def heard_all() -> bool:
+        for message in queues.receive_message(QueueUrl=url).get("Messages", []):
+            event = json.loads(message["Body"])
+            if event["detail"]["orderId"] == order_id:
+                heard.add(event["detail-type"])
+        return len(heard) == 2
+
+    def changes() -> list[str]:
+        answer = api.request("GET", contract.HISTORY_PATH.format(id=order_id))
+        return [each["to"] for each in answer.body.get("changes", ())]
+
+    if not _until(lambda: len(changes()) == 2):
+        raise NotSeenError(f"the history has {changes() or 'nothing'}")
+    if not _until(heard_all):
+        raise NotSeenError(f"the consumer heard {sorted(heard) or 'nothing'}")
+    return f"{' → '.join(changes())}; {len(heard)} events"
 
 
 def _forbidden(system: System) -> str:

@@ -202,7 +202,41 @@ def bucket_policy(**changes: Any) -> dict[str, Any]:
 ENV = "environment"
 V, C = Violation, Conforming
 
+BUS = {"name": "orders", "arn": BUS_ARN}
+
+
+def on_bus(kind: str, **props: Any) -> R:
+    return R(kind, "beside", {"policy": "{}", **props})
+
+
 CASES: dict[str, Cases] = {
+    "rule-target-keeps-undelivered-events": Cases(
+        [
+            V("drops the events", [R(t.EVENT_TARGET, "bad", {"arn": QUEUE_ARN})]),
+            V("drops the events", [R(t.EVENT_TARGET, "bad", {"deadLetterConfig": {}})]),
+        ],
+        [C([R(t.EVENT_TARGET, "good", {"deadLetterConfig": {"arn": DLQ_ARN}})])],
+    ),
+    "bus-has-policy": Cases(
+        [
+            V("has no policy", [R(t.EVENT_BUS, "bad", BUS)]),
+            V(
+                "has no policy",
+                [R(t.EVENT_BUS, "bad", BUS), on_bus(t.EVENT_BUS_POLICY, eventBusName="others")],
+            ),
+        ],
+        [C([R(t.EVENT_BUS, "good", BUS), on_bus(t.EVENT_BUS_POLICY, eventBusName="orders")])],
+    ),
+    "bus-has-archive": Cases(
+        [V("keeps none", [R(t.EVENT_BUS, "bad", BUS)], "prod")],
+        [
+            C(
+                [R(t.EVENT_BUS, "good", BUS), on_bus(t.EVENT_ARCHIVE, eventSourceArn=BUS_ARN)],
+                "prod",
+            ),
+            C([R(t.EVENT_BUS, "good", BUS)]),
+        ],
+    ),
     "bucket-private": Cases(
         [
             V("opened to everyone", bucket_parts("bad", t.BUCKET_PUBLIC_ACCESS_BLOCK)),

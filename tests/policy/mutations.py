@@ -373,3 +373,20 @@ def tags_removed(stack: Mutable) -> Registered:
     table = stack.one(t.TABLE)
     table.provider_inputs = {}
     return table
+
+
+@mutation("rule-target-keeps-undelivered-events")
+def undelivered_events_dropped(stack: Mutable) -> Registered:
+    return setting(stack.one(t.EVENT_TARGET), deadLetterConfig=None)
+
+
+@mutation("bus-has-policy")
+def bus_policy_removed(stack: Mutable) -> Registered:
+    stack.remove(stack.one(t.EVENT_BUS_POLICY))
+    return stack.one(t.EVENT_BUS)
+
+
+@mutation("bus-has-archive", "prod")
+def archive_removed(stack: Mutable) -> Registered:
+    stack.remove(stack.one(t.EVENT_ARCHIVE))
+    return stack.one(t.EVENT_BUS)
