@@ -22,6 +22,9 @@ KEY = {"id": {"S": "o-1"}}
 ORDER = {"id": {"S": "o-1"}, "customerName": {"S": "Ann"}}
 EVENT = json.dumps({"type": "OrderCreated", "detail": {"id": "o-1", "customerName": "Ann"}})
 
+CHANGE = {"orderId": {"S": "o-1"}, "version": {"N": "2"}, "to": {"S": "CONFIRMED"}}
+PUBLISHED = {"Detail": json.dumps({"eventId": "o-1:2", "orderId": "o-1"})}
+
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
@@ -236,7 +239,11 @@ def test_faults_follow_the_customer_of_an_order_since_ids_are_random(upstream: U
         put(proxy)
         client("dynamodb", proxy).get_item(TableName="Orders", Key={"id": {"S": "o-1"}})
         send(proxy)
-    assert subjects == ["Ann", "Ann", "Ann"]
+        client("dynamodb", proxy).put_item(TableName="History", Item=CHANGE)
+        client("events", proxy).put_events(Entries=[PUBLISHED])
+    assert subjects == ["Ann", "Ann", "Ann", "Ann:2", "Ann:2"]
+    # A change of an order is not taken for a write of the order.
+    assert [entry.orders for entry in proxy.journal][3:] == [("o-1:2",), ("o-1:2",)]
 
 
 def test_an_address_without_a_port_is_refused() -> None:

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions import contract
+
 TARGET_HEADER = b"x-amz-target"
 
 
@@ -12,7 +14,8 @@ class Call:
     """One request in AWS's JSON protocols.
 
     `operation` is the part of X-Amz-Target after the dot ("" for any other request), `orders`
-    the ids of the orders it names, in its own order.
+    the ids of the orders it names, in its own order. A call about one change of an order, as
+    history and bus are told it, names the change instead: `<order id>:<version>`, its event id.
     """
 
     method: bytes
@@ -48,6 +51,8 @@ def _details(operation: str, body: Any) -> list[tuple[str, str]]:
         return []
     if operation == "PutItem":
         item = body.get("Item", {})
+        if contract.HISTORY_ORDER_ATTRIBUTE in item:
+            return [(_change(item), "")]
         return [(_text(item.get("id")), _text(item.get("customerName")))]
     if operation in ("UpdateItem", "GetItem"):
         return [(_text(body.get("Key", {}).get("id")), "")]
@@ -57,7 +62,19 @@ def _details(operation: str, body: Any) -> list[tuple[str, str]]:
         return [
             order for entry in body.get("Entries", []) for order in _event(entry.get("MessageBody"))
         ]
+    if operation == "PutEvents":
+        return [_published(entry.get("Detail")) for entry in body.get("Entries", [])]
     return []
+
+
+def _change(item: dict[str, Any]) -> str:
+    version = item.get(contract.HISTORY_VERSION_ATTRIBUTE, {}).get("N", "")
+    return f"{_text(item[contract.HISTORY_ORDER_ATTRIBUTE])}:{version}"
+
+
+def _published(text: Any) -> tuple[str, str]:
+    event = _json(text)
+    return (str(event.get("eventId", "")) if isinstance(event, dict) else "", "")
 
 
 def _event(text: Any) -> list[tuple[str, str]]:

@@ -175,8 +175,12 @@ class FaultProxy:
             return outage
         self._customers.update(call.customers)
         # Random ids differ from run to run; the customer that placed the order does not.
-        subject = ",".join(self._customers.get(order, order) for order in call.orders)
+        subject = ",".join(self._subject(order) for order in call.orders)
         return self.plan.draw(call.operation, subject)
+
+    def _subject(self, named: str) -> str:
+        order, colon, version = named.partition(":")
+        return f"{self._customers.get(order, order)}{colon}{version}"
 
     @property
     def upstream(self) -> tuple[str, int]:
