@@ -14,9 +14,9 @@ def kept_name(
     """
     kept = pulumi.Stash(name, input=value, opts=opts)
 
-    def check(known: list[str]) -> pulumi.Resource:
+    def check(known: list[str | None]) -> pulumi.Resource:
         urn, first = known
-        if first == value:
+        if first in (value, None):  # None: somebody's mocks, which know nothing of a Stash
             return kept
         raise pulumi.RunError(
             f"nameSuffix: expected {first!r} as in the first deployment, not {value!r}: another "

@@ -41,6 +41,13 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
     return {
         "Bucket": {"expiries": [{"days": 30.0}], "notifications": True},
         "EventBus": {"archiveDays": 7.0},
+        "EventConsumer": {
+            **_function_inputs(tmp_path),
+            "busName": wire.output("letters"),
+            "pattern": {"source": ["post"]},
+            "timeoutSeconds": 20.0,
+            "delivery": {"batchSize": 5.0, "maximumConcurrency": 3.0},
+        },
         "HttpApi": {
             "routes": [
                 {

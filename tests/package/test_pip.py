@@ -31,7 +31,8 @@ from importlib.metadata import version
 
 import pulumi
 
-OUTPUTS = ("name", "arn", "url", "version", "invokeArn", "apiEndpoint", "executionArn")
+OUTPUTS = ("name", "arn", "url", "version", "invokeArn", "apiEndpoint", "executionArn",
+           "streamArn", "bucket")
 
 class Mocks(pulumi.runtime.Mocks):
     def new_resource(self, args):

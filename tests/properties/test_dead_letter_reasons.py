@@ -65,11 +65,11 @@ def test_a_body_is_flawed_for_people_exactly_when_the_processor_rejects_it(
     with aws.invocation():
         result = processor.handler({"Records": [message.record()]}, Context())
     [reason] = [vars(line)["reason"] for line in caplog.records]
-    order, flaw = read(body)
+    content = read(body)
     assert result == {"batchItemFailures": [{"itemIdentifier": message.message_id}]}
     assert aws.items == {}, "a message made an order"
-    if flaw:
+    if content.flaw:
         assert reason != NO_ORDER
     else:
         assert reason == NO_ORDER
-        assert order == ORDER
+        assert content.order_id == ORDER
