@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tools.chaos.audit import KINDS, DeadLetter, Report, audit
+from functions.orders.changes import Change
+from tools.chaos.audit import KINDS, DeadLetter, Report, Trail, audit
 from tools.chaos.faults import Fault
 from tools.chaos.load import Outcome
 from tools.chaos.proxy import Entry
@@ -166,6 +167,49 @@ def test_a_confirmed_order_whose_own_updates_were_struck_may_be_among_the_dead_l
     letter = DeadLetter("o-1", (None, None, None), 3)
     report = audit([outcome()], [item()], [letter], sent(2) + struck + written("UpdateItem", 1))
     assert report.holds
+
+
+def change(version: int, previous: str | None, status: str, order: str = "o-1") -> Change:
+    return Change(order, version, previous, status, "", "", "", None)
+
+
+def row(version: int, previous: str | None, status: str, order: str = "o-1") -> dict[str, Any]:
+    before = {} if previous is None else {"from": previous}
+    return {"orderId": order, "version": version, "to": status, **before}
+
+
+EVENTS = [change(1, None, "PENDING"), change(2, "PENDING", "CONFIRMED")]
+ROWS = [row(1, None, "PENDING"), row(2, "PENDING", "CONFIRMED")]
+
+
+@pytest.mark.parametrize("events", [EVENTS, [EVENTS[0], *EVENTS], [*EVENTS, EVENTS[0]]])
+def test_an_event_may_come_twice_and_the_history_in_any_order(events: list[Change]) -> None:
+    report = audit([outcome()], [item()], [], [], trail=Trail(events, ROWS[::-1]))
+    assert report.holds
+    assert (report.published, report.recorded) == (len(events), 2)
+
+
+@pytest.mark.parametrize(
+    ("events", "rows", "broken"),
+    [
+        (EVENTS[:1], ROWS, {"unpublished": 1}),
+        (EVENTS[1:], ROWS, {"unpublished": 1}),
+        ([], [], {"unpublished": 1, "misrecorded": 1}),
+        (EVENTS[::-1], ROWS, {"disordered": 1}),
+        ([*EVENTS, change(3, "CONFIRMED", "FAILED")], ROWS, {"unpublished": 1}),
+        ([EVENTS[0], change(2, "PENDING", "FAILED")], ROWS, {"unpublished": 1}),
+        (EVENTS, ROWS[:1], {"misrecorded": 1}),
+        (EVENTS, ROWS[1:], {"misrecorded": 1}),
+        (EVENTS, [*ROWS, ROWS[1]], {"misrecorded": 1}),
+        (EVENTS, [ROWS[0], row(2, None, "CONFIRMED")], {"misrecorded": 1}),
+        ([*EVENTS, change(1, None, "PENDING", "o-2")], ROWS, {"unexpected": 1}),
+        (EVENTS, [*ROWS, row(1, None, "PENDING", "o-2")], {"unexpected": 1}),
+    ],
+)
+def test_bus_and_history_that_are_not_the_orders_transitions_are_seen(
+    events: list[Change], rows: list[dict[str, Any]], broken: dict[str, int]
+) -> None:
+    assert wrong(audit([outcome()], [item()], [], [], trail=Trail(events, rows))) == broken
 
 
 def test_the_table_has_every_figure_of_the_verdict() -> None:

@@ -144,6 +144,30 @@ def test_a_dropped_or_late_answer_leaves_the_write_done_and_the_caller_waiting(
     assert [(entry.fault, entry.done) for entry in proxy.journal] == [(fault, True)]
 
 
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(Fault.THROTTLED, "ThrottlingException"), (Fault.ERROR, "InternalException")],
+)
+def test_an_injected_error_of_the_bus_is_the_one_aws_gives(
+    upstream: Upstream, fault: Fault, code: str
+) -> None:
+    with proxied(upstream, fault) as proxy, pytest.raises(ClientError) as caught:
+        client("events", proxy).put_events(Entries=[PUBLISHED])
+    assert caught.value.response["Error"]["Code"] == code
+    assert upstream.asked == []
+
+
+def test_a_bus_that_is_down_refuses_events_and_nothing_else(upstream: Upstream) -> None:
+    with proxied(upstream) as proxy:
+        proxy.take_down({Fault.BUS_OUTAGE: 600})
+        with pytest.raises(ClientError) as caught:
+            client("events", proxy).put_events(Entries=[PUBLISHED])
+        put(proxy)
+        send(proxy)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    assert upstream.operations == ["PutItem", "SendMessage"]
+
+
 def test_a_late_answer_is_the_true_one(upstream: Upstream) -> None:
     upstream.answer = (200, {"Item": ORDER})
     with proxied(upstream, Fault.DELAYED) as proxy:

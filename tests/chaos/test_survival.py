@@ -34,6 +34,8 @@ def survive(
     result = stage.run(options, say)
     report = result.report
     assert report.holds, {kind: getattr(report, kind) for kind in KINDS}
+    assert report.recorded == 2 * (report.confirmed + report.failed_in_dlq) > 0
+    assert report.published >= report.recorded
     return result
 
 
@@ -44,6 +46,7 @@ def test_every_kind_of_fault_at_once(stage: Arena) -> None:
     assert len(result.struck) > 5, "hardly a fault struck"
     assert result.struck[Fault.QUEUE_OUTAGE] > 0, "the queue was never down"
     assert result.struck[Fault.TABLE_OUTAGE] > 0, "the table was never down"
+    assert result.struck[Fault.BUS_OUTAGE] > 0, "the bus was never down"
     # Every second client has a key and asks again until it has its 201.
     assert result.report.accepted >= 12
 
@@ -51,6 +54,7 @@ def test_every_kind_of_fault_at_once(stage: Arena) -> None:
 def test_events_delivered_twice_change_an_order_once(stage: Arena) -> None:
     result = survive(stage, Mix("twice", "", {Fault.DUPLICATED: 1.0}), orders=30, seed=102)
     assert result.report.confirmed == 30
+    assert result.report.published >= 120, "an event was not put on the bus twice"
     sends = Counter(
         order
         for entry in stage.proxy.journal
@@ -76,6 +80,22 @@ def test_a_table_that_is_down_while_orders_are_processed_costs_none_of_them(stag
     struck = {entry.operation for entry in stage.proxy.journal if entry.fault}
     assert "UpdateItem" in struck
     assert result.report.confirmed + result.report.absent == 20
+
+
+def test_the_audit_sees_a_recorder_that_hears_of_nothing(stage: Arena) -> None:
+    bus, events = stage.local.outputs["orderEventsBusName"], stage.local.client("events")
+    [rule] = [
+        each["Name"]
+        for each in events.list_rules(EventBusName=bus)["Rules"]
+        if "record-history" in each["Name"]
+    ]
+    events.disable_rule(Name=rule, EventBusName=bus)
+    try:
+        report = stage.run(Options(MIXES["calm"], 2, seed=108, settle_seconds=4)).report
+    finally:
+        events.enable_rule(Name=rule, EventBusName=bus)
+    broken = {kind: len(getattr(report, kind)) for kind in KINDS if getattr(report, kind)}
+    assert broken == {"misrecorded": 2}
 
 
 def test_workers_killed_during_load_lose_nothing(stage: Arena) -> None:

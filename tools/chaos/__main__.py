@@ -1,7 +1,8 @@
 """python -m tools.chaos: many orders under injected faults, then the count of what became of them.
 
 Exit code 0 only when no order is lost, stuck or doubled, no event was acknowledged without
-having been processed, and no confirmed order's event lies among the dead letters.
+having been processed, no confirmed order's event lies among the dead letters, and what the bus
+and the history tell of each order are exactly its transitions, in order.
 """
 
 import argparse

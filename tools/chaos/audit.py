@@ -1,18 +1,29 @@
 """What became of every order, and whether that is allowed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from functions import contract
+from functions.orders.changes import Change
 from tools.chaos.faults import SENDS
 from tools.chaos.load import Outcome
 from tools.chaos.proxy import Entry
 
 TRANSITIONS_WITHOUT_REDRIVE = 1  # PENDING -> CONFIRMED or PENDING -> FAILED
 
-KINDS = ("lost", "stuck", "doubled", "acknowledged", "misplaced", "unexpected")
+KINDS = (
+    "lost",
+    "stuck",
+    "doubled",
+    "acknowledged",
+    "misplaced",
+    "unpublished",
+    "disordered",
+    "misrecorded",
+    "unexpected",
+)
 """The lists of a report: what can be wrong with an order, by name."""
 
 
@@ -31,6 +42,19 @@ class DeadLetter:
         return max(0, self.deliveries - len(self.answers))
 
 
+@dataclass(frozen=True)
+class Trail:
+    """What the world is told of the orders: the changes `published` on the bus, as they came, and
+    the items of the `history` table as Python values (orderId, version, from, to)."""
+
+    published: Sequence[Change] = ()
+    history: Sequence[Mapping[str, Any]] = ()
+
+
+_Step = tuple[int, str | None, str]
+"""Version, status before and after."""
+
+
 @dataclass
 class Report:
     """The figures of a run; each list holds what is wrong, one line a case.
@@ -44,6 +68,11 @@ class Report:
     `doubled` ones were stored or changed more than once; of `acknowledged` ones an event was
     taken out of the queue without an effect; `misplaced` ones are confirmed, and yet an event
     was put into the dead-letter queue as a failure.
+
+    `published` and `recorded` count events on the bus, repeated ones too, and changes in the
+    history. Of `unpublished` orders the events are not exactly their transitions, of `disordered`
+    ones a later event came before an earlier one, and of `misrecorded` ones the history is not
+    exactly their transitions.
     """
 
     orders: int
@@ -54,11 +83,16 @@ class Report:
     confirmed: int
     failed_in_dlq: int
     confirmed_in_dlq: int = 0
+    published: int = 0
+    recorded: int = 0
     lost: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     misplaced: list[str] = field(default_factory=list)
+    unpublished: list[str] = field(default_factory=list)
+    disordered: list[str] = field(default_factory=list)
+    misrecorded: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
 
     @property
@@ -77,6 +111,8 @@ class Report:
             (contract.CONFIRMED, self.confirmed),
             (f"{contract.FAILED} + in DLQ", self.failed_in_dlq),
             (f"{contract.CONFIRMED} + in DLQ", self.confirmed_in_dlq),
+            ("events on the bus", self.published),
+            ("in the history", self.recorded),
             *((kind, len(getattr(self, kind))) for kind in KINDS),
         ]
         return "\n".join(f"  {name:<20}{value:>8,}" for name, value in rows)
@@ -89,6 +125,7 @@ def audit(
     journal: Iterable[Entry],
     waiting: int = 0,
     losable: int = 0,
+    trail: Trail | None = None,
 ) -> Report:
     """Hold the clients' answers against the table, the dead-letter queue and the wire.
 
@@ -96,7 +133,7 @@ def audit(
     `dead` the messages in the dead-letter queue, `journal` what the proxy saw. `waiting`
     messages were still in the order queue in the end, where nothing should have been: an order
     that is still PENDING is stuck. The workers that were killed can have taken `losable`
-    deliveries with them.
+    deliveries with them. `trail` is None where orders have neither bus nor history.
     """
     outcomes, journal = list(outcomes), list(journal)
     letters: dict[str, list[DeadLetter]] = defaultdict(list)
@@ -129,6 +166,8 @@ def audit(
     _check_acknowledged(journal, letters, waiting, report)
     confirmed = {order for order, item in by_id.items() if item["status"] == contract.CONFIRMED}
     _check_misplaced(confirmed & letters.keys(), letters, journal, losable, report)
+    if trail is not None:
+        _check_trail(by_id, trail, report)
     wanted = {outcome.customer for outcome in outcomes}
     for customer in by_customer.keys() - wanted:
         report.unexpected.append(f"an order nobody placed, for {customer}")
@@ -246,3 +285,42 @@ def _check_misplaced(
                 f"{order}: {contract.CONFIRMED}, but {events} of its events are in the DLQ "
                 f"though {why}"
             )
+
+
+def _check_trail(by_id: Mapping[str, Mapping[str, Any]], trail: Trail, report: Report) -> None:
+    """Bus and history of each order against the transitions that its item tells.
+
+    An event may come twice, since consumers know it by its id; its first arrival counts.
+    """
+    report.published, report.recorded = len(trail.published), len(trail.history)
+    told: dict[str, list[_Step]] = defaultdict(list)
+    for change in trail.published:
+        step = (change.version, change.previous_status, change.status)
+        if step not in told[change.order_id]:
+            told[change.order_id].append(step)
+    kept: dict[str, list[_Step]] = defaultdict(list)
+    for row in trail.history:
+        kept[str(row[contract.HISTORY_ORDER_ATTRIBUTE])].append(
+            (int(row[contract.HISTORY_VERSION_ATTRIBUTE]), row.get("from"), str(row["to"]))
+        )
+    for order, item in by_id.items():
+        steps, events, history = _steps(item), told[order], sorted(kept[order], key=_version)
+        if sorted(events, key=_version) != steps:
+            report.unpublished.append(f"{order}: {steps}, but the bus told {events}")
+        elif events != steps:
+            report.disordered.append(f"{order}: the bus told {events}")
+        if history != steps:
+            report.misrecorded.append(f"{order}: {steps}, but its history is {history}")
+    for order in (told.keys() | kept.keys()) - by_id.keys():
+        report.unexpected.append(f"{order}: changes of an order that is not stored")
+
+
+def _steps(item: Mapping[str, Any]) -> list[_Step]:
+    """The transitions of an order that nobody sent back from the dead-letter queue."""
+    placed: _Step = (1, None, contract.PENDING)
+    version, status = int(item["version"]), str(item["status"])
+    return [placed] if version == 1 else [placed, (version, contract.PENDING, status)]
+
+
+def _version(step: _Step) -> int:
+    return step[0]

@@ -10,7 +10,9 @@ from typing import NamedTuple
 SENDS = frozenset({"SendMessage", "SendMessageBatch"})
 WRITES = frozenset({"PutItem", "UpdateItem"})
 READS = frozenset({"GetItem", "Query"})
-ALL = SENDS | WRITES | READS
+PUBLISHES = frozenset({"PutEvents"})
+ALL = SENDS | WRITES | READS | PUBLISHES
+_EFFECTS = SENDS | WRITES | PUBLISHES
 
 
 class Fault(Enum):
@@ -27,18 +29,19 @@ class Fault(Enum):
     DEATH = "worker killed"
     QUEUE_OUTAGE = "queue down"
     TABLE_OUTAGE = "table down"
+    BUS_OUTAGE = "bus down"
 
 
 APPLIES: Mapping[Fault, frozenset[str]] = {
     Fault.THROTTLED: ALL,
     Fault.ERROR: ALL,
-    Fault.ERROR_AFTER: WRITES | SENDS,
+    Fault.ERROR_AFTER: _EFFECTS,
     Fault.DELAYED: ALL,
     Fault.DROPPED: ALL,
     Fault.RESET: ALL,
-    Fault.RESET_AFTER: WRITES | SENDS,
-    Fault.DUPLICATED: SENDS,
-    Fault.DEATH: WRITES,
+    Fault.RESET_AFTER: _EFFECTS,
+    Fault.DUPLICATED: SENDS | PUBLISHES,
+    Fault.DEATH: WRITES | PUBLISHES,
 }
 """The operations that each fault can strike. Outages are switched by time, not drawn."""
 
@@ -54,6 +57,7 @@ OUTAGES: Mapping[Fault, Outage] = {
     Fault.QUEUE_OUTAGE: Outage(SENDS, SENDS),
     # From the processor's first update, so that there are events to process meanwhile.
     Fault.TABLE_OUTAGE: Outage(frozenset({"UpdateItem"}), WRITES | READS),
+    Fault.BUS_OUTAGE: Outage(PUBLISHES, PUBLISHES),
 }
 """The outages, in the order in which they are asked."""
 
@@ -116,7 +120,7 @@ MIXES: Mapping[str, Mix] = {
             "done, but the caller never learns it",
             _each(Fault.ERROR_AFTER, Fault.DROPPED, Fault.RESET_AFTER, Fault.DELAYED),
         ),
-        Mix("duplicates", "messages delivered twice", {Fault.DUPLICATED: 0.5}),
+        Mix("duplicates", "messages and events delivered twice", {Fault.DUPLICATED: 0.5}),
         Mix("worker-death", "worker processes killed in mid-batch", _each(Fault.DEATH)),
         Mix(
             "queue-outage",
@@ -129,6 +133,7 @@ MIXES: Mapping[str, Mix] = {
             "the table refused for 30 s while orders are processed",
             outages={Fault.TABLE_OUTAGE: 30},
         ),
+        Mix("bus-outage", "PutEvents refused for 30 s", outages={Fault.BUS_OUTAGE: 30}),
     )
 }
 
@@ -161,13 +166,14 @@ class Plan:
 
 _DYNAMODB = "com.amazonaws.dynamodb.v20120810"
 _SQS = "com.amazonaws.sqs"
+_EVENTS = "com.amazonaws.events"
 
 
 def error_answer(fault: Fault, operation: str) -> tuple[int, dict[str, str], dict[str, str]]:
     """Status, body and extra headers with which AWS would refuse `operation`.
 
-    Codes: the `Errors` sections of the DynamoDB and SQS API references; the header is SQS's
-    awsQueryCompatible one.
+    Codes: the `Errors` sections of the DynamoDB, SQS and EventBridge API references; the
+    header is SQS's awsQueryCompatible one.
     """
     if operation in SENDS:
         status, kind, query_code = {
@@ -175,6 +181,12 @@ def error_answer(fault: Fault, operation: str) -> tuple[int, dict[str, str], dic
             Fault.QUEUE_OUTAGE: (503, f"{_SQS}#ServiceUnavailable", "ServiceUnavailable;Receiver"),
         }.get(fault, (500, f"{_SQS}#InternalFailure", "InternalFailure;Receiver"))
         headers = {"x-amzn-query-error": query_code}
+    elif operation in PUBLISHES:
+        headers = {}
+        status, kind = {
+            Fault.THROTTLED: (400, f"{_EVENTS}#ThrottlingException"),
+            Fault.BUS_OUTAGE: (503, f"{_EVENTS}#ServiceUnavailable"),
+        }.get(fault, (500, f"{_EVENTS}#InternalException"))
     else:
         headers = {}
         status, kind = {

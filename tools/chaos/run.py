@@ -6,18 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-
-from boto3.dynamodb.types import TypeDeserializer  # type: ignore[import-untyped]
 
 from functions import contract
 from functions.orders import events
 from local.system import System, system
-from tools.chaos.audit import DeadLetter, Report, audit
+from tools.chaos.audit import DeadLetter, Report, Trail, audit
 from tools.chaos.faults import MIXES, Fault, Mix, Plan
 from tools.chaos.load import customer, place_orders
 from tools.chaos.proxy import FaultProxy
+from tools.chaos.trail import Follower, rows
 from tools.chaos.workers import WorkerKiller
 
 CONFIGURATION = {"republish.pendingThresholdSeconds": 10}
@@ -68,6 +67,7 @@ class Arena:
         self.proxy = proxy
         self.killer = WorkerKiller(local.pid)
         proxy.kill = self.killer.kill_caller
+        self.follower = Follower(local) if "orderEventsBusName" in local.outputs else None
 
     def run(self, options: Options, say: Callable[[str], None] = lambda _line: None) -> Result:
         """Place the orders, wait until all are settled, and hold them against the invariants.
@@ -94,6 +94,7 @@ class Arena:
             self.proxy.plan = Plan(MIXES["calm"], options.seed)
         ours = customer(options.seed, "")
         orders = [item for item in stored(self.local) if item["customerName"].startswith(ours)]
+        trail = self._trail(orders, options.settle_seconds, say)
         killed = self.killer.killed - killed
         report = audit(
             outcomes,
@@ -101,11 +102,33 @@ class Arena:
             dead_letters(self.local),
             self.proxy.journal,
             waiting,
-            losable=killed * _batch_size(self.local),
+            losable=(killed - self._deaths_elsewhere()) * _batch_size(self.local),
+            trail=trail,
         )
         struck = Counter(entry.fault for entry in self.proxy.journal if entry.fault is not None)
         taken = time.monotonic() - started
         return Result(report, struck, killed, taken)
+
+    def _trail(
+        self, orders: list[dict[str, Any]], seconds: float, say: Callable[[str], None]
+    ) -> Trail | None:
+        """What bus and history tell of `orders`, and of orders that are not stored."""
+        if self.follower is None:
+            return None
+        ours = {order["id"] for order in orders}
+        wanted = sum(order["version"] for order in orders)
+        trail = self.follower.trail(ours, wanted, seconds, say)
+        others = {order["id"] for order in stored(self.local)} - ours
+        return replace(
+            trail, published=[each for each in trail.published if each.order_id not in others]
+        )
+
+    def _deaths_elsewhere(self) -> int:
+        """Workers killed at a call that is not the processor's."""
+        return sum(
+            entry.fault is Fault.DEATH and entry.operation != "UpdateItem"
+            for entry in self.proxy.journal
+        )
 
 
 @contextmanager
@@ -130,14 +153,7 @@ def arena(configuration: Mapping[str, Any] | None = None) -> Iterator[Arena]:
 
 def stored(local: System) -> list[dict[str, Any]]:
     """Every order in the table, as Python values."""
-    table = local.outputs["ordersTableName"]
-    pages = local.client("dynamodb").get_paginator("scan").paginate(TableName=table)
-    read = TypeDeserializer().deserialize
-    return [
-        _plain({name: read(value) for name, value in item.items()})
-        for page in pages
-        for item in page["Items"]
-    ]
+    return rows(local, local.outputs["ordersTableName"])
 
 
 def dead_letters(local: System) -> list[DeadLetter]:
@@ -178,17 +194,6 @@ def _batch_size(local: System) -> int:
         FunctionName=f"{local.outputs['functionNames']['process_order']}:live"
     )["EventSourceMappings"]
     return max(int(mapping["BatchSize"]) for mapping in mappings)
-
-
-def _plain(value: Any) -> Any:
-    """Decimals as int or float, as the clients sent them."""
-    if isinstance(value, dict):
-        return {name: _plain(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_plain(member) for member in value]
-    if hasattr(value, "as_tuple"):
-        return int(value) if value == int(value) else float(value)
-    return value
 
 
 @contextmanager
