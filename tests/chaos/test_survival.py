@@ -24,6 +24,12 @@ SHORT = {
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Arena]:
     with arena(SHORT) as running:
+        assert running.follower is not None
+        # As for the order queue; a consumer's follows from its function's timeout, and is longer.
+        running.local.client("sqs").set_queue_attributes(
+            QueueUrl=running.follower.queue,
+            Attributes={"VisibilityTimeout": str(SHORT["queue.visibilityTimeoutSeconds"])},
+        )
         yield running
 
 
@@ -80,6 +86,13 @@ def test_a_table_that_is_down_while_orders_are_processed_costs_none_of_them(stag
     struck = {entry.operation for entry in stage.proxy.journal if entry.fault}
     assert "UpdateItem" in struck
     assert result.report.confirmed + result.report.absent == 20
+
+
+def test_a_bus_that_is_down_costs_no_event_and_keeps_their_order(stage: Arena) -> None:
+    mix = replace(MIXES["bus-outage"], outages={Fault.BUS_OUTAGE: 2})
+    result = survive(stage, mix, orders=10, seed=109)
+    assert {entry.operation for entry in stage.proxy.journal if entry.fault} == {"PutEvents"}
+    assert result.report.confirmed == 10
 
 
 def test_the_audit_sees_a_recorder_that_hears_of_nothing(stage: Arena) -> None:

@@ -18,7 +18,10 @@ _COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible
 
 class Follower:
     """Hears every event of the bus through a rule and a queue of its own, and reads the history
-    that record_history writes."""
+    that record_history writes.
+
+    `queue` is the URL of record_history's queue.
+    """
 
     def __init__(self, local: System) -> None:
         self._local = local
@@ -30,8 +33,8 @@ class Follower:
         [mapping] = functions.list_event_source_mappings(FunctionName=recorder)[
             "EventSourceMappings"
         ]
-        self._queue = self._url(mapping["EventSourceArn"])
-        redrive = json.loads(self._attributes(self._queue, ["RedrivePolicy"])["RedrivePolicy"])
+        self.queue = self._url(mapping["EventSourceArn"])
+        redrive = json.loads(self._attributes(self.queue, ["RedrivePolicy"])["RedrivePolicy"])
         self._dead = self._url(redrive["deadLetterTargetArn"])
         self._heard = self._listen(local.client("events"), local.outputs["orderEventsBusName"])
 
@@ -53,7 +56,7 @@ class Follower:
         told = ""
         while True:
             sent_back = sum(self._send_back(body) for body in self._drained(self._dead))
-            waiting = sum(int(n) for n in self._attributes(self._queue, _COUNTS).values())
+            waiting = sum(int(n) for n in self._attributes(self.queue, _COUNTS).values())
             history = [
                 row
                 for row in rows(self._local, self._table)
@@ -75,7 +78,7 @@ class Follower:
         return [changes.read(json.loads(body)["detail"]) for body in bodies]
 
     def _send_back(self, body: str) -> int:
-        self._sqs.send_message(QueueUrl=self._queue, MessageBody=body)
+        self._sqs.send_message(QueueUrl=self.queue, MessageBody=body)
         return 1
 
     def _drained(self, url: str) -> Iterator[str]:
