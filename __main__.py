@@ -30,5 +30,7 @@ pulumi.export("orderEventsDlqUrl", system.dlq_url)
 if system.bus_name is not None:
     pulumi.export("orderEventsBusName", system.bus_name)
     pulumi.export("unpublishedEventsBucketName", system.unpublished_bucket_name)
+if system.imports_bucket_name is not None:
+    pulumi.export("importsBucketName", system.imports_bucket_name)
 pulumi.export("dashboardUrl", system.dashboard_url)
 pulumi.export("functionNames", system.function_names)

@@ -88,6 +88,8 @@ class PythonFunctionArgs(FunctionSettings):
     """What invokes the function besides an API."""
     asynchronous: NotRequired[AsynchronousInvocation]
     """Retries that all asynchronous sources of the function share."""
+    invokes_itself: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether the function may invoke itself, to go on where its time was up."""
 
 
 @contradictions(PythonFunctionArgs)
@@ -167,6 +169,8 @@ class PythonFunction(Component):
             opts=pulumi.ResourceOptions(parent=self, depends_on=denied),
         )
         sources.connect(self, function, alias)
+        if args["invokes_itself"]:
+            self._invokes_itself(role, function, alias)
 
         self.name, self.arn = function.name, function.arn
         self.alias_name, self.alias_arn = alias.name, alias.arn
@@ -176,6 +180,24 @@ class PythonFunction(Component):
         self.failure_queue_name = sources.failures.name if sources.failures else None
         self.stream_mapping_id = sources.stream_mapping_id
         self.register()
+
+    def _invokes_itself(
+        self, role: aws.iam.Role, function: aws.lambda_.Function, alias: aws.lambda_.Alias
+    ) -> None:
+        aws.iam.RolePolicy(
+            f"{self._prefix}-itself",
+            role=role.name,
+            policy=iam.document([iam.allow(["lambda:InvokeFunction"], [alias.arn])]),
+            opts=pulumi.ResourceOptions(parent=self, protect=False),
+        )
+        # Lambda takes a function that calls itself for a loop and stops the 16th call:
+        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+        aws.lambda_.FunctionRecursionConfig(
+            self._prefix,
+            function_name=function.name,
+            recursive_loop="Allow",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def grant(self, actions: list[str], resources: list[pulumi.Input[str]]) -> None:
         """Allow the function more, in a policy of its own."""

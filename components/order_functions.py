@@ -36,6 +36,7 @@ class Parts(NamedTuple):
     history: Table | None
     unpublished: Bucket | None
     """What the stream of changes gave up; of a system with `events`, as bus and history are."""
+    imports: Bucket | None
     order_id_key: pulumi.Output[str]
     synthetic_customer: pulumi.Output[str] | None
     """Whose the synthetic orders are; only in a system with them."""
@@ -99,6 +100,26 @@ def _bus(parts: Parts) -> EventBus:
 
 
 PUT = Grant(PUT_EVENTS, lambda parts: _bus(parts).arn, ("PutEvents",))
+
+
+def imports(parts: Parts) -> Bucket:
+    """The bucket of imports, which is there for whoever has a grant on it."""
+    assert parts.imports is not None  # noqa: S101
+    return parts.imports
+
+
+def on_imports(action: str, prefix: str, *operations: str) -> Grant:
+    """An action on the objects of the bucket of imports whose keys begin so."""
+    return Grant(
+        f"s3:{action}",
+        lambda parts: pulumi.Output.concat(imports(parts).arn, "/", prefix, "*"),
+        operations,
+    )
+
+
+# Writing an object of parts takes the permission to put it:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
+PARTS = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 
 
 def table_name(parts: Parts) -> Environment:
@@ -167,6 +188,8 @@ class OrderFunction:
     """Types of the bus's events (contract.CHANGE_EVENTS) that it is given, from its own queue."""
     timeout_seconds: Callable[["OrderSettings"], int | None] = _no_timeout
     """Its timeout, if not that of all functions."""
+    invokes_itself: bool = False
+    """Whether it goes on in another invocation when its time is up."""
     when: Callable[["OrderSettings"], bool] = _always
     """Whether a system with these settings has it."""
 
@@ -307,6 +330,27 @@ FUNCTIONS = (
         grants=(PUT,),
         sources=_changes,
     ),
+    OrderFunction(
+        name="import_orders",
+        environment=lambda parts: {
+            **table_name(parts),
+            **queue_url(parts),
+            contract.ORDER_ID_KEY_VARIABLE: parts.order_id_key,
+            contract.IMPORTS_BUCKET_VARIABLE: imports(parts).name,
+        },
+        grants=(
+            on_table("PutItem"),
+            SEND,
+            on_imports("GetObjectVersion", contract.INCOMING, "GetObject"),
+            on_imports("PutObject", contract.RESULTS, *PARTS),
+            on_imports("PutObject", contract.UNFINISHED, "PutObject"),
+            on_imports("GetObject", contract.UNFINISHED, "GetObject"),
+        ),
+        sources=lambda parts: {"bucket": {"arn": imports(parts).arn, "prefix": contract.INCOMING}},
+        timeout_seconds=lambda settings: settings["importing"]["timeout_seconds"],
+        invokes_itself=True,
+        when=lambda settings: settings["imports"],
+    ),
 )
 
 NAMES = tuple(each.name for each in FUNCTIONS)
@@ -332,6 +376,8 @@ def operations(functions: Iterable[OrderFunction] = FUNCTIONS) -> dict[str, tupl
         for grant in function.grants:
             service = grant.action.partition(":")[0]
             found.setdefault(service, {}).update(dict.fromkeys(grant.operations))
+        if function.invokes_itself:
+            found.setdefault("lambda", {})["Invoke"] = None
     return {service: tuple(names) for service, names in found.items()}
 
 

@@ -87,6 +87,15 @@ class History(TypedDict):
     """How long each change of an order is kept, in days; without a limit for ever."""
 
 
+class Importing(TypedDict):
+    """The import of files."""
+
+    retention_days: NotRequired[Annotated[int, Whole(1, 36_500, default=30)]]
+    """How long files and their reports are kept, in days."""
+    timeout_seconds: NotRequired[Annotated[int, Whole(1, 900, default=60)]]
+    """Longest run of its function, which goes on in another one when its time is up."""
+
+
 class OrderSettings(FunctionSettings):
     """What can be set of an order system, by a stack's configuration, too."""
 
@@ -123,6 +132,10 @@ class OrderSettings(FunctionSettings):
     """Synthetic orders through the public API, with an alarm on their absence; off by default."""
     history: NotRequired[History]
     """What is kept of each change of an order, beside the order."""
+    imports: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether there is a bucket whose files become orders."""
+    importing: NotRequired[Importing]
+    """The import of files."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete tables, queues and bus; of a stack, the whole system."""
     alarms: NotRequired[Alarms]

@@ -7,7 +7,7 @@ from typing import Optional
 import pulumi
 
 from ._contract import contract
-from .bucket import Bucket, BucketArgs
+from .bucket import ABANDONED_UPLOAD_DAYS, Bucket, BucketArgs
 from .bundle import bundle
 from .component import Component
 from .event_bus import EventBus, EventBusArgs
@@ -65,6 +65,8 @@ class OrderSystem(Component):
     """ARN of the bus of order events; only with `events`."""
     unpublished_bucket_name: Optional[pulumi.Output[str]]
     """Name of the bucket of changes that could not be told on the bus; only with `events`."""
+    imports_bucket_name: Optional[pulumi.Output[str]]
+    """Name of the bucket of imports; only with `imports`."""
     function_names: pulumi.Output[dict[str, str]]
     """Physical names of the system's functions by their own, as `create_order`."""
     dashboard_url: pulumi.Output[str]
@@ -93,6 +95,7 @@ class OrderSystem(Component):
         self._history = self._make_history() if args["events"] else None
         self._consumers: dict[str, EventConsumer] = {}
         self._unpublished = self._make_unpublished() if args["events"] else None
+        self._imports = self._make_imports() if args["imports"] else None
         parts = self._make_parts()
         self._functions = self._make_functions(parts, routed=True)
         self._api = self._make_api()
@@ -106,6 +109,7 @@ class OrderSystem(Component):
         self.bus_name = self._bus.name if self._bus else None
         self.bus_arn = self._bus.arn if self._bus else None
         self.unpublished_bucket_name = self._unpublished.name if self._unpublished else None
+        self.imports_bucket_name = self._imports.name if self._imports else None
         self.function_names = pulumi.Output.all(
             **{name: function.name for name, function in self._functions.items()}
         )
@@ -231,6 +235,21 @@ class OrderSystem(Component):
         }
         return Bucket(f"{self._prefix}-unpublished", args, self._child)
 
+    def _make_imports(self) -> Bucket:
+        days = self._args["importing"]["retention_days"]
+        args: BucketArgs = {
+            **part(BucketArgs, self._args, self._args["table"]),
+            "notifications": True,
+            # Both hold customers' data, which lies in the table as well.
+            "expiries": [
+                {"prefix": contract.INCOMING, "days": days},
+                {"prefix": contract.RESULTS, "days": days},
+                {"prefix": contract.UNFINISHED, "days": ABANDONED_UPLOAD_DAYS},
+            ],
+            "noncurrent_days": days,
+        }
+        return Bucket(f"{self._prefix}-imports", args, self._child)
+
     def _make_parts(self) -> Parts:
         customer = None
         if "synthetic" in self._args:
@@ -243,6 +262,7 @@ class OrderSystem(Component):
             bus=self._bus,
             history=self._history,
             unpublished=self._unpublished,
+            imports=self._imports,
             order_id_key=kept_secret(f"{self._prefix}-order-id-key", self._child),
             synthetic_customer=customer,
             api=None,
@@ -260,6 +280,7 @@ class OrderSystem(Component):
             "environment": declared.environment(parts),
             "statements": [grant.statement(parts) for grant in declared.grants],
             "sources": declared.sources(parts),
+            "invokes_itself": declared.invokes_itself,
         }
         timeout = declared.timeout_seconds(self._args)
         if timeout:
@@ -320,6 +341,7 @@ class OrderSystem(Component):
     def _make_observability(self, api: HttpApi) -> Observability:
         orders: MonitoredOrders = {
             "service": self._service,
+            "imports": self._args["imports"],
             "republish_rate_minutes": self._args["republish"]["rate_minutes"],
         }
         if "synthetic" in self._args:

@@ -33,6 +33,8 @@ class AlarmThresholds(TypedDict):
     """Average wait of an event in the queue."""
     oldest_pending_seconds: NotRequired[Annotated[float, Above(0, default=600)]]
     """Age of the oldest order that is still PENDING."""
+    import_rejected_percent: NotRequired[Annotated[float, Above(0, 100, default=10)]]
+    """Lines of imported files that cannot be orders, in percent."""
 
 
 class DeclaredThresholds(dict[str, float]):

@@ -63,6 +63,7 @@ PENDING_THRESHOLD_VARIABLE = "PENDING_THRESHOLD_SECONDS"
 REPUBLISH_LIMIT_VARIABLE = "REPUBLISH_LIMIT"
 API_URL_VARIABLE = "API_URL"
 SYNTHETIC_CUSTOMER_VARIABLE = "SYNTHETIC_CUSTOMER"  # secret; only where there are synthetic orders
+IMPORTS_BUCKET_VARIABLE = "IMPORTS_BUCKET_NAME"
 SERVICE_NAME_VARIABLE = "POWERTOOLS_SERVICE_NAME"  # every function; the metrics' dimension
 
 # Custom CloudWatch metrics, emitted in EMF under METRIC_NAMESPACE with the dimension
@@ -82,6 +83,13 @@ QUEUE_LAG = "QueueLag"  # message sent -> received by the processor
 MESSAGES_REJECTED = "MessagesRejected"  # unreadable, of another type, for no order
 ORDERS_REPUBLISHED = "OrdersRepublished"  # events sent again by the repair
 OLDEST_PENDING_AGE = "OldestPendingAge"  # age of the oldest order past the threshold
+LINES_IMPORTED = "LinesImported"  # of files, that are orders now
+LINES_REJECTED = "LinesRejected"  # of files, that cannot be orders
+
+# Beginnings of keys in the bucket of imports.
+INCOMING = "incoming/"  # files to be imported
+RESULTS = "results/"  # what became of each line, by the file's key
+UNFINISHED = "unfinished/"  # how far a file is, by its key
 
 # Of the synthetic orders, which none of the above counts: one of both a run.
 SYNTHETIC_ORDERS_CONFIRMED = "SyntheticOrdersConfirmed"  # placed, seen CONFIRMED
@@ -101,4 +109,6 @@ METRIC_UNITS = {
     OLDEST_PENDING_AGE: "Seconds",
     SYNTHETIC_ORDERS_CONFIRMED: "Count",
     SYNTHETIC_ORDERS_FAILED: "Count",
+    LINES_IMPORTED: "Count",
+    LINES_REJECTED: "Count",
 }

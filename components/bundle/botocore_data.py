@@ -18,15 +18,22 @@ FOLDER = "botocore-data"
 def reduce_data(folder: Path, operations: Operations) -> None:
     """Write FOLDER from the data of the botocore that is installed in the folder."""
     whole, reduced = folder / "botocore" / "data", folder / FOLDER
-    for service, names in operations.items():
-        _reduce_service(whole / service, reduced / service, names)
+    ruled = {
+        service
+        for service, names in operations.items()
+        if _reduce_service(whole / service, reduced / service, names)
+    }
+    if ruled:
+        _write_json(reduced / "partitions.json", _read_json(whole, "partitions"))
     endpoints = _read_json(whole, "endpoints")
-    _write_json(reduced / "endpoints.json", _reduce_endpoints(endpoints, operations))
+    listed = {name: names for name, names in operations.items() if name not in ruled}
+    _write_json(reduced / "endpoints.json", _reduce_endpoints(endpoints, listed))
     standard = _read_json(whole, "sdk-default-configuration")
     _write_json(reduced / "sdk-default-configuration.json", standard)
 
 
-def _reduce_service(source: Path, destination: Path, operations: Iterable[str]) -> None:
+def _reduce_service(source: Path, destination: Path, operations: Iterable[str]) -> bool:
+    """Write what is kept of one service; whether its endpoints are found by rules of its own."""
     version = max(path.name for path in source.iterdir() if path.is_dir())
     model = _read_json(source / version, "service-2")
     kept = {name: model["operations"][name] for name in operations}
@@ -44,6 +51,17 @@ def _reduce_service(source: Path, destination: Path, operations: Iterable[str]) 
         "shapes": {name: shapes[name] for name in sorted(shapes)},
     }
     _write_json(destination / version / "service-2.json", _undocumented(trimmed))
+    ruled = _has_rules(model)
+    if ruled:
+        rules = _read_json(source / version, "endpoint-rule-set-1")
+        _write_json(destination / version / "endpoint-rule-set-1.json", rules)
+    return ruled
+
+
+def _has_rules(model: dict[str, Any]) -> bool:
+    """Whether a service's endpoints are found by rules: those of services with a REST protocol,
+    for which S3's depend on the bucket. Functions that call none of them do not read them."""
+    return str(model["metadata"]["protocol"]).startswith("rest-")
 
 
 def _shape_names(node: Any) -> Iterator[str]:

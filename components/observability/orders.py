@@ -19,6 +19,8 @@ class MonitoredOrders(TypedDict):
     """How often the repair of pending orders runs."""
     synthetic_rate_minutes: NotRequired[int]
     """How often a synthetic order is placed; none by default."""
+    imports: NotRequired[bool]
+    """Whether files are imported."""
 
 
 def rows(orders: MonitoredOrders, limits: AlarmThresholds) -> list[Row]:
@@ -143,6 +145,36 @@ def rows(orders: MonitoredOrders, limits: AlarmThresholds) -> list[Row]:
             ),
         ],
         *([_synthetic(orders, metric)] if "synthetic_rate_minutes" in orders else []),
+        *([_imports(metric, limits)] if orders.get("imports") else []),
+    ]
+
+
+def _imports(metric: Callable[[str], Metric], limits: AlarmThresholds) -> Row:
+    """How many lines of files become orders."""
+    imported, rejected = metric(contract.LINES_IMPORTED), metric(contract.LINES_REJECTED)
+    share = Expression(
+        "IF($imported + $rejected > 0, 100 * $rejected / ($imported + $rejected), 0)",
+        {"imported": imported, "rejected": rejected},
+    )
+    return [
+        Graph("Lines of imported files", {"imported": imported, "rejected": rejected}),
+        Graph(
+            "Lines of imported files rejected (%)",
+            {"rejected": share},
+            [
+                Alarm(
+                    "import-rejected",
+                    f"More than {limits['import_rejected_percent']} % of the lines of imported "
+                    "files cannot be orders. The report of a file, under `results/` in the "
+                    "bucket of imports, says what is wrong with which line; mend those and "
+                    "import them in a file of their own.",
+                    share,
+                    limits["import_rejected_percent"],
+                    evaluations=1,
+                    datapoints=1,
+                )
+            ],
+        ),
     ]
 
 

@@ -49,13 +49,15 @@ def random_id() -> str:
     return str(uuid.uuid4())
 
 
-def derived_id(secret: bytes, caller: str, key: str) -> str:
-    """The order id (UUIDv8: HMAC-SHA256, RFC 9562) of an idempotency key, apart for every caller.
+def derived_id(secret: bytes, *names: str) -> str:
+    """The order id (UUIDv8: HMAC-SHA256, RFC 9562) that belongs to what these names name: a
+    caller and an idempotency key, or a line of a file.
 
-    Who knows the key but not the stack's secret learns nothing of the id. `caller` and `key`
-    contain no line feed, so two pairs never make the same message.
+    Who knows the names but not the stack's secret learns nothing of the id. None of them but the
+    last contains a line feed, so two lists of one length never make the same message, and those
+    of a caller and a key, of which neither has one, make none of any other length.
     """
-    digest = int.from_bytes(hmac.digest(secret, f"{caller}\n{key}".encode(), "sha256")[:16])
+    digest = int.from_bytes(hmac.digest(secret, "\n".join(names).encode(), "sha256")[:16])
     versioned = digest & ~(0xF << 76) | 8 << 76
     return str(uuid.UUID(int=versioned & ~(0b11 << 62) | 0b10 << 62))
 

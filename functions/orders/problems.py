@@ -15,6 +15,12 @@ IDEMPOTENCY_KEY_REUSED = Kind(
 )
 
 
+# Of lines of imported files, which the API knows nothing of.
+UNREADABLE_LINE = Kind("unreadable-line", 400, "The line is not readable")
+LINE_TOO_LONG = Kind("line-too-long", 413, "The line is too long")
+UNKNOWN_FILE = Kind("unknown-file", 415, "The file is of no known kind")
+
+
 def of_order(order_id: str) -> dict[str, str]:
     """A problem's members that name the order which the request stored, or may have stored."""
     return {"orderId": order_id}

@@ -118,6 +118,26 @@ def client(service: str, attempts: int) -> Client:
     )
 
 
+def complete_client(service: str, attempts: int) -> Client:
+    """A client with all of botocore's handlers, as services with another protocol need, S3 above
+    all. It costs several times as much to make."""
+    return Session().create_client(
+        service,
+        config=Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            tcp_keepalive=True,
+            user_agent=environment.text(SERVICE_NAME_ENV),
+            # TLS keeps what is sent whole.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            # Not the global endpoint, which botocore takes in us-east-1 and the data leaves out.
+            s3={"us_east_1_regional_endpoint": "regional"},
+        ),
+    )
+
+
 def longest_call(attempts: int) -> float:
     """Seconds that one call of so many attempts can take at worst.
 

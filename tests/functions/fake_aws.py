@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.functions import fake_objects
+from tests.functions.fake_objects import FakeObjects
+
 Item = dict[str, Any]
 
 
@@ -55,6 +58,7 @@ class FakeAws:
     events: list[dict[str, Any]] = field(default_factory=list)  # that the bus accepted
     refusals: dict[str, list[str]] = field(default_factory=dict)  # event id -> its next error codes
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    bucket: FakeObjects = field(default_factory=FakeObjects)
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     page_size: int = 1000
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -263,26 +267,59 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
-        aws = self.server.aws
-        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with aws.lock:
-            aws.requests.append((operation, request))
-            fault = aws.faults[operation].pop(0) if aws.faults[operation] else None
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        target = self.headers["X-Amz-Target"]
+        if target is None:
+            self._rest(fake_objects.operation(self.command, self.path), content)
+            return
+        operation, request = target.rpartition(".")[2], json.loads(content)
+        fault = self._fault(operation, request)
         if fault is None or fault.applied:
-            status, body = aws.answer(operation, request)
+            status, body = self.server.aws.answer(operation, request)
         if fault is not None:
-            time.sleep(fault.delay)
-            if not fault.status:
-                self.close_connection = True
-                self.connection.close()
+            if self._late(fault):
                 return
             status, body = _error(fault.status, fault.code, fault.message)
         raw = (
             fault.raw if fault is not None and fault.raw is not None else json.dumps(body).encode()
         )
+        self._send(status, raw, {"Content-Type": "application/x-amz-json-1.0"})
+
+    do_GET = do_PUT = do_POST  # noqa: N815
+
+    def _rest(self, operation: str, content: bytes) -> None:
+        aws = self.server.aws
+        fault = self._fault(operation, {})
+        if fault is None or fault.applied:
+            with aws.lock:
+                status, raw, headers = fake_objects.answer(
+                    aws.bucket, operation, self.path, self.headers["Range"], content
+                )
+        if fault is not None:
+            if self._late(fault):
+                return
+            status, raw, headers = fault.status, fake_objects.refusal(fault.code, fault.message), {}
+        self._send(status, raw, headers)
+
+    def _fault(self, operation: str, request: dict[str, Any]) -> Fault | None:
+        """What is to happen to this request, which is recorded."""
+        aws = self.server.aws
+        with aws.lock:
+            aws.requests.append((operation, request))
+            return aws.faults[operation].pop(0) if aws.faults[operation] else None
+
+    def _late(self, fault: Fault) -> bool:
+        """Whether no answer is given, once the time is over."""
+        time.sleep(fault.delay)
+        if not fault.status:
+            self.close_connection = True
+            self.connection.close()
+        return not fault.status
+
+    def _send(self, status: int, raw: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("x-amzn-RequestId", "AWS-REQUEST-ID")
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()

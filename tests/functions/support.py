@@ -60,6 +60,7 @@ class Context:
 
     function_name = "function"
     aws_request_id = "invocation-1"
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:function:live"
 
     def __init__(self, milliseconds: Callable[[], float] = lambda: 30_000) -> None:
         self.get_remaining_time_in_millis = milliseconds

@@ -85,12 +85,12 @@ CONDITIONS: dict[str, tuple[Any, ...]] = {
 def conditions(stack: str) -> dict[str, tuple[Any, ...]]:
     """CONDITIONS, and those of each function and failure queue that the stack has."""
     found = dict(CONDITIONS)
+    if "import-orders" in stacks.functions(stack):
+        found["import-rejected"] = (GREATER, 10, *AT_ONCE)
     for function in stacks.functions(stack):
-        # 80 % of the timeout in ms; the prod stack gives the processor 5 s.
-        timeout = 5 if (stack, function) == ("prod", "process-order") else 30
         found[f"{function}-errors"] = (GREATER, 1, *USUAL)
         found[f"{function}-throttles"] = (GREATER, 0, *USUAL)
-        found[f"{function}-duration"] = (GREATER, timeout * 800, *USUAL)
+        found[f"{function}-duration"] = (GREATER, stacks.timeout(stack, function) * 800, *USUAL)
     for queue in stacks.recording(stack).of(stacks.QUEUE):
         if queue.name.endswith("-failures"):
             found[f"{queue.name.removeprefix('orders-')}-depth"] = (GREATER, 0, *AT_ONCE)
@@ -400,12 +400,13 @@ THRESHOLDS = {
     "queueLagMilliseconds": ("queue-lag", 4000, 4000),
     "oldestPendingSeconds": ("oldest-pending", 300, 300),
     "streamAgeSeconds": ("publish-changes-iterator-age", 60, 60_000),
+    "importRejectedPercent": ("import-rejected", 5, 5),
 }
 
 
 def test_every_threshold_can_be_configured() -> None:
     configured = {key: value for key, (_, value, _) in THRESHOLDS.items()}
-    recorded = stacks.recording("dev", alarms={"thresholds": configured})
+    recorded = stacks.recording("dev", alarms={"thresholds": configured}, imports=True)
     declared = {camel_case(each) for each in AlarmThresholds.__annotations__}
     assert configured.keys() == declared, (
         f"say which alarm {declared ^ configured.keys()} moves: THRESHOLDS in "

@@ -36,12 +36,18 @@ def test_outputs_are_those_that_callers_and_operators_need(stack: str) -> None:
         "orderEventsQueueUrl": recorded.one(stacks.QUEUE, "orders-events").outputs["url"],
         "orderEventsDlqUrl": recorded.one(stacks.QUEUE, "orders-events-dlq").outputs["url"],
         "orderEventsBusName": recorded.one(stacks.BUS).outputs["name"],
-        "unpublishedEventsBucketName": recorded.one(stacks.BUCKET).outputs["bucket"],
+        "unpublishedEventsBucketName": bucket_name(recorded, "unpublished"),
+        **({"importsBucketName": bucket_name(recorded, "imports")} if stack == "local" else {}),
         "dashboardUrl": recorded.outputs["dashboardUrl"],
         "functionNames": {
             each.name: names[f"orders-{each.label}"] for each in stacks.declared(stack)
         },
     }
+
+
+def bucket_name(recorded: Recording, label: str) -> str:
+    name: str = recorded.one(stacks.BUCKET, f"orders-{label}").outputs["bucket"]
+    return name
 
 
 @every_stack
@@ -75,7 +81,9 @@ def test_components_are_composed_as_designed(stack: str) -> None:
         if not each.custom:
             found.setdefault(each.type.removeprefix(COMPONENT_PREFIX), set()).add(each.name)
     functions = {f"orders-{each}" for each in stacks.functions(stack)}
-    assert found == {**COMPONENTS, "PythonFunction": functions}
+    imports = {"orders-imports"} if stack == "local" else set()
+    designed = {**COMPONENTS, "Bucket": COMPONENTS["Bucket"] | imports}
+    assert found == {**designed, "PythonFunction": functions}
 
 
 @every_stack

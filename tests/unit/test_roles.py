@@ -54,6 +54,19 @@ GRANTS = {
     },
 }
 
+# Only in a stack with imports.
+_IMPORTS = "the bucket of imports"
+GRANTS["import-orders"] = {
+    ("dynamodb:PutItem", TABLE),
+    ("sqs:SendMessage", QUEUE),
+    ("sqs:SendMessage", "its failure queue"),
+    ("s3:GetObjectVersion", f"{_IMPORTS}/incoming/*"),
+    ("s3:PutObject", f"{_IMPORTS}/results/*"),
+    ("s3:PutObject", f"{_IMPORTS}/unfinished/*"),
+    ("s3:GetObject", f"{_IMPORTS}/unfinished/*"),
+    ("lambda:InvokeFunction", "itself"),
+}
+
 NETWORK = {
     "ec2:CreateNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
@@ -105,6 +118,7 @@ def test_grants_of_every_function_are_decided() -> None:
     [
         *((stack, function, {}) for stack, function in stacks.FUNCTIONS_OF_STACKS),
         ("dev", "synthetic-order", {"synthetic": {"rateMinutes": 5}}),
+        ("dev", "import-orders", {"imports": True}),
     ],
 )
 def test_role_has_exactly_the_permissions_of_the_specification(
@@ -121,7 +135,11 @@ def test_role_has_exactly_the_permissions_of_the_specification(
         BUS: recorded.one(stacks.BUS).outputs["arn"],
         UNPUBLISHED: unpublished,
         f"{UNPUBLISHED}/*": f"{unpublished}/*",
+        "itself": recorded.one(stacks.ALIAS, f"orders-{function}").outputs["arn"],
     }
+    for bucket in (b for b in recorded.of(stacks.BUCKET) if b.name == "orders-imports"):
+        for prefix in ("incoming", "results", "unfinished"):
+            meant[f"{_IMPORTS}/{prefix}/*"] = f"{bucket.outputs['arn']}/{prefix}/*"
     expected = {
         (action, meant.get(resource, resource)) for action, resource in GRANTS[function]
     } | logs_and_traces(recorded, function)
