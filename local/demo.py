@@ -1,10 +1,10 @@
-"""The system at work, shown in a minute: orders, a poison message, a forbidden call."""
+"""The system at work, shown in a minute: orders, a file, a poison message, a forbidden call."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
@@ -16,6 +16,8 @@ from local.screen import EXAMPLE_ORDER, Screen
 from local.system import System
 
 ORDERS = 5
+IMPORT = "of a file's two lines one is an order, the other is reported"
+IMPORTS_OUTPUT = "importsBucketName"
 SECONDS_FOR_EACH_STEP = 45
 
 SHORT_TIMES = {"queue.visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
@@ -24,13 +26,16 @@ SHORT_TIMES = {"queue.visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
 
 def run(system: System, screen: Screen) -> bool:
     """Show each step; True when everything was seen that should be."""
-    steps: Mapping[str, Callable[[System], str]] = {
+    steps: dict[str, Callable[[System], str]] = {
         f"{ORDERS} orders are created and CONFIRMED": _orders,
         "an invalid order is refused, with every field named": _invalid,
+        IMPORT: _import,
         "a poison message ends in the dead-letter queue": _poison,
         "changes of an order reach its history, and a consumer added now": _changes,
         "a function's role is denied what it was not given": _forbidden,
     }
+    if IMPORTS_OUTPUT not in system.outputs:  # a stack without imports
+        steps.pop(IMPORT)
     rows = []
     for title, step in steps.items():
         try:
@@ -73,6 +78,30 @@ def _invalid(system: System) -> str:
     if answer.status != 400 or len(pointers) < 3:
         raise NotSeenError(f"POST answered {answer.status} {answer.body}")
     return f"400 {' '.join(pointers)}"
+
+
+def _import(system: System) -> str:
+    s3, bucket, name = system.client("s3"), system.outputs[IMPORTS_OUTPUT], "demo.ndjson"
+    lines = (EXAMPLE_ORDER, {**EXAMPLE_ORDER, "customerName": ""})
+    body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    s3.put_object(Bucket=bucket, Key=contract.INCOMING + name, Body=body)
+
+    def report() -> Any:
+        try:
+            return s3.get_object(Bucket=bucket, Key=contract.RESULTS + name)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            return None
+
+    entries = [json.loads(line) for line in (_until(report) or b"").splitlines()]
+    match entries:
+        case [{"line": 1, "orderId": order_id}, {"line": 2, "errors": [{"pointer": pointer}]}]:
+            pass
+        case _:
+            raise NotSeenError(f"the report of the file is {entries}")
+    order = Api(system.url).wait_for(order_id, contract.CONFIRMED, SECONDS_FOR_EACH_STEP)
+    if order.body.get("status") != contract.CONFIRMED:
+        raise NotSeenError(f"order {order_id} is {order.body.get('status')}")
+    return f"line 1 CONFIRMED, line 2 {pointer}"
 
 
 def _poison(system: System) -> str:

@@ -29,6 +29,7 @@ def shown_lines(text: str) -> str:
     return "\n    ".join(shown(line) for line in text.splitlines())
 
 
-def shown_json(value: Any) -> str:
-    """`value` as indented JSON that a terminal can be given: JSON leaves DEL as it is."""
-    return json.dumps(value, indent=2).replace("\x7f", "\\u007f")
+def shown_json(value: Any, indent: int | None = 2) -> str:
+    """`value` as JSON, on one line without `indent`, that a terminal can be given: JSON leaves
+    DEL as it is."""
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""python -m operations: the dead letters of a stack, and the archive of its events, for people."""
+"""python -m operations: dead letters, archived events and imports of a stack, for people."""
 
 import argparse
 import json
@@ -15,21 +15,23 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 
 from functions import contract
 from local.text import shown, shown_json
-from operations import stacks
+from operations import import_command, stacks
 from operations.archive import Archive, ArchiveError
 from operations.dead_letters import DeadLetter, DeadLetterError, DeadLetterQueue
+from operations.imports import ImportFailedError
 
 MASK = "***"
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,63}")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when it was done, 1 when not, 2 for a command that cannot be."""
+    """Run one command; 0 when it was done, 1 when not, 2 for a command that cannot be, and
+    `import_command.REJECTED`."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options.open(parser, options), options))
-    except (stacks.StackError, DeadLetterError, ArchiveError) as error:
+    except (stacks.StackError, DeadLetterError, ArchiveError, ImportFailedError) as error:
         return _fail(str(error))
     except NoCredentialsError:
         return _fail("no AWS credentials: set AWS_PROFILE or sign in (`aws sso login`)")
@@ -41,8 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
-    kinds = parser.add_subparsers(required=True, metavar="dlq|events")
+    kinds = parser.add_subparsers(required=True, metavar="dlq|events|import")
     _events_parser(kinds)
+    import_command.add(kinds)
     dlq = kinds.add_parser("dlq", help="the dead-letter queue")
     dlq.set_defaults(
         open=_queue,

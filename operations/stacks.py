@@ -14,6 +14,7 @@ from local import aws, state
 from local.errors import LocalRunError
 from operations.archive import Archive
 from operations.dead_letters import DeadLetterQueue
+from operations.imports import Imports
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = "local"
@@ -26,6 +27,7 @@ OUTPUTS = {
 
 
 BUS_OUTPUT = "orderEventsBusName"
+IMPORTS_OUTPUT = "importsBucketName"
 
 
 class StackError(Exception):
@@ -41,26 +43,33 @@ def of_stack(name: str) -> DeadLetterQueue:
 
 def archive_of_stack(name: str) -> Archive:
     """The archive of a stack's bus: `local` is the one `make run` serves."""
+    client, bus = _client_and_output("events", name, BUS_OUTPUT, "no events (setting events)")
+    return Archive(client, bus)
+
+
+def imports_of_stack(name: str) -> Imports:
+    """The bucket of a stack's imports: `local` is the one `make run` serves."""
+    client, bucket = _client_and_output("s3", name, IMPORTS_OUTPUT, "no imports (setting imports)")
+    return Imports(client, bucket)
+
+
+def _client_and_output(service: str, name: str, output: str, without: str) -> tuple[Any, str]:
+    """A client of a service where a stack is, and one of the stack's outputs; a stack that lacks
+    the output has what `without` says."""
     if name == LOCAL:
-        run = _local_run()
-        bus = _bus(run["outputs"], f"the local run of stack {LOCAL}")
-        return Archive(
-            aws.client("events", run["endpoint"], run["region"], run["credentials"]), bus
-        )
-    outputs = _pulumi_outputs(name)
-    # The region stands in the URL of the queue, and the bus is where the queue is.
-    region = _region(_needed(outputs, f"stack {name}")["queue_url"])
-    client = boto3.Session(region_name=region).client(
-        "events", config=Config(retries={"mode": "standard"})
-    )
-    return Archive(client, _bus(outputs, f"stack {name}"))
-
-
-def _bus(outputs: Mapping[str, Any], where: str) -> str:
-    name = outputs.get(BUS_OUTPUT)
-    if not isinstance(name, str):
-        raise StackError(f"{where} has no output {BUS_OUTPUT}: it has no events (setting events)")
-    return name
+        where, run = f"the local run of stack {LOCAL}", _local_run()
+        outputs = run["outputs"]
+        client = aws.client(service, run["endpoint"], run["region"], run["credentials"])
+    else:
+        where, outputs = f"stack {name}", _pulumi_outputs(name)
+        # The region stands in the URL of the queue, and all of a stack is in one region.
+        region = _region(_needed(outputs, where)["queue_url"])
+        config = Config(retries={"mode": "standard"})
+        client = boto3.Session(region_name=region).client(service, config=config)
+    value = outputs.get(output)
+    if not isinstance(value, str):
+        raise StackError(f"{where} has no output {output}: it has {without}")
+    return client, value
 
 
 def of_urls(dlq_url: str, queue_url: str, table: str) -> DeadLetterQueue:
@@ -100,7 +109,7 @@ def _pulumi_outputs(name: str) -> Mapping[str, Any]:
     if pulumi is None:
         raise StackError(
             f"stack {name}: its outputs are read with the Pulumi CLI, which is not installed here; "
-            "or give --dlq-url, --queue-url and --table instead of --stack"
+            "or give dlq --dlq-url, --queue-url and --table instead of --stack"
         )
     command = [pulumi, "stack", "output", "--json", "--non-interactive", "--stack", name]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
