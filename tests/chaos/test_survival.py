@@ -60,7 +60,7 @@ def test_every_kind_of_fault_at_once(stage: Arena) -> None:
 def test_events_delivered_twice_change_an_order_once(stage: Arena) -> None:
     result = survive(stage, Mix("twice", "", {Fault.DUPLICATED: 1.0}), orders=30, seed=102)
     assert result.report.confirmed == 30
-    assert result.report.published >= 120, "an event was not put on the bus twice"
+    assert result.report.published > 90, "hardly an event was put on the bus twice"
     sends = Counter(
         order
         for entry in stage.proxy.journal

@@ -183,6 +183,9 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": ResourceType(
         replaced_by=("functionName", "qualifier")
     ),
+    "aws:lambda/functionRecursionConfig:FunctionRecursionConfig": ResourceType(
+        replaced_by=("functionName",)
+    ),
     "aws:lambda/permission:Permission": ResourceType(
         replaced_by=("action", "function", "principal", "qualifier", "sourceArn", "statementId")
     ),

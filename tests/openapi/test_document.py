@@ -42,7 +42,8 @@ def test_every_route_is_documented_and_no_other() -> None:
 
 
 def test_every_kind_of_problem_is_documented_where_it_can_happen() -> None:
-    assert {each.name for of in DESCRIBED.values() for each in of.problems} == set(KINDS)
+    of_files = {"line-too-long", "unknown-file", "unreadable-line"}  # in the reports of imports
+    assert {each.name for of in DESCRIBED.values() for each in of.problems} == set(KINDS) - of_files
     for name, described in DESCRIBED.items():
         for kind in described.problems:
             content = OPERATIONS[name][2]["responses"][str(kind.status)]["content"]

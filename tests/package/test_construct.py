@@ -82,6 +82,7 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
             "reservedConcurrency": {"process_order": 5.0},
             "processor": {"maximumConcurrency": 5.0},
             "republish": {"rateMinutes": 5.0},
+            "imports": True,
         },
         "PythonFunction": {
             **_function_inputs(tmp_path),
