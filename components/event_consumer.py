@@ -17,7 +17,6 @@ from .event_sources import (
 from .function import PythonFunction, PythonFunctionArgs
 from .inputs import Default, Problem, Whole, checked, contradictions, part, problem
 from .observability import Observability, ObservabilityArgs
-from .observability.function import MonitoredFunction
 from .observability.queue import MonitoredQueue
 from .observability.rule import MonitoredRule
 from .queues import (
@@ -212,18 +211,9 @@ class EventConsumer(Component):
         return PythonFunction(self._name, args, pulumi.ResourceOptions(parent=self))
 
     def _observe(self) -> None:
-        monitored: MonitoredFunction = {
-            "label": self._name,
-            "name": self._function.name,
-            "timeout_seconds": self._args["timeout_seconds"],
-        }
-        if "service" in self._args:
-            monitored["service"] = self._args["service"]
-        if self._function.failure_queue_name is not None:
-            monitored["failure_queue_name"] = self._function.failure_queue_name
         args: ObservabilityArgs = {
             "queues": [self.monitored_queue(f"{self._name}-events")],
-            "functions": [monitored],
+            "functions": [self._function.monitored(self._name, self._args.get("service"))],
             "rules": [self.monitored_rule(self._name)],
             "alarms": self._args["alarms"],
         }

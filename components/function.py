@@ -14,6 +14,7 @@ from .event_sources import AsynchronousInvocation, EventSources, Sources, longes
 from .iam import Statement
 from .inputs import Default, Items, OneOf, Problem, Text, Whole, checked, contradictions, problem
 from .logs import LogRetention
+from .observability.function import MonitoredFunction
 
 ALIAS = "live"
 
@@ -134,7 +135,7 @@ class PythonFunction(Component):
         check_length(name, longest_name(args["sources"]), f"PythonFunction {name}")
         super().__init__("serverless-orders:index:PythonFunction", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self._prefix = name
+        self._prefix, self._timeout_seconds = name, args["timeout_seconds"]
         sources = Sources(name, args["sources"], args["asynchronous"])
 
         log_group = aws.cloudwatch.LogGroup(
@@ -198,6 +199,19 @@ class PythonFunction(Component):
             recursive_loop="Allow",
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+    def monitored(self, label: str, service: str | None = None) -> MonitoredFunction:
+        """It, for an Observability; `service` is the dimension of cold starts that it counts."""
+        monitored: MonitoredFunction = {
+            "label": label,
+            "name": self.name,
+            "timeout_seconds": self._timeout_seconds,
+        }
+        if service is not None:
+            monitored["service"] = service
+        if self.failure_queue_name is not None:
+            monitored["failure_queue_name"] = self.failure_queue_name
+        return monitored
 
     def grant(self, actions: list[str], resources: list[pulumi.Input[str]]) -> None:
         """Allow the function more, in a policy of its own."""

@@ -18,7 +18,6 @@ from .inputs import checked, part
 from .kept_name import kept_name
 from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
-from .observability.function import MonitoredFunction
 from .observability.orders import MonitoredOrders
 from .observability.table import MonitoredTable
 from .order_functions import (
@@ -150,10 +149,9 @@ class OrderSystem(Component):
         Its alarms ring where the system's do; it has a dashboard of its own.
         """
         function = PythonFunction(f"{self._prefix}-{label}", self._as_all(args), self._child)
-        monitored = self._monitored(label, function, args.get("timeout_seconds"))
         watched: ObservabilityArgs = {
             "dashboard_name": f"{self._service}-{label}",
-            "functions": [monitored],
+            "functions": [function.monitored(label, self._service)],
             "alarms": self._further_alarms(),
         }
         Observability(f"{self._prefix}-{label}-observability", watched, self._child)
@@ -349,9 +347,7 @@ class OrderSystem(Component):
         args: ObservabilityArgs = {
             "dashboard_name": self._service,
             "functions": [
-                self._monitored(
-                    each.label, self._functions[each.name], each.timeout_seconds(self._args)
-                )
+                self._functions[each.name].monitored(each.label, self._service)
                 for each in self._declared
             ],
             "apis": [
@@ -402,16 +398,3 @@ class OrderSystem(Component):
             return []
         operations = history_operations(self._declared)
         return [{"label": "history", "name": self._history.name, "operations": operations}]
-
-    def _monitored(
-        self, label: str, function: PythonFunction, timeout_seconds: int | None
-    ) -> MonitoredFunction:
-        monitored: MonitoredFunction = {
-            "label": label,
-            "name": function.name,
-            "timeout_seconds": timeout_seconds or self._args["timeout_seconds"],
-            "service": self._service,
-        }
-        if function.failure_queue_name is not None:
-            monitored["failure_queue_name"] = function.failure_queue_name
-        return monitored

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import contract
 from .orders import events, import_lines, order, problems, store
-from .orders.events import BATCH_BYTES, BATCH_MESSAGES, Events, Message, message
+from .orders.events import Events, Message, has_room, message
 from .orders.import_lines import Line, Lines
 from .orders.import_report import Report
 from .orders.metrics import metrics
@@ -282,8 +282,7 @@ class Run:
 def _batches(announced: list[Message]) -> Iterator[list[Message]]:
     batch: list[Message] = []
     for event in announced:
-        size = event.size + sum(queued.size for queued in batch)
-        if batch and (len(batch) == BATCH_MESSAGES or size > BATCH_BYTES):
+        if not has_room(batch, event):
             yield batch
             batch = []
         batch.append(event)

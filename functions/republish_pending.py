@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import contract
 from .orders import events, order, store
-from .orders.events import BATCH_BYTES, BATCH_MESSAGES, Events, Message, message
+from .orders.events import Events, Message, has_room, message
 from .orders.metrics import metrics
 from .orders.store import Pending, Store
 from .toolkit import aws, environment, telemetry
@@ -142,8 +142,7 @@ def _republish(run: Run, deadline: Deadline) -> None:
         if event is None:
             run.unreadable += 1
             continue
-        size = event.size + sum(queued.size for queued in batch)
-        if len(batch) == BATCH_MESSAGES or size > BATCH_BYTES:
+        if not has_room(batch, event):
             _send(batch, run)
             batch = []
             if deadline.passed():

@@ -42,6 +42,12 @@ class Message(NamedTuple):
         )
 
 
+def has_room(batch: list[Message], event: Message) -> bool:
+    """Whether one call can send the event together with the batch."""
+    size = event.size + sum(queued.size for queued in batch)
+    return not batch or (len(batch) < BATCH_MESSAGES and size <= BATCH_BYTES)
+
+
 def message(order_id: str, order_text: str, created_at: str, correlation_id: str) -> Message:
     """The OrderCreated event of an order, with what the processor's logs and metrics need."""
     values = {
