@@ -8,11 +8,13 @@ import pulumi_aws as aws
 
 from .component import Component
 from .event_sources import (
+    LEAST_CONCURRENCY,
     Batches,
     Concurrency,
     Pattern,
     large_batches_are_collected,
     pattern_names_what_matches,
+    queue_is_not_throttled,
 )
 from .function import PythonFunction, PythonFunctionArgs
 from .inputs import Default, Problem, Whole, checked, contradictions, part, problem
@@ -33,6 +35,8 @@ from .thresholds import Alarms
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 TIMEOUTS_HIDDEN = 6
 
+MAXIMUM_CONCURRENCY = 10
+
 
 class ConsumerDelivery(Batches):
     """How a consumer is given its events."""
@@ -44,8 +48,8 @@ class ConsumerDelivery(Batches):
     """Receives after which an event goes to the consumer's dead-letter queue."""
     message_retention_days: NotRequired[Annotated[int, Whole(1, 14, default=7)]]
     """How long events wait for a consumer that fails; dead letters are kept for 14 days."""
-    maximum_concurrency: NotRequired[Annotated[Concurrency, Default(default=10)]]
-    """Most concurrent invocations; 0 is unlimited."""
+    maximum_concurrency: NotRequired[Concurrency]
+    """Most concurrent invocations, 0 for no limit; by default 10, or the reserved concurrency."""
 
 
 class ConsumerArgs(PythonFunctionArgs):
@@ -89,13 +93,14 @@ def _the_queue_is_its_own(args: ConsumerArgs) -> Iterator[Problem]:
 
 @contradictions(ConsumerArgs)
 def _concurrency_is_there_for_the_events(args: ConsumerArgs) -> Iterator[Problem]:
-    reserved, maximum = args.get("reserved_concurrency"), args["delivery"]["maximum_concurrency"]
-    if reserved is not None and maximum > reserved:
-        yield problem(
-            "delivery.maximum_concurrency",
-            f"expected at most {{=reserved_concurrency}}, not {maximum}: "
-            "the rest would be throttled, and counted as receives",
-        )
+    yield from queue_is_not_throttled(
+        "delivery.maximum_concurrency", _maximum_concurrency(args), args.get("reserved_concurrency")
+    )
+
+
+def _maximum_concurrency(args: ConsumerArgs) -> int:
+    usual = min(MAXIMUM_CONCURRENCY, args.get("reserved_concurrency", MAXIMUM_CONCURRENCY))
+    return args["delivery"].get("maximum_concurrency", max(LEAST_CONCURRENCY, usual))
 
 
 class EventConsumer(Component):
@@ -204,7 +209,7 @@ class EventConsumer(Component):
                     "arn": self._queue.arn,
                     "batch_size": delivery["batch_size"],
                     "batch_window_seconds": delivery["batch_window_seconds"],
-                    "maximum_concurrency": delivery["maximum_concurrency"],
+                    "maximum_concurrency": _maximum_concurrency(self._args),
                 },
             },
         }

@@ -48,7 +48,9 @@ MOST_FILTERS = 5
 
 
 KeyPart = Annotated[str, Text(r"[^\x00-\x1f]{1,1024}", "a part of objects' keys")]
-Concurrency = Annotated[int, ZeroOr(2, 1000)]
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+LEAST_CONCURRENCY = 2
+Concurrency = Annotated[int, ZeroOr(LEAST_CONCURRENCY, 1000)]
 
 
 class Batches(TypedDict):
@@ -146,6 +148,18 @@ def large_batches_are_collected(batches: Batches) -> Iterator[Problem]:
     if batches["batch_size"] > 10 and batches["batch_window_seconds"] == 0:
         text = "expected at least 1, because {=batch_size} is more than 10"
         yield problem("batch_window_seconds", text)
+
+
+def queue_is_not_throttled(
+    path: str, maximum: int, reserved: int | None, quoted: str = "{=reserved_concurrency}"
+) -> Iterator[Problem]:
+    """The maximum concurrency at `path` is more than what is reserved for the function."""
+    if reserved is not None and not 0 < maximum <= reserved:
+        yield problem(
+            path,
+            f"expected at most {quoted}, not {maximum or '0 (none)'}: "
+            "the rest would be throttled, and counted as receives",
+        )
 
 
 @contradictions(StreamEventSource)

@@ -10,9 +10,15 @@ import pulumi_aws as aws
 
 from . import iam
 from .component import Component, check_length
-from .event_sources import AsynchronousInvocation, EventSources, Sources, longest_name
+from .event_sources import (
+    AsynchronousInvocation,
+    EventSources,
+    Sources,
+    longest_name,
+    queue_is_not_throttled,
+)
 from .iam import Statement
-from .inputs import Default, Items, OneOf, Problem, Text, Whole, checked, contradictions, problem
+from .inputs import Default, Items, OneOf, Problem, Text, Whole, checked, contradictions
 from .logs import LogRetention
 from .observability.function import MonitoredFunction
 
@@ -95,12 +101,12 @@ class PythonFunctionArgs(FunctionSettings):
 
 @contradictions(PythonFunctionArgs)
 def _concurrency_is_there_for_the_queue(args: PythonFunctionArgs) -> Iterator[Problem]:
-    reserved, queue = args.get("reserved_concurrency"), args["sources"].get("queue")
-    if reserved is not None and queue and queue["maximum_concurrency"] > reserved:
-        yield problem(
+    queue = args["sources"].get("queue")
+    if queue:
+        yield from queue_is_not_throttled(
             "sources.queue.maximum_concurrency",
-            f"expected at most {{=reserved_concurrency}}, not {queue['maximum_concurrency']}: "
-            "the rest would be throttled, and counted as receives",
+            queue["maximum_concurrency"],
+            args.get("reserved_concurrency"),
         )
 
 

@@ -6,7 +6,13 @@ from typing import Annotated, NotRequired, TypedDict
 import pulumi
 
 from .event_bus import BusArchive
-from .event_sources import Batches, Concurrency, large_batches_are_collected
+from .event_sources import (
+    LEAST_CONCURRENCY,
+    Batches,
+    Concurrency,
+    large_batches_are_collected,
+    queue_is_not_throttled,
+)
 from .function import FunctionSettings
 from .http_api import CorsOfPages, Methods, Throttle
 from .inputs import (
@@ -196,14 +202,20 @@ def _events_stay_hidden_while_they_are_processed(args: OrderSettings) -> Iterato
 
 @contradictions(OrderSettings)
 def _concurrency_is_there_for_the_queue(args: OrderSettings) -> Iterator[Problem]:
-    reserved = args.get("reserved_concurrency", {}).get("process_order")
-    maximum = args["processor"]["maximum_concurrency"]
-    if reserved is not None and maximum > reserved:
-        yield problem(
-            "processor.maximum_concurrency",
-            f"expected at most {{=reserved_concurrency!}}.process_order ({reserved}), "
-            f"not {maximum}: the rest would be throttled, and counted as receives",
-        )
+    reserved = args.get("reserved_concurrency", {})
+    of_processor = reserved.get("process_order")
+    yield from queue_is_not_throttled(
+        "processor.maximum_concurrency",
+        args["processor"]["maximum_concurrency"],
+        of_processor,
+        f"{{=reserved_concurrency!}}.process_order ({of_processor})",
+    )
+    for each in functions_of(args):
+        if each.consumes and reserved.get(each.name, LEAST_CONCURRENCY) < LEAST_CONCURRENCY:
+            yield Problem(
+                ("reserved_concurrency", Key(each.name)),
+                f"expected at least {LEAST_CONCURRENCY}, which a queue makes use of in any case",
+            )
 
 
 @contradictions(OrderSettings)

@@ -65,6 +65,15 @@ def test_its_queue_has_the_margins_that_aws_advises() -> None:
     assert json.loads(queue.inputs["redrivePolicy"])["maxReceiveCount"] == 5
 
 
+@pytest.mark.parametrize(("reserved", "maximum"), [(None, 10), (5, 5), (50, 10)])
+def test_it_takes_no_more_at_once_than_is_reserved_for_it(
+    reserved: int | None, maximum: int
+) -> None:
+    recorded = alone(**({} if reserved is None else {"reserved_concurrency": reserved}))
+    mapping = recorded.one(stacks.EVENT_SOURCE, "mail")
+    assert mapping.inputs["scalingConfig"] == {"maximumConcurrency": maximum}
+
+
 @pytest.mark.parametrize(("make", "name"), [(alone, "mail"), (in_a_system, "shop-mail")])
 def test_its_role_may_read_its_queue_and_what_it_was_given(make: Any, name: str) -> None:
     table = "arn:aws:dynamodb:eu-west-1:123456789012:table/Sent"
@@ -136,8 +145,12 @@ def test_it_steals_nothing_from_the_system() -> None:
             r"delivery.visibility_timeout_seconds: expected at least timeout_seconds \(30\)",
         ),
         (
-            {"reserved_concurrency": 5},
-            r"delivery.maximum_concurrency: expected at most reserved_concurrency \(5\), not 10",
+            {"reserved_concurrency": 5, "delivery": {"maximum_concurrency": 6}},
+            r"delivery.maximum_concurrency: expected at most reserved_concurrency \(5\), not 6",
+        ),
+        (
+            {"reserved_concurrency": 5, "delivery": {"maximum_concurrency": 0}},
+            r"delivery.maximum_concurrency: expected at most .* \(5\), not 0 \(none\)",
         ),
         ({"delivery": {"batch_size": 11}}, "delivery.batch_window_seconds: expected at least 1"),
     ],

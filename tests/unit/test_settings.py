@@ -276,6 +276,12 @@ CONTRADICTIONS: list[tuple[dict[str, str], str, str]] = [
         "at most reservedConcurrency.process_order (9), not 10",
     ),
     (
+        {"reservedConcurrency": '{"process_order": 9}', "processor": '{"maximumConcurrency": 0}'},
+        "processor.maximumConcurrency",
+        "at most reservedConcurrency.process_order (9), not 0 (none)",
+    ),
+    ({"reservedConcurrency": '{"record_history": 1}'}, "reservedConcurrency.record_history", "at "),
+    (
         {"republish": '{"pendingThresholdSeconds": 601}'},
         "republish.pendingThresholdSeconds",
         "at most alarms.thresholds.oldestPendingSeconds (600), not 601",
