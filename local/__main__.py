@@ -133,8 +133,10 @@ def _started() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from local.processes import adopt_orphans
     from local.system import system
 
+    adopt_orphans()
     with (
         _screen(arguments.show) as (stream, screen),
         system(
@@ -155,8 +157,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from local import demo
+    from local.processes import adopt_orphans
     from local.system import system
 
+    adopt_orphans()
     overrides = {**demo.SHORT_TIMES, **dict(arguments.config)}
     with (
         _screen(arguments.show) as (stream, screen),

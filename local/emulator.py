@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from local import aws, events, state
 from local.errors import EmulatorError, LocalRunError
 from local.package import workspace
+from local.processes import collect_group, kill_group
 from local.program import ROOT
 
 START_SECONDS = 30.0
@@ -220,9 +221,10 @@ class Emulator:
         """End the process with all its workers and remove its folder; may be called twice."""
         self._stopping = True
         if self._process is not None:
-            _kill_group(self._process.pid)
+            kill_group(self._process.pid)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
+                collect_group(self._process.pid, STOP_SECONDS)
             for stream in (self._process.stdin, self._process.stdout):
                 if stream is not None:
                     with contextlib.suppress(OSError):
@@ -244,7 +246,7 @@ class Emulator:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
             reason = self._death()
-            _kill_group(process.pid)
+            kill_group(process.pid)
             self._progress.put(reason)
             publish(events.SystemEnded(reason=reason))
 
@@ -262,11 +264,6 @@ class Emulator:
                 text = (self._folder / "emulator.log").read_text(errors="replace")
                 log = "\n".join(text.strip().splitlines()[-5:])
         return f"the emulator {how}" + (f"; its last words:\n{log}" if log else "")
-
-
-def _kill_group(group: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
 
 
 def _sweep(place: Path) -> None:
