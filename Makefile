@@ -48,9 +48,9 @@ setup: $(STAMP)
 $(STAMP): requirements.txt tools/requirements.txt constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found: install Python 3.11 or newer, or say PYTHON=" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11: say PYTHON=python3.12" >&2; exit 1; }
-	@echo "Installing the environment into $(VENV) (once) ..."
+	@echo "Installing the environment into $(VENV) (once, a few minutes) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
+	@$(BIN)/python tools/install.py
 	@touch $@
 
 lock: ## pin again: constraints.txt and the functions' hash-locked requirements

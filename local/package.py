@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import shutil
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import pulumi
 
 from components import bundle
 from local.errors import DeployError, LocalRunError
-from local.program import ROOT
+from local.program import LOGGER, ROOT
 
 BUILD = ROOT / ".build"
 _TIME = (1990, 1, 1, 0, 0, 0)  # constant, so that the same code is the same zip
@@ -93,7 +94,8 @@ def package(code: Any) -> bytes:
 
 def _files(code: Any) -> dict[str, bytes]:
     if isinstance(code, pulumi.FileArchive):
-        path = bundle.runnable_here((ROOT / code.path).resolve())
+        tell = logging.getLogger(LOGGER).info
+        path = bundle.runnable_here((ROOT / code.path).resolve(), tell)
         if path.is_dir():
             return {
                 str(item.relative_to(path)): item.read_bytes()

@@ -11,6 +11,7 @@ import shlex
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -53,8 +54,9 @@ class Screen:
         self._names: dict[str, str] = {}
         self._failures = Failures()
         self._notes: list[str] = []
-        notes = _Notes(self._notes)
-        logging.getLogger(program.LOGGER).addHandler(notes)
+        said = logging.getLogger(program.LOGGER)
+        said.setLevel(logging.INFO)
+        said.addHandler(_Said(self._notes, self.line))
         self._subscription = stream.subscribe()
         self._listener = threading.Thread(target=self._listen, daemon=True, name="screen")
         self._listener.start()
@@ -212,13 +214,18 @@ def _seconds(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-class _Notes(logging.Handler):
-    def __init__(self, notes: list[str]) -> None:
-        super().__init__(logging.WARNING)
-        self._notes = notes
+class _Said(logging.Handler):
+    """What the program says: how far it is at once, warnings with the first screen."""
+
+    def __init__(self, notes: list[str], line: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._notes, self._line = notes, line
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._notes.append(record.getMessage())
+        if record.levelno < logging.WARNING:
+            self._line(f"  {record.getMessage()}")
+        else:
+            self._notes.append(record.getMessage())
 
 
 def _queue(queue: Any) -> str:

@@ -35,6 +35,10 @@ OPERATIONS: Operations = operations()
 Warn = Callable[[str], None]
 
 
+def _silent(_: str) -> None:
+    pass
+
+
 def bundle(
     runtime: str = "python3.13",
     operations: Operations = OPERATIONS,
@@ -46,9 +50,14 @@ def bundle(
     Without the runtime's Python on this machine the archive lacks bytecode. A warning says so;
     with `require_bytecode` it is a BundleError.
     """
-    return pulumi.FileArchive(
-        str(build(runtime, pulumi.log.warn, operations, require_bytecode=require_bytecode))
+    folder = build(
+        runtime,
+        pulumi.log.warn,
+        operations,
+        require_bytecode=require_bytecode,
+        tell=pulumi.log.info,
     )
+    return pulumi.FileArchive(str(folder))
 
 
 def build(
@@ -57,8 +66,12 @@ def build(
     operations: Operations = OPERATIONS,
     *,
     require_bytecode: bool = False,
+    tell: Warn = _silent,
 ) -> Path:
-    """The bundle's folder for a Lambda runtime (such as "python3.13"); raises BundleError."""
+    """The bundle's folder for a Lambda runtime (such as "python3.13"); raises BundleError.
+
+    What takes long is told before it begins.
+    """
     target = compiler.interpreter_of(runtime)
     if target is None:
         if require_bytecode:
@@ -77,6 +90,7 @@ def build(
     }
 
     def dependencies(folder: Path) -> None:
+        tell("Installing the functions' dependencies (once, up to a minute) ...")
         installer.install(requirements, folder)
         botocore_data.reduce_data(folder, operations)
         certificates.pick_certificates(folder)
@@ -85,6 +99,7 @@ def build(
     def compiled(folder: Path) -> None:
         shutil.copytree(installed, folder, dirs_exist_ok=True)
         if target:
+            tell(f"Compiling the functions' dependencies for {runtime} (once) ...")
             target.compile(folder)
 
     def whole(folder: Path) -> None:
@@ -106,7 +121,7 @@ def build(
     return cache.made(root, "functions", [*base, *code], whole)
 
 
-def runnable_here(folder: Path) -> Path:
+def runnable_here(folder: Path, tell: Warn = _silent) -> Path:
     """The folder itself, or if it is a bundle that `build` made: the same with bytecode for the
     running Python, in a folder of its own. For running it on this machine; never deployed."""
     here = compiler.RUNNING
@@ -115,6 +130,7 @@ def runnable_here(folder: Path) -> Path:
         return folder
 
     def copy(copied: Path) -> None:
+        tell("Compiling the functions for this machine's Python (once) ...")
         shutil.copytree(folder, copied, dirs_exist_ok=True)
         here.compile(copied)
 
@@ -145,11 +161,15 @@ def _sources(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*.py") if "__pycache__" not in path.parts]
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201
+
+
 def main() -> None:
     """The command line: build, print the folder."""
     runtime = sys.argv[1] if len(sys.argv) > 1 else "python3.13"
     try:
-        folder = build(runtime, lambda warning: print(warning, file=sys.stderr))  # noqa: T201
+        folder = build(runtime, _say, tell=_say)
     except BundleError as error:
         sys.exit(f"bundle: {error}")
     print(folder)  # noqa: T201
