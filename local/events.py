@@ -109,7 +109,8 @@ class FailureLogged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class EventGivenUp(Event):
-    """A function failed on an asynchronous event for good, which went to `destination` (ARN)."""
+    """A function failed for good on an asynchronous event, or on records of a stream, which went to
+    `destination` (ARN)."""
 
     function: str
     destination: str

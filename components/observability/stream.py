@@ -57,8 +57,9 @@ def rows(stream: MonitoredStream, limits: AlarmThresholds) -> list[Row]:
                     at_once(
                         f"{label}-given-up",
                         f"Records that {label} could not do were given up and kept in its failure "
-                        "destination. Read its log for the reason; when that is mended, invoke "
-                        "the function with the records that lie there.",
+                        "destination. Read its log for the reason; when that is mended, give the "
+                        "function again what lies there, as `python -m operations events failed` "
+                        "in the repository of serverless-orders does.",
                         kept,
                     ),
                     at_once(

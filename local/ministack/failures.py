@@ -28,6 +28,13 @@ def raised(text: str, handler: str) -> tuple[str, str]:
     return " ".join(told), "\n".join(_own(frames, handler))
 
 
+def raised_type(text: str) -> str:
+    """The name of the class of the exception of the last traceback in `text`; empty without one."""
+    _, marker, trace = text.rpartition("Traceback (most recent call last):\n")
+    found = re.search(r"^([\w.]+)(?=:|$)", trace, re.MULTILINE) if marker else None
+    return found[1].rpartition(".")[2] if found else ""
+
+
 def logged(line: str, handler: str) -> tuple[str, str] | None:
     """The same of a line at the level ERROR that names an exception (`toolkit.telemetry`)."""
     try:

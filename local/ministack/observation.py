@@ -45,6 +45,9 @@ def install(publish: Publish) -> None:
     )
     lambda_svc._run_sqs_batch = _observed_batch(lambda_svc._run_sqs_batch)
     lambda_svc._route_async_failure = _observed_end(lambda_svc._route_async_failure, publish)
+    lambda_svc._send_ddb_stream_failure_record = _observed_stream_end(
+        lambda_svc._send_ddb_stream_failure_record, publish
+    )
     sqs._collect_msgs = _observed_receive(sqs._collect_msgs, publish)
     sqs._dlq_sweep = _observed_sweep(sqs._dlq_sweep, publish)
     logger = logging.getLogger("lambda")
@@ -143,6 +146,21 @@ def _observed_end(route: Callable[..., None], publish: Publish) -> Callable[...,
     def observed(destination: str, function: str, event: Any, result: Any) -> None:
         publish(events.EventGivenUp(function=function, destination=destination))
         route(destination, function, event, result)
+
+    return observed
+
+
+def _observed_stream_end(send: Callable[..., None], publish: Publish) -> Callable[..., None]:
+    @functools.wraps(send)
+    def observed(mapping: dict[str, Any], *rest: Any) -> None:
+        send(mapping, *rest)
+        destination = (mapping.get("DestinationConfig") or {}).get("OnFailure") or {}
+        publish(
+            events.EventGivenUp(
+                function=mapping["FunctionName"],
+                destination=destination.get("Destination", "nowhere"),
+            )
+        )
 
     return observed
 

@@ -6,12 +6,13 @@ import functools
 import json
 import logging
 import secrets
-import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 from ministack.core import iam_actions, lambda_runtime  # type: ignore[import-untyped]
+
+from local.ministack import failures, streams
 
 # A worker writes its log lines before its answer, so they are in the pipe when the answer is
 # read: a fifth of the 5 ms that ministack waits for more of them is plenty, and each request
@@ -47,10 +48,9 @@ def apply_to_services() -> None:
     """Repair services that are loaded, or may be: they take long, and the start needs others."""
     from ministack.services import eventbridge, lambda_svc, s3  # type: ignore[import-untyped]
 
-    lambda_svc._execute_function_warm = _logged(lambda_svc._execute_function_warm)
+    lambda_svc._execute_function_warm = _told(lambda_svc._execute_function_warm)
     lambda_svc.invoke_async_with_retry = _as_configured(lambda_svc.invoke_async_with_retry)
-    lambda_svc._poll_dynamodb_streams = _apart(lambda_svc._poll_dynamodb_streams)
-    lambda_svc._execute_function = _repeated_whole(lambda_svc._execute_function)
+    streams.repair(lambda_svc, s3)
     eventbridge._dispatch_to_lambda = _hand_over
     eventbridge._invoke_target = _to_replays_own_rules(eventbridge._invoke_target, eventbridge)
     s3._fire_s3_event = _with_version(s3._fire_s3_event, eventbridge)
@@ -71,62 +71,24 @@ def _hand_over(arn: str, payload: str) -> None:
     lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
 
-_reading = threading.local()
-"""Whether the thread reads a stream."""
-
-
-def _apart(poll: Callable[[], bool]) -> Callable[[], bool]:
-    """Streams read in a thread of their own: the emulator's would read no queue meanwhile."""
-    busy = threading.Lock()
-
-    def read() -> None:
-        _reading.stream = True
-        try:
-            while poll():
-                pass
-        except Exception:
-            logging.getLogger("local").exception("a stream could not be read")
-        finally:
-            busy.release()
-
-    @functools.wraps(poll)
-    def apart() -> bool:
-        if busy.acquire(blocking=False):
-            threading.Thread(target=read, daemon=True).start()
-        return False
-
-    return apart
-
-
-def _repeated_whole(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """Batches of a stream of which something failed: delivered again, and not only from the first
-    failure on as AWS does. The emulator would take them for done, and the rest would be lost."""
+def _told(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """Invocations that say of a failure what AWS's do: in the log why no worker could be started,
+    and as errorType what the handler raised."""
 
     @functools.wraps(execute)
-    def repeated(*arguments: Any) -> Any:
+    def told(*arguments: Any) -> Any:
         result = execute(*arguments)
-        body = result.get("body")
-        if getattr(_reading, "stream", False) and not result.get("error"):
-            told = json.loads(body) if isinstance(body, str) and body.startswith("{") else body
-            if isinstance(told, dict) and told.get("batchItemFailures"):
-                failed = {"errorType": "BatchItemFailures", "errorMessage": "not all was done"}
-                return {**result, "error": True, "body": failed}
+        if not result.get("error"):
+            return result
+        body = result["body"]
+        if not result.get("log"):
+            result["log"] = str(body.get("errorMessage", ""))
+        raised = failures.raised_type(result["log"])
+        if raised and body.get("errorType") == "Runtime.HandlerError":
+            body["errorType"] = raised
         return result
 
-    return repeated
-
-
-def _logged(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """Invocations whose log says why no worker could be started, as AWS's does."""
-
-    @functools.wraps(execute)
-    def logged(*arguments: Any) -> Any:
-        result = execute(*arguments)
-        if result.get("error") and not result.get("log"):
-            result["log"] = str(result["body"].get("errorMessage", ""))
-        return result
-
-    return logged
+    return told
 
 
 def _as_configured(invoke: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:

@@ -166,8 +166,6 @@ def event_source_mapping(creation: Creation) -> tuple[str, dict[str, Any]]:
     _require_long_visibility(creation, function_name, source)
     creation.no_effect("maximumBatchingWindowInSeconds", "batches are delivered at once")
     creation.no_effect("metricsConfig", "the emulator counts no events of mappings")
-    if source.split(":")[2] == "dynamodb":
-        _say_what_streams_lack(creation)
     registered = inputs.get("scalingConfig", Inputs({})).get("maximumConcurrency")
     concurrency = min(registered or creation.batch_concurrency, creation.batch_concurrency)
     request = creation.given(
@@ -202,14 +200,6 @@ def event_source_mapping(creation: Creation) -> tuple[str, dict[str, Any]]:
         "functionArn": created["FunctionArn"],
         "state": created["State"],
     }
-
-
-def _say_what_streams_lack(creation: Creation) -> None:
-    """What the emulator takes of a stream's mapping and does not do."""
-    endless = "the emulator tries a batch of a stream again for ever"
-    creation.no_effect("bisectBatchOnFunctionError", f"{endless}, whole")
-    creation.no_effect("maximumRetryAttempts", endless)
-    creation.no_effect("destinationConfig", f"{endless} and gives nothing up")
 
 
 _SOURCE_ACTIONS = {

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from local.system import System
@@ -44,6 +45,29 @@ def log_lines(running: System, function: str) -> list[dict[str, Any]]:
     """The JSON log lines of one of the system's functions."""
     lines = running.logs(running.outputs["functionNames"][function])
     return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+@contextmanager
+def without_grant(running: System, function: str, service: str) -> Iterator[None]:
+    """A time in which one of the system's functions may do nothing with a service."""
+    client = running.client("lambda")
+    name = running.outputs["functionNames"][function]
+    role = client.get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2]
+    iam = running.client("iam")
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    policies = [iam.get_role_policy(RoleName=role, PolicyName=each) for each in names]
+    dropped = [each for each in policies if f"{service}:" in json.dumps(each["PolicyDocument"])]
+    assert dropped, f"{function} may do nothing with {service} at all"
+    for each in dropped:
+        iam.delete_role_policy(RoleName=role, PolicyName=each["PolicyName"])
+    try:
+        yield
+    finally:
+        for each in dropped:
+            document = json.dumps(each["PolicyDocument"])
+            iam.put_role_policy(
+                RoleName=role, PolicyName=each["PolicyName"], PolicyDocument=document
+            )
 
 
 def without_action(policy_of: str, action: str) -> Callable[[str, str, dict[str, Any]], None]:

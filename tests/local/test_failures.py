@@ -68,6 +68,7 @@ def test_an_exception_is_told_with_its_own_code_and_what_met_it(running: System)
     invoke(running, "raises", RAISES, REQUEST)
     (failed,) = failures(running, events.FunctionFailed, "raises")
     assert failed.message.startswith("json.decoder.JSONDecodeError: Expecting value")
+    assert failed.error == "JSONDecodeError"
     assert failed.trace == "index.py:6 in handler\nindex.py:10 in helper"
     assert failed.met == "GET /x (request r-1)"
 

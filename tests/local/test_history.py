@@ -20,7 +20,7 @@ from local.client import Answer, Api
 from local.events import BatchProcessed, LogLine
 from local.system import System
 from operations.archive import Archive
-from tests.local.support import until
+from tests.local.support import until, without_grant
 
 AT = "2026-01-31T12:00:00.000Z"
 PLACED = (None, contract.PENDING, contract.PLACED)
@@ -70,13 +70,6 @@ def test_a_consumer_that_fails_for_a_while_catches_up_from_its_queue(
     running: System, api: Api
 ) -> None:
     function = running.outputs["functionNames"]["record_history"]
-    role = running.client("lambda").get_function_configuration(FunctionName=function)["Role"]
-    name = role.rpartition("/")[2]
-    iam = running.client("iam")
-    (grant,) = [
-        each for each in iam.list_role_policies(RoleName=name)["PolicyNames"] if "dynamodb" in each
-    ]
-    policy = iam.get_role_policy(RoleName=name, PolicyName=grant)["PolicyDocument"]
     queues = running.client("sqs")
     (url,) = [
         each
@@ -86,19 +79,16 @@ def test_a_consumer_that_fails_for_a_while_catches_up_from_its_queue(
         and "undelivered" not in each
         and "-dlq-" not in each
     ]
-    queues.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "30"})
+    queues.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "2"})
 
     def failed() -> int:
         return sum(e.failures for e in running.events(BatchProcessed) if e.function == function)
 
     before, order_id = failed(), str(uuid.uuid4())
-    iam.delete_role_policy(RoleName=name, PolicyName=grant)
-    try:
+    with without_grant(running, "record_history", "dynamodb"):
         put(running, order_id, 1, PLACED)
         assert until(lambda: failed() > before)
         assert history(api, order_id).status == 404
-    finally:
-        iam.put_role_policy(RoleName=name, PolicyName=grant, PolicyDocument=json.dumps(policy))
     assert until(lambda: history(api, order_id).status == 200, 90)
 
 
