@@ -4,7 +4,6 @@ import argparse
 import json
 import re
 import sys
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import (  # type: ignore[import-untyped]
@@ -15,13 +14,24 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 
 from functions import contract
 from local.text import shown, shown_json
-from operations import import_command, stacks
-from operations.archive import Archive, ArchiveError
+from operations import events_command, import_command, stacks
+from operations.archive import ArchiveError
 from operations.dead_letters import DeadLetter, DeadLetterError, DeadLetterQueue
+from operations.given_up import GivenUpError
 from operations.imports import ImportFailedError
+from operations.listing import age, iso
 
 MASK = "***"
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,63}")
+
+
+_EXPECTED = (
+    stacks.StackError,
+    DeadLetterError,
+    ArchiveError,
+    GivenUpError,
+    ImportFailedError,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options.open(parser, options), options))
-    except (stacks.StackError, DeadLetterError, ArchiveError, ImportFailedError) as error:
+    except _EXPECTED as error:
         return _fail(str(error))
     except NoCredentialsError:
         return _fail("no AWS credentials: set AWS_PROFILE or sign in (`aws sso login`)")
@@ -44,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
     kinds = parser.add_subparsers(required=True, metavar="dlq|events|import")
-    _events_parser(kinds)
+    events_command.add(kinds)
     import_command.add(kinds)
     dlq = kinds.add_parser("dlq", help="the dead-letter queue")
     dlq.set_defaults(
@@ -81,84 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _events_parser(kinds: Any) -> None:
-    events = kinds.add_parser("events", help="the archive of the bus of order events")
-    events.set_defaults(
-        open=lambda _, options: stacks.archive_of_stack(options.stack),
-        interrupted="interrupted; a replay that was started goes on",
-    )
-    commands = events.add_subparsers(required=True, metavar="list|replay")
-    where = argparse.ArgumentParser(add_help=False)
-    where.add_argument(
-        "--stack", required=True, help="name of the stack; `local` is the one make run serves"
-    )
-    listing = commands.add_parser(
-        "list", parents=[where], help="what can be replayed, and to which consumers"
-    )
-    listing.add_argument("--json", action="store_true", help="print JSON, for programs")
-    listing.set_defaults(run=_list_events)
-
-    replay = commands.add_parser(
-        "replay", parents=[where], help="hand archived events to one consumer again"
-    )
-    replay.add_argument("consumer", help="name of its rule or a part of it, from list")
-    for name, said in (("since", "the archive's beginning"), ("until", "now")):
-        replay.add_argument(
-            f"--{name}", type=_moment, help=f"as 2026-01-31T12:00:00Z; {said} by default"
-        )
-    replay.set_defaults(run=_replay)
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _list_events(archive: Archive, options: argparse.Namespace) -> int:
-    span, consumers = archive.span(), archive.consumers()
-    since = span.since.isoformat(timespec="seconds").replace("+00:00", "Z")
-    if options.json:
-        names = [consumer.name for consumer in consumers]
-        print(
-            shown_json(
-                {
-                    "archive": span.name,
-                    "events": span.events,
-                    "bytes": span.size,
-                    "since": since,
-                    "retentionDays": span.days,
-                    "consumers": names,
-                }
-            )
-        )
-        return 0
-    print(shown(f"{span.events} events since {since} in the archive {span.name}"))
-    for consumer in consumers:
-        print(shown(f"  {consumer.name}  {consumer.pattern}"))
-    return 0
-
-
-def _replay(archive: Archive, options: argparse.Namespace) -> int:
-    consumer = archive.consumer(options.consumer)
-    # A moment before, since the archive's own times are whole seconds.
-    since = options.since or archive.span().since - timedelta(seconds=1)
-    until = options.until or datetime.now(UTC)
-
-    def progress(share: float) -> None:
-        print(f"\r{share:.0%} of the time replayed", end="", file=sys.stderr, flush=True)
-
-    archive.replay(consumer, since, until, progress)
-    print(file=sys.stderr)
-    print(shown(f"{consumer.name} was given the events again; what it knew is as it was."))
-    return 0
-
-
 def _queue(parser: argparse.ArgumentParser, options: argparse.Namespace) -> DeadLetterQueue:
     urls = {name: getattr(options, name) for name in ("dlq_url", "queue_url", "table")}
     given = [value for value in urls.values() if value]
     if len(given) != (0 if options.stack else len(urls)):
         parser.error("give --stack NAME, or --dlq-url, --queue-url and --table")
-    return stacks.of_stack(options.stack) if options.stack else stacks.of_urls(**urls)
+    return stacks.dead_letters(options.stack) if options.stack else stacks.of_urls(**urls)
 
 
 def _list(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
@@ -171,10 +109,9 @@ def _list(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
         return 0
     rows = [("MESSAGE", "ORDER", "AGE", "RECEIVES", "REASON")]
     for letter in letters:
-        age = _age((datetime.now(UTC) - letter.sent_at).total_seconds())
         order = letter.order_id or "-"
         receives = str(letter.receive_count)
-        rows.append((letter.message_id, order, age, receives, shown(letter.reason)))
+        rows.append((letter.message_id, order, age(letter.sent_at), receives, shown(letter.reason)))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -212,7 +149,7 @@ def _public(letter: DeadLetter) -> dict[str, Any]:
         "messageId": letter.message_id,
         "orderId": letter.order_id,
         "reason": letter.reason,
-        "sentAt": letter.sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "sentAt": iso(letter.sent_at),
         "receiveCount": letter.receive_count,
         "correlationId": letter.correlation_id,
         "redrivenAt": letter.redriven_at,
@@ -243,14 +180,6 @@ def _masked_fields(value: dict[str, Any], known: tuple[str, ...]) -> dict[str, A
     masked: dict[str, Any] = {name: MASK for name in known if name in value}
     others = len(value) - len(masked)
     return {**masked, f"({others} other fields)": MASK} if others else masked
-
-
-def _age(seconds: float) -> str:
-    """12 s, 5 min, 3 h, 2 d."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(0, int(seconds))} s"
 
 
 def _fail(message: str) -> int:

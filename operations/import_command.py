@@ -63,7 +63,7 @@ def _open(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Impor
     flaw = _flaw(options.file)
     if flaw:
         parser.error(shown(f"{options.file}: {flaw}"))
-    return stacks.imports_of_stack(options.stack)
+    return stacks.imports(options.stack)
 
 
 def _flaw(path: Path) -> str | None:

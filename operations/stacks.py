@@ -14,6 +14,7 @@ from local import aws, state
 from local.errors import LocalRunError
 from operations.archive import Archive
 from operations.dead_letters import DeadLetterQueue
+from operations.given_up import GivenUp
 from operations.imports import Imports
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,49 +28,97 @@ OUTPUTS = {
 
 
 BUS_OUTPUT = "orderEventsBusName"
+GIVEN_UP_OUTPUT = "unpublishedEventsBucketName"
+FUNCTIONS_OUTPUT = "functionNames"
 IMPORTS_OUTPUT = "importsBucketName"
+
+WITHOUT_EVENTS = "no events (setting events)"
+LONGEST_INVOCATION = 900.0
+"""Seconds that Lambda gives a function at most."""
 
 
 class StackError(Exception):
     """The stack cannot be reached; the message says what to do."""
 
 
-def of_stack(name: str) -> DeadLetterQueue:
-    """The dead-letter queue of a stack: `local` is the one `make run` serves."""
-    if name == LOCAL:
-        return _local()
-    return of_urls(**_needed(_pulumi_outputs(name), f"stack {name}"))
+class Stack:
+    """A stack's outputs, and clients for where it is: `local` is the one `make run` serves."""
 
+    def __init__(self, name: str) -> None:
+        self._run = _local_run() if name == LOCAL else None
+        if self._run:
+            self.where, self._outputs = f"the local run of stack {LOCAL}", self._run["outputs"]
+        else:
+            self.where, self._outputs = f"stack {name}", _pulumi_outputs(name)
 
-def archive_of_stack(name: str) -> Archive:
-    """The archive of a stack's bus: `local` is the one `make run` serves."""
-    client, bus = _client_and_output("events", name, BUS_OUTPUT, "no events (setting events)")
-    return Archive(client, bus)
-
-
-def imports_of_stack(name: str) -> Imports:
-    """The bucket of a stack's imports: `local` is the one `make run` serves."""
-    client, bucket = _client_and_output("s3", name, IMPORTS_OUTPUT, "no imports (setting imports)")
-    return Imports(client, bucket)
-
-
-def _client_and_output(service: str, name: str, output: str, without: str) -> tuple[Any, str]:
-    """A client of a service where a stack is, and one of the stack's outputs; a stack that lacks
-    the output has what `without` says."""
-    if name == LOCAL:
-        where, run = f"the local run of stack {LOCAL}", _local_run()
-        outputs = run["outputs"]
-        client = aws.client(service, run["endpoint"], run["region"], run["credentials"])
-    else:
-        where, outputs = f"stack {name}", _pulumi_outputs(name)
+    def client(self, service: str, longest_answer: float = 60) -> Any:
+        """A client that waits for an answer for so many seconds."""
+        if self._run:
+            run = self._run
+            return aws.client(service, run["endpoint"], run["region"], run["credentials"])
         # The region stands in the URL of the queue, and all of a stack is in one region.
-        region = _region(_needed(outputs, where)["queue_url"])
-        config = Config(retries={"mode": "standard"})
-        client = boto3.Session(region_name=region).client(service, config=config)
-    value = outputs.get(output)
-    if not isinstance(value, str):
-        raise StackError(f"{where} has no output {output}: it has {without}")
-    return client, value
+        region = _region(self.queues()["queue_url"])
+        config = Config(retries={"mode": "standard"}, read_timeout=longest_answer)
+        return boto3.Session(region_name=region).client(service, config=config)
+
+    def output(self, name: str, without: str) -> str:
+        """An output; a stack that lacks it has what `without` says."""
+        value = self._outputs.get(name)
+        if not isinstance(value, str):
+            raise StackError(f"{self.where} has no output {name}: it has {without}")
+        return value
+
+    def function(self, name: str) -> str:
+        """The physical name of one of the system's functions."""
+        names = self._outputs.get(FUNCTIONS_OUTPUT)
+        if not isinstance(names, dict) or name not in names:
+            raise StackError(f"{self.where} has no function {name}: deploy it first")
+        return str(names[name])
+
+    def queues(self) -> dict[str, str]:
+        """What the dead letters of orders need, as `OUTPUTS` names it."""
+        found = {name: self._outputs.get(output) for name, output in OUTPUTS.items()}
+        missing = [OUTPUTS[name] for name, value in found.items() if not isinstance(value, str)]
+        if missing:
+            raise StackError(f"{self.where} has no output {', '.join(missing)}: deploy it first")
+        return found
+
+    @property
+    def moves(self) -> bool:
+        """Whether SQS itself moves dead letters there."""
+        return self._run is None
+
+
+def dead_letters(name: str) -> DeadLetterQueue:
+    """The dead-letter queue of a stack's orders."""
+    stack = Stack(name)
+    queues = stack.queues()
+    return DeadLetterQueue(
+        stack.client("sqs"), stack.client("dynamodb"), **queues, moves=stack.moves
+    )
+
+
+def archive(name: str) -> Archive:
+    """The archive of a stack's bus."""
+    stack = Stack(name)
+    bus = stack.output(BUS_OUTPUT, WITHOUT_EVENTS)
+    return Archive(stack.client("events"), bus)
+
+
+def given_up(name: str) -> GivenUp:
+    """What a stack's publish_changes gave up."""
+    stack = Stack(name)
+    bucket = stack.output(GIVEN_UP_OUTPUT, WITHOUT_EVENTS)
+    publisher = stack.function("publish_changes")
+    functions = stack.client("lambda", LONGEST_INVOCATION)
+    return GivenUp(stack.client("s3"), functions, bucket, publisher)
+
+
+def imports(name: str) -> Imports:
+    """The bucket of a stack's imports."""
+    stack = Stack(name)
+    bucket = stack.output(IMPORTS_OUTPUT, "no imports (setting imports)")
+    return Imports(stack.client("s3"), bucket)
 
 
 def of_urls(dlq_url: str, queue_url: str, table: str) -> DeadLetterQueue:
@@ -83,17 +132,6 @@ def of_urls(dlq_url: str, queue_url: str, table: str) -> DeadLetterQueue:
         queue_url,
         table,
         moves=True,
-    )
-
-
-def _local() -> DeadLetterQueue:
-    run = _local_run()
-    where = run["endpoint"], run["region"], run["credentials"]
-    return DeadLetterQueue(
-        aws.client("sqs", *where),
-        aws.client("dynamodb", *where),
-        **_needed(run["outputs"], f"the local run of stack {LOCAL}"),
-        moves=False,
     )
 
 
@@ -123,13 +161,6 @@ def _pulumi_outputs(name: str) -> Mapping[str, Any]:
     if not isinstance(outputs, dict):
         raise StackError(f"stack {name}: pulumi did not print its outputs as a JSON object")
     return outputs
-
-
-def _needed(outputs: Mapping[str, Any], where: str) -> dict[str, str]:
-    missing = [output for output in OUTPUTS.values() if not isinstance(outputs.get(output), str)]
-    if missing:
-        raise StackError(f"{where} has no output {', '.join(missing)}: deploy it first")
-    return {name: outputs[output] for name, output in OUTPUTS.items()}
 
 
 def _region(queue_url: str) -> str:
