@@ -32,6 +32,13 @@ class Consumer(NamedTuple):
     pattern: str
 
 
+class Delivery(NamedTuple):
+    """Where a consumer's events go, and where those that do not get there: ARNs."""
+
+    queue_arn: str
+    undelivered_arn: str | None
+
+
 class Archive:
     """The archive of one bus; `events` is a boto3 client of EventBridge."""
 
@@ -74,6 +81,15 @@ class Archive:
                 f"{len(found)} consumers are called {named}; name one of these: {names}"
             )
         return found[0]
+
+    def delivery(self, consumer: Consumer) -> Delivery:
+        """Where a consumer's events go; ArchiveError when that is nowhere."""
+        for page in self._pages(
+            "list_targets_by_rule", "Targets", Rule=consumer.name, EventBusName=self._bus_name
+        ):
+            for target in page:
+                return Delivery(target["Arn"], target.get("DeadLetterConfig", {}).get("Arn"))
+        raise ArchiveError(f"the rule {consumer.name} has no target")
 
     def replay(
         self,

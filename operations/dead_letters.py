@@ -1,7 +1,7 @@
-"""The dead-letter queue: what lies in it and why, and the way back into the order queue.
+"""A dead-letter queue: what lies in it and why, and the way back into the queue it came from.
 
 Reading a message from SQS hides it for a while; everything read here is made visible again.
-A message is deleted only after its copy has been accepted by the order queue.
+A message is deleted only after its copy has been accepted there.
 """
 
 import time
@@ -16,11 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 from functions import contract
 from functions.orders import events
 from functions.orders.order import now
+from operations.letters import Content, Reading
 
 HIDDEN_SECONDS = 120
 """How long a message read stays hidden should this program die before it gives it back."""
 _BATCH = 10  # ReceiveMessage and ChangeMessageVisibilityBatch take at most 10
-_KEYS = 100  # BatchGetItem takes at most 100
 POLL_SECONDS = 2.0
 
 
@@ -30,21 +30,15 @@ class DeadLetterError(Exception):
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One message. `order_id` is None when its body names no order."""
+    """One message."""
 
     message_id: str
-    order_id: str | None
-    reason: str
+    content: Content
     sent_at: datetime
     receive_count: int
     body: str
     attributes: dict[str, Any]
     receipt_handle: str
-
-    @property
-    def correlation_id(self) -> str | None:
-        """The id that the logs of the request which placed the order carry."""
-        return events.attribute(self.attributes, contract.CORRELATION_ID_ATTRIBUTE) or None
 
     @property
     def redriven_at(self) -> str | None:
@@ -61,21 +55,21 @@ class Redriven:
 
 
 class DeadLetterQueue:
-    """The dead-letter queue of one stack.
+    """One dead-letter queue.
 
-    `sqs` and `dynamodb` are boto3 clients. With `moves` SQS itself moves messages
-    (StartMessageMoveTask), which the local emulator cannot.
+    `sqs` is a boto3 client. With `moves` SQS itself moves messages (StartMessageMoveTask), which
+    the local emulator cannot, and AWS only out of a queue that another one gives up into.
     """
 
     def __init__(
-        self, sqs: Any, dynamodb: Any, dlq_url: str, queue_url: str, table: str, moves: bool
+        self, sqs: Any, reading: Reading, dlq_url: str, queue_url: str, *, moves: bool, waits: bool
     ) -> None:
         self._sqs = sqs
-        self._dynamodb = dynamodb
+        self.reading = reading
         self._dlq_url = dlq_url
         self._queue_url = queue_url
-        self._table = table
         self._moves = moves
+        self._waits = waits
 
     def letters(self) -> list[DeadLetter]:
         """Every message that can be read now, oldest first."""
@@ -89,7 +83,7 @@ class DeadLetterQueue:
             return self._find(messages, message_id)
 
     def redrive_one(self, message_id: str) -> None:
-        """Copy one message to the order queue, then delete it here."""
+        """Copy one message to where it came from, then delete it here."""
         with self._hidden() as messages:
             message = self._find(messages, message_id)
             self._move(message, now())
@@ -112,7 +106,7 @@ class DeadLetterQueue:
                     MaxNumberOfMessages=_BATCH,
                     VisibilityTimeout=HIDDEN_SECONDS,
                     # On AWS a wait asks every server, so that an empty answer means empty.
-                    WaitTimeSeconds=1 if self._moves else 0,
+                    WaitTimeSeconds=1 if self._waits else 0,
                     MessageSystemAttributeNames=["All"],
                     MessageAttributeNames=["All"],
                 ).get("Messages", [])
@@ -147,42 +141,18 @@ class DeadLetterQueue:
         )
 
     def _understood(self, messages: list[dict[str, Any]]) -> list[DeadLetter]:
-        contents = [events.read(message["Body"]) for message in messages]
-        orders = self._orders({order for order, *_ in contents if order})
         return [
             DeadLetter(
                 message["MessageId"],
-                order,
-                flaw or _reason(orders.get(order or "")),
+                content,
                 datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
                 int(message["Attributes"]["ApproximateReceiveCount"]),
                 message["Body"],
                 message.get("MessageAttributes", {}),
                 message["ReceiptHandle"],
             )
-            for message, (order, flaw, _) in zip(messages, contents, strict=True)
+            for message, content in zip(messages, self.reading.contents(messages), strict=True)
         ]
-
-    def _orders(self, ids: set[str]) -> dict[str, dict[str, Any]]:
-        """The state of these orders, without any of the customer's data."""
-        found: dict[str, dict[str, Any]] = {}
-        waiting = [{"id": {"S": order}} for order in sorted(ids)]
-        while waiting:
-            keys, waiting = waiting[:_KEYS], waiting[_KEYS:]
-            answer = self._dynamodb.batch_get_item(
-                RequestItems={
-                    self._table: {
-                        "Keys": keys,
-                        "ConsistentRead": True,
-                        "ProjectionExpression": "id, #status",
-                        "ExpressionAttributeNames": {"#status": "status"},
-                    }
-                }
-            )
-            for item in answer["Responses"].get(self._table, []):
-                found[item["id"]["S"]] = item
-            waiting += answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        return found
 
     def _move(self, letter: DeadLetter, run: str) -> None:
         try:
@@ -197,8 +167,8 @@ class DeadLetterQueue:
             self._sqs.delete_message(QueueUrl=self._dlq_url, ReceiptHandle=letter.receipt_handle)
         except (ClientError, BotoCoreError) as error:
             raise DeadLetterError(
-                f"copied to the order queue but not deleted from the dead-letter queue ({error}); "
-                "redriving it once more is harmless"
+                f"copied to {self.reading.queue} but not deleted from the dead-letter queue "
+                f"({error}); redriving it once more is harmless"
             ) from error
 
     def _copy_all(self, progress: Callable[[int, int], None]) -> Redriven:
@@ -249,14 +219,3 @@ class DeadLetterQueue:
     def _latest_task(self, arn: str) -> dict[str, Any]:
         tasks = self._sqs.list_message_move_tasks(SourceArn=arn, MaxResults=1).get("Results", [])
         return dict(tasks[0]) if tasks else {}
-
-
-def _reason(order: dict[str, Any] | None) -> str:
-    if order is None:
-        return "unknown order: nothing in the table has this id"
-    status = order.get("status", {}).get("S")
-    return {
-        contract.FAILED: "failed: the processor gave up on the last permitted receive",
-        contract.CONFIRMED: "confirmed meanwhile: another delivery of the event was processed",
-        contract.PENDING: "undelivered: the processor never finished; the repair sends it again",
-    }.get(status, f"the order's status is {status!r}")

@@ -16,16 +16,17 @@ from operations.archive import Archive
 from operations.dead_letters import DeadLetterQueue
 from operations.given_up import GivenUp
 from operations.imports import Imports
+from operations.letters import ConsumerLetters, OrderLetters
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = "local"
+ORDER_QUEUE = "order-events"
 OUTPUTS = {
     "dlq_url": "orderEventsDlqUrl",
     "queue_url": "orderEventsQueueUrl",
     "table": "ordersTableName",
 }
 """What is needed -> the stack output that holds it."""
-
 
 BUS_OUTPUT = "orderEventsBusName"
 GIVEN_UP_OUTPUT = "unpublishedEventsBucketName"
@@ -84,8 +85,8 @@ class Stack:
         return found
 
     @property
-    def moves(self) -> bool:
-        """Whether SQS itself moves dead letters there."""
+    def on_aws(self) -> bool:
+        """Whether it is not on this machine."""
         return self._run is None
 
 
@@ -94,15 +95,56 @@ def dead_letters(name: str) -> DeadLetterQueue:
     stack = Stack(name)
     queues = stack.queues()
     return DeadLetterQueue(
-        stack.client("sqs"), stack.client("dynamodb"), **queues, moves=stack.moves
+        stack.client("sqs"),
+        OrderLetters(stack.client("dynamodb"), queues["table"]),
+        queues["dlq_url"],
+        queues["queue_url"],
+        moves=stack.on_aws,
+        waits=stack.on_aws,
     )
+
+
+def consumer_letters(name: str, consumer: str, *, undelivered: bool) -> DeadLetterQueue:
+    """The dead letters of a consumer of a stack's bus, or what its queue was not given; the
+    consumer is called as its rule, a part of that, or as its queue's alarms call it."""
+    stack = Stack(name)
+    rules = _archive(stack)
+    found = rules.consumer(consumer.removesuffix("-events"))
+    sqs, delivery = stack.client("sqs"), rules.delivery(found)
+    queue_url = _url(sqs, delivery.queue_arn)
+    return DeadLetterQueue(
+        sqs,
+        ConsumerLetters(found.name),
+        _url(sqs, delivery.undelivered_arn) if undelivered else _dlq_url(sqs, queue_url),
+        queue_url,
+        # SQS moves nothing out of a queue that EventBridge gives up into.
+        moves=stack.on_aws and not undelivered,
+        waits=stack.on_aws,
+    )
+
+
+def _dlq_url(sqs: Any, queue_url: str) -> str:
+    answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
+    policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+    return _url(sqs, policy.get("deadLetterTargetArn"))
+
+
+def _url(sqs: Any, arn: str | None) -> str:
+    """The URL of the queue of an ARN as arn:aws:sqs:<region>:<account>:<name>."""
+    parts = (arn or "").split(":")
+    if len(parts) != 6 or parts[2] != "sqs":
+        raise StackError("this consumer has no such queue: it is not an EventConsumer")
+    url: str = sqs.get_queue_url(QueueName=parts[5], QueueOwnerAWSAccountId=parts[4])["QueueUrl"]
+    return url
 
 
 def archive(name: str) -> Archive:
     """The archive of a stack's bus."""
-    stack = Stack(name)
-    bus = stack.output(BUS_OUTPUT, WITHOUT_EVENTS)
-    return Archive(stack.client("events"), bus)
+    return _archive(Stack(name))
+
+
+def _archive(stack: Stack) -> Archive:
+    return Archive(stack.client("events"), stack.output(BUS_OUTPUT, WITHOUT_EVENTS))
 
 
 def given_up(name: str) -> GivenUp:
@@ -125,14 +167,9 @@ def of_urls(dlq_url: str, queue_url: str, table: str) -> DeadLetterQueue:
     """The dead-letter queue at these addresses on AWS."""
     session = boto3.Session(region_name=_region(dlq_url))
     config = Config(retries={"mode": "standard"})
-    return DeadLetterQueue(
-        session.client("sqs", config=config),
-        session.client("dynamodb", config=config),
-        dlq_url,
-        queue_url,
-        table,
-        moves=True,
-    )
+    letters = OrderLetters(session.client("dynamodb", config=config), table)
+    sqs = session.client("sqs", config=config)
+    return DeadLetterQueue(sqs, letters, dlq_url, queue_url, moves=True, waits=True)
 
 
 def _local_run() -> Mapping[str, Any]:

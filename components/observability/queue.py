@@ -84,8 +84,9 @@ def rows(queue: MonitoredQueue, limits: AlarmThresholds) -> list[Row]:
                     at_once(
                         f"{label}-dlq-depth",
                         f"Messages of {label} are in its dead-letter queue. Read why they failed "
-                        "and redrive them when the cause is mended: `python -m operations dlq` in "
-                        "the repository of serverless-orders, or the redrive of the SQS console.",
+                        "and redrive them when the cause is mended: `python -m operations dlq "
+                        f"list --queue {label}` in the repository of serverless-orders, or the "
+                        "redrive of the SQS console.",
                         dead,
                     )
                 ],

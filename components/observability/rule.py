@@ -93,7 +93,9 @@ def _lost(label: str, lost: Metric) -> Alarm:
 def _kept(label: str, waiting: Metric) -> Alarm:
     return at_once(
         f"{label}-undelivered",
-        f"Events for {label} lie in its queue of undelivered events. Their attributes say why; "
-        "replay the time from the bus's archive to this rule when the cause is mended.",
+        f"Events for {label} lie in its queue of undelivered events. When the cause, which their "
+        "attributes name, is mended, redrive them: `python -m operations dlq list --undelivered "
+        f"--queue {label}` in the repository of serverless-orders; or replay the time from the "
+        "bus's archive to this rule.",
         waiting,
     )

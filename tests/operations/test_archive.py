@@ -128,6 +128,67 @@ def test_a_bus_without_an_archive_and_a_stack_without_a_bus_say_which_setting(
     assert "stack dev has no output orderEventsBusName" in capsys.readouterr().err
 
 
+@pytest.fixture
+def mail(aws: Upstream) -> None:
+    """The queues of a consumer, and a dead letter in each."""
+    arn = "arn:aws:sqs:eu-west-1:123456789012:mail"
+    target = {"Id": "1", "Arn": arn, "DeadLetterConfig": {"Arn": f"{arn}-undelivered"}}
+    aws.answers["ListTargetsByRule"] = [(200, {"Targets": [target]})]
+    aws.answers["GetQueueUrl"] = [
+        (200, {"QueueUrl": f"https://sqs.eu-west-1.amazonaws.com/123456789012/{name}"})
+        for name in ("mail", "mail-letters")
+    ]
+    attributes = {
+        "RedrivePolicy": json.dumps({"deadLetterTargetArn": f"{arn}-dlq"}),
+        "QueueArn": f"{arn}-dlq",
+        "ApproximateNumberOfMessages": "1",
+    }
+    aws.answers["GetQueueAttributes"] = [(200, {"Attributes": attributes})]
+    letter = {
+        "MessageId": "m-1",
+        "ReceiptHandle": "handle",
+        "Body": "{}",
+        "Attributes": {"SentTimestamp": "1", "ApproximateReceiveCount": "1"},
+        "MessageAttributes": {"ERROR_CODE": {"DataType": "String", "StringValue": "NO_RIGHT"}},
+    }
+    aws.answers["ReceiveMessage"] = [(200, {"Messages": [letter]}), (200, {})]
+
+
+DLQ = ["dlq", "redrive", "--all", "--stack", "dev", "--queue", "mail"]
+
+
+def test_sqs_moves_a_consumers_dead_letters(
+    aws: Upstream, mail: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = {"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 3, "StartedTimestamp": 2}
+    aws.answers["ListMessageMoveTasks"] = [(200, {}), (200, {"Results": [moved]})]
+    assert main(DLQ) == 0
+    assert capsys.readouterr().out == "3 messages are back in the queue of orders-mail-1.\n"
+    [asked_for] = asked(aws, "StartMessageMoveTask")
+    assert asked_for == {"SourceArn": "arn:aws:sqs:eu-west-1:123456789012:mail-dlq"}
+    names = [each["QueueName"] for each in asked(aws, "GetQueueUrl")]
+    assert names == ["mail", "mail-dlq"]
+
+
+def test_what_eventbridge_gave_up_is_copied_since_sqs_would_not_move_it(
+    aws: Upstream, mail: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*DLQ, "--undelivered"]) == 0
+    assert capsys.readouterr().out == "1 messages are back in the queue of orders-mail-1.\n"
+    assert asked(aws, "StartMessageMoveTask") == []
+    assert [each["QueueUrl"][-4:] for each in asked(aws, "SendMessage")] == ["mail"]
+    assert [each["QueueUrl"][-12:] for each in asked(aws, "DeleteMessage")] == ["mail-letters"]
+    names = [each["QueueName"] for each in asked(aws, "GetQueueUrl")]
+    assert names == ["mail", "mail-undelivered"]
+
+
+def test_why_eventbridge_gave_up_is_listed(
+    aws: Upstream, mail: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dlq", "list", *DLQ[3:], "--undelivered"]) == 0
+    assert "not delivered: NO_RIGHT" in capsys.readouterr().out
+
+
 def test_without_a_local_run_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["events", "list", "--stack", "local"]) == 1
     assert "make run" in capsys.readouterr().err

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from functions import contract
+from functions.orders.changes import Change
 from local import state
+from local.client import Api
 from operations.__main__ import main
 from tests.local.support import until
 from tools.chaos.faults import MIXES, Fault, Plan
@@ -28,12 +30,12 @@ def stage() -> Iterator[Arena]:
 
 
 class Queue:
-    """The system's dead-letter queue, filled by hand."""
+    """A dead-letter queue of the system, by default that of orders, filled by hand."""
 
-    def __init__(self, stage: Arena) -> None:
+    def __init__(self, stage: Arena, url: str = "") -> None:
         self.local = stage.local
         self.sqs = self.local.client("sqs")
-        self.url = self.local.outputs["orderEventsDlqUrl"]
+        self.url = url or self.local.outputs["orderEventsDlqUrl"]
 
     def put(self, body: str, correlation: str = "request-1") -> str:
         """A message as SQS moves it here; its id."""
@@ -238,6 +240,109 @@ def test_redriving_all_completes_every_order_and_tells_the_progress(
     assert "\r12 of about 12 moved" in err
     assert until(lambda: {dlq.status(order) for order in orders} == {contract.CONFIRMED})
     assert dlq.depth() == 0
+
+
+CONSUMER = "record-history-events"
+
+
+@pytest.fixture(params=["dlq", "undelivered"])
+def letters(
+    request: pytest.FixtureRequest, dlq: Queue, stage: Arena
+) -> Iterator[tuple[Queue, list[str]]]:
+    """A consumer's dead letters of both kinds, and the arguments that ask for them."""
+    [url] = [
+        each
+        for each in dlq.sqs.list_queues()["QueueUrls"]
+        if "record-history" in each and f"-{request.param}-" in each
+    ]
+    queue = Queue(stage, url)
+    arguments = ["--queue", CONSUMER]
+    yield queue, arguments if request.param == "dlq" else [*arguments, "--undelivered"]
+    queue.sqs.purge_queue(QueueUrl=url)
+
+
+def change(order: str) -> str:
+    """An event as EventBridge puts it into a consumer's queue."""
+    placed = Change(
+        order,
+        1,
+        None,
+        contract.PENDING,
+        contract.PLACED,
+        "2026-01-01T00:00:00.000Z",
+        "2026-01-01T00:00:00.000Z",
+        "request-1",
+        {"customerName": NAME, "items": [{"sku": SKU, "qty": 1, "price": 0.1}]},  # type: ignore[typeddict-item]
+    )
+    envelope = {"source": contract.EVENT_SOURCE, "detail-type": placed.type}
+    return json.dumps({**envelope, "detail": json.loads(placed.detail())})
+
+
+@pytest.mark.parametrize("which", ["one", "all"])
+def test_an_event_that_a_consumer_lost_is_shown_and_consumed_after_all(
+    dlq: Queue,
+    letters: tuple[Queue, list[str]],
+    capsys: pytest.CaptureFixture[str],
+    which: str,
+) -> None:
+    queue, arguments = letters
+    order = str(uuid.uuid4())
+    message = queue.put(change(order))
+    other = dlq.put("{")
+    _, out, _ = command(capsys, "list", "--json", *arguments)
+    [listed] = json.loads(out)
+    assert (listed["messageId"], listed["orderId"]) == (message, order)
+    assert listed["correlationId"] == "request-1"
+    assert listed["reason"].startswith(f"OrderCreated {order}:1: ")
+
+    _, out, _ = command(capsys, "show", message, *arguments)
+    assert json.loads(out)["body"]["detail"]["eventId"] == f"{order}:1"
+    assert NAME not in out
+    assert SKU not in out
+    assert NAME in command(capsys, "show", message, "--reveal", *arguments)[1]
+
+    assert queue.depth() == 1
+    wanted = message if which == "one" else "--all"
+    code, out, _ = command(capsys, "redrive", wanted, *arguments)
+    assert code == 0
+    assert "back in the queue of orders-record-history" in out
+    path = contract.HISTORY_PATH.format(id=order)
+    assert until(lambda: Api(queue.local.url).request("GET", path).status == 200)
+    assert queue.depth() == 0
+    [left] = json.loads(command(capsys, "list", "--json", "--queue", "order-events")[1])
+    assert left["messageId"] == other
+
+
+@pytest.mark.parametrize("body", [f"{NAME} {SKU}", f'["{NAME}"]', f'{{"detail": {{"{NAME}": 1}}}}'])
+def test_what_is_no_event_of_an_order_is_said_and_masked(
+    letters: tuple[Queue, list[str]], capsys: pytest.CaptureFixture[str], body: str
+) -> None:
+    queue, arguments = letters
+    message = queue.put(body)
+    said = [command(capsys, *words, *arguments)[1] for words in (("list",), ("show", message))]
+    assert "not an event of an order" in said[0]
+    assert NAME not in "".join(said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--queue", "nobody"], "0 consumers are called nobody; name one of these: "),
+        (["--queue", "plain"], "it is not an EventConsumer"),
+    ],
+)
+def test_a_queue_that_is_not_there_is_named(
+    dlq: Queue, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    bus, events = dlq.local.outputs["orderEventsBusName"], dlq.local.client("events")
+    events.put_rule(Name="plain", EventBusName=bus, EventPattern='{"source": ["x"]}')
+    group = {"Id": "x", "Arn": "arn:aws:logs:us-east-1:000000000000:log-group:x"}
+    events.put_targets(Rule="plain", EventBusName=bus, Targets=[group])
+    code, _, err = command(capsys, "list", *arguments)
+    events.remove_targets(Rule="plain", EventBusName=bus, Ids=["x"])
+    events.delete_rule(Name="plain", EventBusName=bus)
+    assert code == 1
+    assert said in err
 
 
 class Breaks(Plan):

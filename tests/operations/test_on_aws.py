@@ -189,6 +189,8 @@ def test_an_address_that_is_no_queue_url_is_named(
         ["dlq", "list"],
         ["dlq", "list", "--stack", "dev", *URLS],
         ["dlq", "list", "--dlq-url", DLQ_URL],
+        ["dlq", "list", "--queue", "record-history", *URLS],
+        ["dlq", "list", "--stack", "dev", "--undelivered"],
         ["dlq", "redrive", "--stack", "dev"],
         ["dlq", "redrive", "m-1", "--all", "--stack", "dev"],
         ["dlq"],
