@@ -1,4 +1,4 @@
-"""`python -m local run` and `demo`; beside a run: `logs`, `show ORDER`, `env` and `aws ...`."""
+"""`python -m local run` and `demo`; beside a run: `show ORDER`, `logs`, `aws ...` and more."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from console.desk import Desk
     from local.events import Stream
     from local.screen import Screen
+    from local.system import System
 
 STARTED = time.monotonic()
 
@@ -65,13 +67,13 @@ def _arguments() -> argparse.Namespace:
     logs.add_argument("function", nargs="?", help="as create_order; all and the API by default")
     logs.add_argument("--order", metavar="ID", help="only lines with this order's id")
     logs.add_argument("--follow", action="store_true", help="and every further line, until Ctrl-C")
-    show = commands.add_parser("show", help="tell one order's life")
-    _add_stack(show)
-    show.add_argument("order", help="the order's id")
     _add_stack(commands.add_parser("env", help='for eval "$(python -m local env)"'))
     tool = commands.add_parser("aws", help="run the AWS CLI against a run")
     _add_stack(tool)
     tool.add_argument("rest", nargs=argparse.REMAINDER, help="as `aws` itself takes it")
+    from console import commands as console
+
+    console.add(commands, _add_stack)
     return parser.parse_args()
 
 
@@ -111,6 +113,10 @@ def main() -> int:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
+        if "console" in arguments:
+            from console import commands
+
+            return commands.run(arguments)
         return _COMMANDS[arguments.command](arguments)
     except _StopError:
         return 130 if arguments.command == "demo" else 0
@@ -150,9 +156,28 @@ def _run(arguments: argparse.Namespace) -> int:
         _started()
         screen.first(running, time.monotonic() - STARTED)
         screen.try_it(running.url)
-        screen.first_order(running)
-        running.wait()
+        with _desk(running):
+            screen.first_order(running)
+            running.wait()
     return 0
+
+
+@contextmanager
+def _desk(running: System) -> Iterator[Desk]:
+    """What a person can do with the run, answering the commands of other processes."""
+    from console.desk import Desk, operations
+    from local import control
+    from local.index import Index
+
+    index = Index()
+    index.follow(running.stream)
+    desk = Desk(running, index)
+    try:
+        with control.serving(operations(desk)) as path:
+            running.tell(control=path)
+            yield desk
+    finally:
+        desk.close()
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -190,17 +215,6 @@ def _logs(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show(arguments: argparse.Namespace) -> int:
-    from local.inspection import Run
-    from local.output import Output
-
-    output = Output(sys.stdout)
-    for line in Run(arguments.stack).life(arguments.order):
-        output.line(line)
-    output.close()
-    return 0
-
-
 def _env(arguments: argparse.Namespace) -> int:
     import shlex
 
@@ -226,7 +240,7 @@ def _aws(arguments: argparse.Namespace) -> int:
     os.execve(tool, ["aws", *arguments.rest], environment)  # noqa: S606
 
 
-_COMMANDS = {"run": _run, "demo": _demo, "logs": _logs, "show": _show, "env": _env, "aws": _aws}
+_COMMANDS = {"run": _run, "demo": _demo, "logs": _logs, "env": _env, "aws": _aws}
 
 
 @contextmanager

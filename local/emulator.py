@@ -85,6 +85,7 @@ class Emulator:
         self._progress: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = threading.Lock()
+        self._sending = threading.Lock()
         self._ready = False
         self._folder: Path | None = None
         self.endpoint = ""
@@ -181,15 +182,23 @@ class Emulator:
             "region": region,
             "interpreter": str(interpreter),
         }
+        self._send(command)
+        self._advance()
+
+    def lead_functions_to(self, url: str | None) -> None:
+        """Give functions another AWS endpoint from their next invocation on; None: their own."""
+        self._send({"functionsEndpoint": url})
+
+    def _send(self, command: Mapping[str, Any]) -> None:
         process = self._process
         if process is None or process.stdin is None:
             raise EmulatorError("the emulator was not started")
         try:
-            process.stdin.write((json.dumps(command) + "\n").encode())
-            process.stdin.flush()
-        except OSError as error:
+            with self._sending:
+                process.stdin.write((json.dumps(command) + "\n").encode())
+                process.stdin.flush()
+        except (OSError, ValueError) as error:
             raise EmulatorError(self._death()) from error
-        self._advance()
 
     def _advance(self) -> None:
         """Wait for the process to say that its next step is done."""

@@ -57,7 +57,7 @@ class RequestAnswered(Event):
 
     `path` is decoded and without its query; `route_key` is None where no route matched;
     `reason` says in a few words what the gateway itself decided, if it did; `location` is the
-    answer's own, as of a created order.
+    answer's own, as of a created order; `idempotency_key` is what the caller names a retry by.
     """
 
     request_id: str
@@ -68,28 +68,44 @@ class RequestAnswered(Event):
     milliseconds: float
     reason: str | None
     location: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionInvoked(Event):
-    """A function returned, whoever invoked it."""
+class Invocation:
+    """What is known of an invocation that has ended, whatever came of it.
+
+    `request_id` is Lambda's own and `trace_id` X-Ray's. A cold start took
+    `environment_milliseconds` for folder, code and process, then `init_milliseconds` for the
+    runtime and the function's module; both are None when the environment was there already.
+    `source` is where the event came from ("api", or as `eventSource` names it), `ids` are those of
+    the request or the messages and `orders` those of the orders in it, each in one text.
+    """
 
     function: str
     request_id: str
     milliseconds: float
+    trace_id: str = ""
+    environment_milliseconds: float | None = None
+    init_milliseconds: float | None = None
+    source: str = ""
+    ids: str = ""
+    orders: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionFailed(Event):
+class FunctionInvoked(Invocation, Event):
+    """A function returned, whoever invoked it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionFailed(Invocation, Event):
     """A function raised, timed out or could not start.
 
     `error` is the type that its caller is told, `message` what was raised, `trace` where in the
     function's own code (a line each, the innermost last), `met` what it was invoked with.
     """
 
-    function: str
-    request_id: str
-    milliseconds: float
     error: str
     message: str = ""
     trace: str = ""
@@ -125,12 +141,45 @@ class EventDelivered(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallTraced(Event):
+    """X-Ray's subsegment of a call of `service` by a function, which began at `began`.
+
+    `failure` is what kind of failure X-Ray has it for, empty for none; `resource` the table,
+    queue or bus that was named.
+    """
+
+    trace_id: str
+    service: str
+    operation: str
+    began: float
+    milliseconds: float
+    failure: str = ""
+    resource: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MessageReceived(Event):
-    """A message left `queue` for a consumer for the `receives`-th time."""
+    """A message of `sent` left `queue` for a consumer for the `receives`-th time.
+
+    `order` is the id of the order that it is about; empty where it names none.
+    """
 
     queue: str
     message_id: str
     receives: int
+    sent: float = 0.0
+    order: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueMeasured(Event):
+    """How many messages `queue` has now; the oldest of them was sent at `oldest`, 0 without one."""
+
+    queue: str
+    visible: int
+    in_flight: int
+    delayed: int
+    oldest: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,10 +227,11 @@ class CallDenied(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class LogLine(Event):
-    """One line that a function logged."""
+    """One line that a function logged, in the invocation `request_id`."""
 
     function: str
     text: str
+    request_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +290,14 @@ class Stream:
             subscription = Subscription(self._forget, limit)
             self._subscriptions.append(subscription)
             return subscription
+
+    def replay(self) -> tuple[list[Event], Subscription]:
+        """What is remembered of all types, in order, and every event from then on."""
+        with self._lock:
+            remembered = [event for history in self._history.values() for event in history]
+            subscription = Subscription(self._forget, BUFFERED)
+            self._subscriptions.append(subscription)
+        return sorted(remembered, key=lambda event: event.at), subscription
 
     def close(self) -> None:
         """End every subscription, after what already waits in it."""

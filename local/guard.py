@@ -95,8 +95,12 @@ class Guard:
         refusal: Callable[[Scope, Refused], Answer],
     ) -> None:
         self._application = application
-        self._hosts = frozenset(host.encode() for host in hosts)
+        self._hosts = {host.encode() for host in hosts}
         self._credentials, self._refusal = credentials, refusal
+
+    def permit(self, host: str) -> None:
+        """Have `Host` be this one as well from now on: that of a proxy."""
+        self._hosts.add(host.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -1,15 +1,12 @@
-"""A run of another process, for the command line: environment, logs, the life of an order."""
+"""A run of another process, for the command line: its environment and its logs."""
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from functions import contract
 from local import aws, state
 from local.errors import LocalRunError
 
@@ -35,7 +32,6 @@ class Run:
     def __init__(self, stack: str) -> None:
         found = state.read(stack)
         self._where = found["endpoint"], found["region"], found["credentials"]
-        self._table = found["outputs"]["ordersTableName"]
         self._functions: dict[str, str] = found["outputs"]["functionNames"]
 
     def environment(self) -> dict[str, str]:
@@ -65,25 +61,6 @@ class Run:
                     known.add(line)
                     yield line
             time.sleep(FOLLOW_SECONDS)
-
-    def life(self, order_id: str) -> list[str]:
-        """What happened to an order, a line each, from its item and every log that names it."""
-        item = (
-            self._client("dynamodb")
-            .get_item(TableName=self._table, Key={"id": {"S": order_id}}, ConsistentRead=True)
-            .get("Item")
-        )
-        if item is None:
-            raise LocalRunError(f"there is no order {order_id}")
-        text = {name: str(next(iter(value.values()))) for name, value in item.items()}
-        created = text[contract.CREATED_AT_ATTRIBUTE]
-        began = datetime.fromisoformat(created).timestamp() * 1000
-        correlation = text.get("correlationId", "")
-        words = tuple(filter(None, (order_id, correlation)))
-        lines = [f"order {order_id}  {text['status']}", f"created {created}, request {correlation}"]
-        for line in self.logs(words=words):
-            lines.append(f"{line.at - began:+10.0f} ms  {line.source:<20} {_told(line.text)}")
-        return lines
 
     def _client(self, service: str) -> Any:
         return aws.client(service, *self._where)
@@ -116,27 +93,3 @@ class Run:
 def clock(at: int) -> str:
     """12:34:56.789 of a time in milliseconds, in UTC as the lines themselves are."""
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
-
-
-_TOLD_ALREADY = {"level", "message", "timestamp", "service", "correlation_id", "xray_trace_id"}
-
-
-def _told(text: str) -> str:
-    """A structured line as words; any other as it is."""
-    try:
-        said = json.loads(text)
-    except ValueError:
-        return text
-    if not isinstance(said, dict):
-        return text
-    if "_aws" in said:
-        names = [each["Name"] for each in said["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
-        return "metrics " + ", ".join(f"{name} {_plain(said.get(name))}" for name in names)
-    rest = [f"{name}={_plain(value)}" for name, value in said.items() if name not in _TOLD_ALREADY]
-    return " ".join(filter(None, [str(said.get("message", "")), *rest]))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return re.sub(r"\s+", " ", str(value))

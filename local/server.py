@@ -25,6 +25,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
@@ -32,7 +33,7 @@ from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from uvicorn.config import Config
 from uvicorn.lifespan.on import LifespanOn
 
-from local import events, ministack
+from local import events, ministack, traces
 from local.edge import Edge, Invocation, serving
 from local.edge.request import Receive, Scope, Send
 from local.guard import Answer, Guard, Refused
@@ -51,6 +52,7 @@ class Server:
         self._credentials = Credentials(
             os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
         )
+        self._guard = Guard(self._observed, settings["hosts"], self._credentials_of, _refusal)
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._access_lines: list[dict[str, Any]] = []
         self._region = "us-east-1"
@@ -71,8 +73,8 @@ class Server:
         told = self._stream.subscribe()
         threading.Thread(target=self._tell_parent, args=(told,), daemon=True).start()
         await _start_application()
-        guard = Guard(self._observed, self._settings["hosts"], self._credentials_of, _refusal)
-        await self._listen(guard, "emulatorSocket")
+        os.environ[traces.ADDRESS] = await traces.collect(self._stream.publish)
+        await self._listen(self._guard, "emulatorSocket")
         self._stream.publish(events.EmulatorStarted(endpoint=self._settings["endpoint"]))
         await asyncio.Event().wait()
 
@@ -84,6 +86,17 @@ class Server:
         os.killpg(0, signal.SIGKILL)
 
     def _command(self, command: dict[str, Any]) -> None:
+        if "functionsEndpoint" in command:
+            self._lead_functions_to(command["functionsEndpoint"])
+        else:
+            self._serve(command)
+
+    def _lead_functions_to(self, url: str | None) -> None:
+        if url is not None:
+            self._guard.permit(urlsplit(url).netloc)
+        ministack.use_endpoint(url)
+
+    def _serve(self, command: dict[str, Any]) -> None:
         ministack.observe(self._stream.publish)
         ministack.use_interpreter(Path(command["interpreter"]))
         self._region = command["region"]

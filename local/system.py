@@ -49,6 +49,7 @@ class System:
         self.stream = stream
         self._died = threading.Event()
         self._reason = ""
+        self._told: dict[str, Any] = {}
 
     @property
     def region(self) -> str:
@@ -79,6 +80,10 @@ class System:
     def pid(self) -> int:
         """The emulator's process id."""
         return self._emulator.pid
+
+    def lead_functions_to(self, url: str | None) -> None:
+        """Give functions another AWS endpoint from their next invocation on; None: their own."""
+        self._emulator.lead_functions_to(url)
 
     def of_type(self, kind: str) -> list[Resource]:
         """The resources whose type ends in `kind`, as `Function` or `sqs/queue:Queue`."""
@@ -136,6 +141,11 @@ class System:
             self.stream.publish(events.SystemEnded())
         self.stream.close()
 
+    def tell(self, **more: Any) -> None:
+        """Add to what `local.state` says of this run."""
+        self._told |= more
+        state.write(self.stack, self._told)
+
     def whereabouts(self, config: Mapping[str, str]) -> dict[str, Any]:
         """What a tool in another process needs to reach this run."""
         return {
@@ -191,7 +201,7 @@ def system(
                 stack, url, running.api or _no_api(deployer), running.region, interpreter
             )
             if publish_state:
-                state.write(stack, running.whereabouts(config))
+                running.tell(**running.whereabouts(config))
         yield running
     finally:
         emulator.stop()

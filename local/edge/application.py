@@ -132,5 +132,6 @@ class Edge:
             milliseconds=round(latency, 1),
             reason=response.reason,
             location=next((v for name, v in response.headers if name == "location"), None),
+            idempotency_key=request.headers.get("idempotency-key"),
         )
         self._record(answered, self._access_log.line(request, response, latency))

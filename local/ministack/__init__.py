@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ministack.app  # type: ignore[import-untyped]
 
-from local.ministack import observation, repairs
+from local.ministack import endpoint, observation, queues, repairs
 from local.ministack.access import refusal, session
 from local.ministack.observation import Publish, denial
 
@@ -24,6 +24,7 @@ __all__ = [
     "prepare",
     "refusal",
     "session",
+    "use_endpoint",
     "use_interpreter",
 ]
 
@@ -55,6 +56,11 @@ def observe(publish: Publish) -> None:
     """Publish what functions and queues do from now on; once in a process."""
     repairs.apply_to_services()
     observation.install(publish)
+    endpoint.install()
+    queues.watch(publish)
+
+
+use_endpoint = endpoint.use
 
 
 def use_interpreter(path: Path) -> None:

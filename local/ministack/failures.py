@@ -69,28 +69,53 @@ def met(event: Any) -> str:
     if isinstance(http, dict):
         request = _at(event, "requestContext", "requestId")
         return f"{http.get('method')} {http.get('path')} (request {request})"
-    records = event.get("Records")
-    if isinstance(records, list) and records:
+    records = _records(event)
+    if records:
         ids = [str(_record_id(each)) for each in records]
         more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
-        source = _at(records[0], "eventSource") or "a record"
-        return f"{source} {ids[0]}{more}"
-    source = event.get("source") or event.get("detail-type")
-    return f"an event of {source}" if source else "an event"
+        origin = _at(records[0], "eventSource") or "a record"
+        return f"{origin} {ids[0]}{more}"
+    origin = event.get("source") or event.get("detail-type")
+    return f"an event of {origin}" if origin else "an event"
+
+
+def source(event: Any) -> tuple[str, str]:
+    """Where an event came from, and the ids of what is in it, in one text."""
+    if not isinstance(event, dict):
+        return "", ""
+    if isinstance(_at(event, "requestContext", "http"), dict):
+        return "api", str(_at(event, "requestContext", "requestId") or "")
+    records = _records(event)
+    if not records:
+        return str(event.get("source") or ""), str(event.get("id") or "")
+    ids = ", ".join(str(_record_id(each)) for each in records)
+    return str(_at(records[0], "eventSource") or ""), ids
 
 
 def orders(event: Any) -> str:
-    """The order ids that the messages of a batch name, each once."""
-    found: dict[str, None] = {}
+    """The order ids that the messages or stream records of a batch name, each once."""
+    found = dict.fromkeys(_order(each) for each in _records(event))
+    return ", ".join(each for each in found if each)
+
+
+def order(body: Any) -> str:
+    """The id of the order that a message is about, by its body; empty where it names none."""
+    try:
+        detail = _at(json.loads(body), "detail")
+    except (ValueError, TypeError):
+        return ""
+    named = _at(detail, "id") or _at(detail, "orderId")
+    return named if isinstance(named, str) else ""
+
+
+def _order(record: Any) -> str:
+    key = _at(record, "dynamodb", "Keys", "id", "S")
+    return key if isinstance(key, str) else order(_at(record, "body"))
+
+
+def _records(event: Any) -> list[Any]:
     records = event.get("Records") if isinstance(event, dict) else None
-    for record in records if isinstance(records, list) else []:
-        try:
-            order_id = _at(json.loads(record["body"]), "detail", "id")
-        except (ValueError, KeyError, TypeError):
-            continue
-        if isinstance(order_id, str):
-            found[order_id] = None
-    return ", ".join(found)
+    return records if isinstance(records, list) else []
 
 
 def _record_id(record: Any) -> Any:

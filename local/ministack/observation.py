@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core import iam_actions  # type: ignore[import-untyped]
+from ministack.core import iam_actions, lambda_runtime  # type: ignore[import-untyped]
 from ministack.core.router import detect_service, extract_region  # type: ignore[import-untyped]
 
 from local import events
@@ -34,6 +34,9 @@ _DENIED = "not authorized to perform: "
 _batch = threading.local()
 """What the thread's batch is about: it is invoked and logged in one thread."""
 
+_call = threading.local()
+"""The trace of the thread's invocation, and how long its cold start took, if it had one."""
+
 
 def install(publish: Publish) -> None:
     """Publish what happens from now on; once in a process."""
@@ -43,6 +46,10 @@ def install(publish: Publish) -> None:
     lambda_svc._execute_function_dispatch = _observed_invocation(
         lambda_svc._execute_function_dispatch, publish
     )
+    worker = lambda_runtime.Worker
+    worker._read_stderr = _observed_process(worker._read_stderr)
+    worker._spawn = _observed_start(worker._spawn)
+    worker.invoke = _observed_call(worker.invoke)
     lambda_svc._run_sqs_batch = _observed_batch(lambda_svc._run_sqs_batch)
     lambda_svc._route_async_failure = _observed_end(lambda_svc._route_async_failure, publish)
     lambda_svc._send_ddb_stream_failure_record = _observed_stream_end(
@@ -86,11 +93,12 @@ def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Call
     def observed(
         func: dict[str, Any], config: dict[str, Any], event: Any, request_id: str, started: float
     ) -> Any:
+        _call.trace, _call.cold = "", (None, None)
         result = dispatch(func, config, event, request_id, started)
         said = result if isinstance(result, dict) else {}
         name, handler = config.get("FunctionName", "?"), str(config.get("Handler", ""))
         for line in said.get("log", "").splitlines():
-            publish(events.LogLine(function=name, text=line))
+            publish(events.LogLine(function=name, text=line, request_id=request_id))
             if caught := failures.logged(line, handler):
                 message, trace = caught
                 publish(
@@ -103,10 +111,18 @@ def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Call
                     )
                 )
         milliseconds = round((time.time() - started) * 1000, 1)
+        source, ids = failures.source(event)
+        environment, init = _call.cold
         call: dict[str, Any] = {
             "function": name,
             "request_id": request_id,
             "milliseconds": milliseconds,
+            "trace_id": _call.trace,
+            "environment_milliseconds": environment,
+            "init_milliseconds": init,
+            "source": source,
+            "ids": ids,
+            "orders": failures.orders(event),
         }
         if said.get("error"):
             body = said.get("body")
@@ -124,6 +140,43 @@ def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Call
         else:
             publish(events.FunctionInvoked(**call))
         return result
+
+    return observed
+
+
+def _observed_call(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(invoke)
+    def observed(worker: Any, *arguments: Any, trace_id: str | None = None, **more: Any) -> Any:
+        _call.trace = (trace_id or "").partition("Root=")[2].partition(";")[0]
+        return invoke(worker, *arguments, trace_id=trace_id, **more)
+
+    return observed
+
+
+def _observed_process(read: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The reader of a worker's output is started as soon as its process is there."""
+
+    @functools.wraps(read)
+    def observed(worker: Any) -> None:
+        worker.process_began = time.time()
+        read(worker)
+
+    return observed
+
+
+def _observed_start(spawn: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(spawn)
+    def observed(worker: Any) -> None:
+        began = time.time()
+        worker.process_began = 0.0
+        try:
+            spawn(worker)
+        finally:
+            ended = time.time()
+            process = worker.process_began or ended
+            _call.cold = tuple(
+                round(seconds * 1000, 1) for seconds in (process - began, ended - process)
+            )
 
     return observed
 
@@ -175,6 +228,8 @@ def _observed_receive(collect: Callable[..., Any], publish: Publish) -> Callable
                     queue=queue["name"],
                     message_id=message["id"],
                     receives=message["receive_count"],
+                    sent=message["sent_at"],
+                    order=failures.order(message["body"]),
                 )
             )
         return messages

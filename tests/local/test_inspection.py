@@ -1,17 +1,22 @@
-"""What another shell sees of a run: its environment, its logs, an order's life."""
+"""What another shell sees of a run, and does with it: all that its console can."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from console.desk import Desk, operations
 from functions import contract
-from local import state
+from local import control, events, state
 from local.client import Api
+from local.index import Index
 from local.program import ROOT
 from local.system import System
 from tests.local.support import ORDER, SECONDS, until
@@ -20,9 +25,14 @@ STACK = "inspected"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def findable(running: System) -> Iterator[None]:
-    state.write(STACK, running.whereabouts({}))
-    yield
+def desk(running: System) -> Iterator[Desk]:
+    index = Index()
+    index.follow(running.stream)
+    desk = Desk(running, index)
+    with control.serving(operations(desk)) as path:
+        state.write(STACK, {**running.whereabouts({}), "control": path})
+        yield desk
+    desk.close()
     state.remove(STACK)
 
 
@@ -50,17 +60,106 @@ def order_id(running: System) -> str:
 
 
 def test_the_life_of_an_order_goes_from_the_door_to_its_confirmation(order_id: str) -> None:
-    told = until(lambda: _with_api_line(local("show", order_id).stdout.splitlines()))
-    assert told[0] == f"order {order_id}  CONFIRMED"
-    sources = [line.split(" ms  ")[1].split()[0] for line in told[2:]]
-    assert sources.index("create_order") < sources.index("process_order")
-    assert {"api", "create_order", "process_order"} <= set(sources)
-    assert "order confirmed" in told[2 + sources.index("process_order")]
-    assert ORDER["customerName"] not in "\n".join(told)
+    told = local("show", order_id).stdout
+    assert told.splitlines()[0] == f"order {order_id}  CONFIRMED"
+    stations = (
+        "POST /orders → 201",
+        "create_order handler",
+        "DynamoDB PutItem",
+        "in order-events",
+        "process_order handler",
+        "DynamoDB UpdateItem",
+        "INFO order confirmed",
+    )
+    places = [told.find(station) for station in stations]
+    assert -1 not in places, told
+    assert places == sorted(places)
+    assert ORDER["customerName"] not in told
 
 
-def _with_api_line(lines: list[str]) -> list[str]:
-    return lines if any(" api " in line for line in lines) else []
+def asked(operation: str, **given: Any) -> Any:
+    """What the commands are answered, without a process for each."""
+    return control.ask(state.read(STACK)["control"], operation, **given)
+
+
+def test_orders_are_listed_by_status_and_found_by_id(order_id: str) -> None:
+    assert order_id in local("orders", order_id[:13], "--status", "CONFIRMED").stdout
+    assert [order["id"] for order in asked("orders", search=order_id)] == [order_id]
+    assert asked("orders", search=order_id, status="FAILED") == []
+
+
+def test_a_request_is_sent_again_as_a_retry_or_as_another_order(running: System) -> None:
+    key = {"idempotency-key": "again"}
+    placed = Api(running.url).create(ORDER, key).body["id"]
+    retry = asked("send_again", order_id=placed, same_key=True)
+    other = asked("send_again", order_id=placed, same_key=False)
+    assert (retry["status"], retry["body"]["id"]) == (201, placed)
+    assert retry["headers"]["idempotency-replayed"] == "true"
+    assert (other["status"], other["body"]["id"] == placed) == (201, False)
+    assert "idempotency-replayed" not in other["headers"]
+
+
+def test_requests_tell_function_and_whether_it_was_cold(running: System, order_id: str) -> None:
+    path = f"/orders/{order_id}"
+    Api(running.url).request("GET", path)
+    rows = [row for row in asked("requests") if row["request"]["path"] == path]
+    assert {row["function"] for row in rows} == {"get_order"}
+    assert rows[0]["cold"] is False
+    assert rows[0]["request"]["status"] == 200
+
+
+def test_a_denied_call_says_the_grant_and_the_place_to_add_it(running: System) -> None:
+    role = next(
+        f.inputs["role"]
+        for f in running.of_type("Function")
+        if f.inputs["handler"] == "functions.get_order.handler"
+    )
+    table = running.outputs["ordersTableName"]
+    with pytest.raises(ClientError):
+        running.role_client("dynamodb", role).delete_item(
+            TableName=table, Key={"id": {"S": "forbidden"}}
+        )
+    told = until(lambda: "DeleteItem" in (text := local("denials").stdout) and text)
+    assert 'add on_table("DeleteItem") to the grants of get_order, in' in told
+    place = told.split("components/order_functions.py:")[1].split()[0]
+    lines = (ROOT / "components/order_functions.py").read_text().splitlines()
+    assert 'name="get_order"' in lines[int(place)]
+
+
+def test_queues_are_counted_until_they_are_empty_again(running: System, desk: Desk) -> None:
+    sqs, url = running.client("sqs"), running.outputs["orderEventsDlqUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+
+    def row() -> dict[str, Any]:
+        return next(each for each in asked("queues") if each["name"] == "order-events-dlq")
+
+    assert until(lambda: row()["visible"] == 1)
+    assert row()["oldest"] > 0
+    [letter] = desk.dead_letters()
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt_handle)
+    assert until(lambda: row()["visible"] == 0)
+
+
+def test_faults_strike_for_a_while_and_orders_survive_them(running: System) -> None:
+    began = json.loads(local("faults", "--json", "duplicated=1", "--seconds", "60").stdout)
+    assert began["rates"] == {"duplicated": 1.0}
+    assert "3 of 3 answered in" in local("load", "3", "--rate", "50").stdout
+    struck = until(lambda: asked("faults")["struck"].get("duplicated"))
+    assert struck > 0
+    after = asked("stop_faults")
+    assert (after["rates"], after["seconds_left"]) == ({}, 0)
+    created = Api(running.url).create(ORDER)
+    assert created.status == 201
+    assert Api(running.url).wait_for(created.body["id"], contract.CONFIRMED, SECONDS).status == 200
+    assert asked("faults")["struck"]["duplicated"] == struck
+
+
+def test_killed_environments_are_cold_again(running: System) -> None:
+    assert "environments killed" in local("faults", "--kill-workers").stdout
+    before = len(running.events(events.FunctionInvoked))
+    assert Api(running.url).get("00000000-0000-4000-8000-000000000000").status == 404
+    fresh = until(lambda: running.events(events.FunctionInvoked)[before:])
+    assert any(each.init_milliseconds for each in fresh)
 
 
 def test_logs_are_those_of_the_function_and_order_that_are_asked_for(order_id: str) -> None:
@@ -92,6 +191,8 @@ def test_the_environment_leads_boto3_to_the_run_whatever_was_set_before() -> Non
     [
         (("logs", "nothing"), "there is no function nothing; there are create_order, get_order"),
         (("show", "\x1b]0;X\x07"), "there is no order \\x1b]0;X\\x07"),
+        (("faults", "nonsense"), "there is no fault 'nonsense'; there are throttled, error"),
+        (("faults", "throttled=2"), "rate of THROTTLED is 2.0: expected 0 to 1"),
     ],
 )
 def test_what_is_not_there_is_said(arguments: tuple[str, ...], said: str) -> None:

@@ -25,7 +25,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "local": ("functions.contract", "components", "settings"),
     "operations": ("functions", "local"),
     "tools": ("functions", "components", "settings", "local", "operations", "policy"),
-    "tests": ("functions", "components", "settings", "local", "operations", "policy", "tools"),
+    "console": ("functions", "components", "settings", "local", "operations", "tools"),
+    # The command line begins a run with its console; nothing else in `local` knows of that.
+    "local.__main__": ("components", "settings", "local", "console"),
+    "tests": (
+        *("functions", "components", "settings", "local", "operations", "policy", "tools"),
+        "console",
+    ),
 }
 OURS = {name.partition(".")[0] for name in MAY_IMPORT} - {"__main__"}
 

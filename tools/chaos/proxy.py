@@ -12,6 +12,7 @@ import socket
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -79,13 +80,19 @@ class FaultProxy:
     """Listens on a loopback port of its own; `with` starts and stops it.
 
     `kill` is called with the caller's port number when the plan wants the calling worker dead;
-    it returns whether a process was killed.
+    it returns whether a process was killed. The journal keeps the latest `remembered` calls, or
+    all.
     """
 
-    def __init__(self, plan: Plan, kill: Callable[[int], bool] | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        kill: Callable[[int], bool] | None = None,
+        remembered: int | None = None,
+    ) -> None:
         self.plan = plan
         self.kill = kill
-        self.journal: list[Entry] = []
+        self.journal: deque[Entry] = deque(maxlen=remembered)
         self.port = 0
         self._customers: dict[str, str] = {}
         self._upstream: tuple[str, int] | None = None

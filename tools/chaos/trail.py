@@ -124,18 +124,18 @@ def rows(local: System, table: str) -> list[dict[str, Any]]:
     pages = local.client("dynamodb").get_paginator("scan").paginate(TableName=table)
     read = TypeDeserializer().deserialize
     return [
-        _plain({name: read(value) for name, value in item.items()})
+        plain({name: read(value) for name, value in item.items()})
         for page in pages
         for item in page["Items"]
     ]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Decimals as int or float, as the clients sent them."""
     if isinstance(value, dict):
-        return {name: _plain(member) for name, member in value.items()}
+        return {name: plain(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_plain(member) for member in value]
+        return [plain(member) for member in value]
     if hasattr(value, "as_tuple"):
         return int(value) if value == int(value) else float(value)
     return value

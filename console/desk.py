@@ -1,0 +1,264 @@
+"""Everything that a person can look at and do in a run; pages and commands ask it alone."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer  # type: ignore[import-untyped]
+
+from console import grants
+from console.faults import Faults, explained
+from console.load import Load
+from functions import contract
+from local import events
+from local.client import Answer, Api
+from local.errors import LocalRunError
+from local.index import Denial, Index, Order
+from local.system import System
+from local.timeline import Step, timeline
+from operations.dead_letters import DeadLetter, DeadLetterError, DeadLetterQueue, Redriven
+from tools.chaos.trail import plain
+
+DLQ_OUTPUT = "orderEventsDlqUrl"
+
+
+@dataclass(frozen=True)
+class OrderLife:
+    """One order: what events say, its item as stored (None: not there), its history if kept."""
+
+    order: Order
+    steps: list[Step]
+    item: dict[str, Any] | None
+    history: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """A queue: messages now, seconds since its oldest was sent, where its dead letters go."""
+
+    name: str
+    visible: int
+    in_flight: int
+    delayed: int
+    oldest: float
+    dead_letters_to: str
+    redrivable: bool
+
+
+@dataclass(frozen=True)
+class RequestRow:
+    """A request, and of the function that it met: name, Lambda's id, whether it was cold."""
+
+    request: events.RequestAnswered
+    function: str
+    invocation: str
+    cold: bool | None
+
+
+@dataclass(frozen=True)
+class DenialRow:
+    """A denied call, and what would allow it (None: the caller is no function of ours)."""
+
+    denial: Denial
+    missing: grants.Missing | None
+
+
+class Desk:
+    """One run's; `index` has to follow its stream."""
+
+    def __init__(self, system: System, index: Index) -> None:
+        self.system, self.index = system, index
+        self.faults = Faults(system)
+        self.load = Load(system.url)
+
+    def close(self) -> None:
+        """End what is going on, with the run."""
+        self.faults.close()
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What functions are called here, by their names in Lambda."""
+        return {str(v): k for k, v in self.system.outputs.get("functionNames", {}).items()}
+
+    def orders(self, search: str = "", status: str = "", limit: int = 50) -> list[Order]:
+        """The latest orders, found by the begin of an id or correlation id, and by status."""
+        return self.index.orders(search, status, limit)
+
+    def life(self, order_id: str) -> OrderLife:
+        """One order's life; raises `LocalRunError` for one that nobody knows."""
+        order = self.index.order(order_id)
+        item = self._item(order_id)
+        if order is None and item is None:
+            raise LocalRunError(f"there is no order {order_id}")
+        if order is None:  # forgotten: the table still knows it
+            order = Order(order_id, 0.0, 0.0, correlations=[str(item and item["correlationId"])])
+        if item is not None:
+            order.status = str(item["status"])
+        return OrderLife(
+            order, timeline(self.index, order, self.names), item, self._history(order_id)
+        )
+
+    def send_again(self, order_id: str, same_key: bool) -> Answer:
+        """Send an order's request again: with its own key, or as a new order with another.
+
+        Raises `LocalRunError` when the order is gone, or its request had no key.
+        """
+        item = self._item(order_id)
+        if item is None:
+            raise LocalRunError(f"there is no order {order_id}")
+        key = self.key(order_id)
+        if same_key and key is None:
+            raise LocalRunError("its request had no Idempotency-Key, or is forgotten")
+        body = {name: item[name] for name in ("customerName", "items")}
+        return self.call(
+            "POST",
+            contract.ORDERS_PATH,
+            body,
+            {"idempotency-key": key if same_key and key else secrets.token_hex(16)},
+        )
+
+    def key(self, order_id: str) -> str | None:
+        """The Idempotency-Key of the request that placed an order, if it is known."""
+        order = self.index.order(order_id)
+        for correlation in order.correlations if order else ():
+            request = self.index.request(correlation)
+            if request is not None and request.idempotency_key:
+                return request.idempotency_key
+        return None
+
+    def call(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Ask the API; raises `LocalRunError` when no answer comes."""
+        sent = {"content-type": "application/json"} if body is not None else {}
+        content = None if body is None else json.dumps(body).encode()
+        try:
+            return Api(self.system.url).request(method, path, content, {**sent, **(headers or {})})
+        except OSError as error:
+            raise LocalRunError(f"no answer: {error}") from error
+
+    def queues(self) -> list[QueueRow]:
+        """The queues that the program registered."""
+        measured = self.index.queues()
+        own = str(self.system.outputs[DLQ_OUTPUT]).rpartition("/")[2]
+        rows = []
+        for queue in self.system.of_type("sqs/queue:Queue"):
+            name = str(queue.outputs["name"])
+            now = measured.get(name) or events.QueueMeasured(
+                queue=name, visible=0, in_flight=0, delayed=0, oldest=0.0
+            )
+            rows.append(
+                QueueRow(
+                    name,
+                    now.visible,
+                    now.in_flight,
+                    now.delayed,
+                    now.oldest,
+                    self._dead_letters_of(str(queue.outputs["arn"])),
+                    name == own,
+                )
+            )
+        return rows
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """What lies in the dead-letter queue of the orders' queue, and why."""
+        return self._dlq().letters()
+
+    def redrive(self, message_id: str | None = None) -> Redriven:
+        """Send one dead letter back, or all; raises `LocalRunError` when it cannot be done."""
+        try:
+            if message_id is None:
+                return self._dlq().redrive_all(lambda _moved, _of: None)
+            self._dlq().redrive_one(message_id)
+            return Redriven(1, {})
+        except DeadLetterError as error:
+            raise LocalRunError(str(error)) from error
+
+    def requests(self, limit: int = 100) -> list[RequestRow]:
+        """The latest requests."""
+        names = self.names
+        rows = []
+        for request, invocations in self.index.requests(limit):
+            met = invocations[-1] if invocations else None
+            rows.append(
+                RequestRow(
+                    request,
+                    names.get(met.function, met.function) if met else "",
+                    met.request_id if met else "",
+                    met.init_milliseconds is not None if met else None,
+                )
+            )
+        return rows
+
+    def denials(self) -> list[DenialRow]:
+        """The calls that IAM denied, each once, and what would allow them."""
+        resources = self.system.resources
+        return [DenialRow(d, grants.missing(d.call, resources)) for d in self.index.denials()]
+
+    def _item(self, order_id: str) -> dict[str, Any] | None:
+        answer = self.system.client("dynamodb").get_item(
+            TableName=self.system.outputs["ordersTableName"],
+            Key={"id": {"S": order_id}},
+            ConsistentRead=True,
+        )
+        return _values(answer["Item"]) if "Item" in answer else None
+
+    def _history(self, order_id: str) -> list[dict[str, Any]]:
+        for function in self.system.of_type("Function"):
+            variables = (function.inputs.get("environment") or {}).get("variables") or {}
+            table = variables.get(contract.HISTORY_TABLE_NAME_VARIABLE)
+            if table:
+                items = self.system.client("dynamodb").query(
+                    TableName=table,
+                    KeyConditionExpression=f"{contract.HISTORY_ORDER_ATTRIBUTE} = :id",
+                    ExpressionAttributeValues={":id": {"S": order_id}},
+                )["Items"]
+                return [_values(item) for item in items]
+        return []
+
+    def _dead_letters_of(self, arn: str) -> str:
+        for each in self.system.resources:
+            policy = each.inputs.get("redrivePolicy")
+            if policy and arn == each.outputs.get("arn"):
+                return str(json.loads(policy)["deadLetterTargetArn"]).rpartition(":")[2]
+        return ""
+
+    def _dlq(self) -> DeadLetterQueue:
+        outputs = self.system.outputs
+        return DeadLetterQueue(
+            self.system.client("sqs"),
+            self.system.client("dynamodb"),
+            outputs[DLQ_OUTPUT],
+            outputs["orderEventsQueueUrl"],
+            outputs["ordersTableName"],
+            moves=False,
+        )
+
+
+def _values(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item as JSON has it."""
+    read = TypeDeserializer().deserialize
+    return {name: plain(read(value)) for name, value in item.items()}
+
+
+def operations(desk: Desk) -> dict[str, Callable[..., Any]]:
+    """What another process may ask of a desk, for `local.control`."""
+    return {
+        "orders": desk.orders,
+        "life": lambda order_id: replace(desk.life(order_id), item=None, history=[]),
+        "send_again": desk.send_again,
+        "requests": desk.requests,
+        "denials": desk.denials,
+        "queues": desk.queues,
+        "faults": desk.faults.now,
+        "start_faults": desk.faults.start,
+        "stop_faults": desk.faults.stop,
+        "kill_workers": desk.faults.kill_workers,
+        "explained": explained,
+        "start_load": desk.load.start,
+        "wait_for_load": desk.load.wait,
+    }
