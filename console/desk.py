@@ -21,6 +21,7 @@ from local.index import Denial, Index, Order
 from local.system import System
 from local.timeline import Step, timeline
 from operations.dead_letters import DeadLetter, DeadLetterError, DeadLetterQueue, Redriven
+from operations.letters import ConsumerLetters, OrderLetters, Reading
 from tools.chaos.trail import plain
 
 DLQ_OUTPUT = "orderEventsDlqUrl"
@@ -144,9 +145,10 @@ class Desk:
     def queues(self) -> list[QueueRow]:
         """The queues that the program registered."""
         measured = self.index.queues()
-        own = str(self.system.outputs[DLQ_OUTPUT]).rpartition("/")[2]
+        queues = self.system.of_type("sqs/queue:Queue")
+        dead = {self._dead_letters_of(str(queue.outputs["arn"])) for queue in queues}
         rows = []
-        for queue in self.system.of_type("sqs/queue:Queue"):
+        for queue in queues:
             name = str(queue.outputs["name"])
             now = measured.get(name) or events.QueueMeasured(
                 queue=name, visible=0, in_flight=0, delayed=0, oldest=0.0
@@ -159,21 +161,21 @@ class Desk:
                     now.delayed,
                     now.oldest,
                     self._dead_letters_of(str(queue.outputs["arn"])),
-                    name == own,
+                    name in dead,
                 )
             )
         return rows
 
-    def dead_letters(self) -> list[DeadLetter]:
-        """What lies in the dead-letter queue of the orders' queue, and why."""
-        return self._dlq().letters()
+    def dead_letters(self, queue: str | None = None) -> list[DeadLetter]:
+        """What lies in a dead-letter queue, by default that of orders, and why."""
+        return self._dlq(queue).letters()
 
-    def redrive(self, message_id: str | None = None) -> Redriven:
+    def redrive(self, message_id: str | None = None, queue: str | None = None) -> Redriven:
         """Send one dead letter back, or all; raises `LocalRunError` when it cannot be done."""
         try:
             if message_id is None:
-                return self._dlq().redrive_all(lambda _moved, _of: None)
-            self._dlq().redrive_one(message_id)
+                return self._dlq(queue).redrive_all(lambda _moved, _of: None)
+            self._dlq(queue).redrive_one(message_id)
             return Redriven(1, {})
         except DeadLetterError as error:
             raise LocalRunError(str(error)) from error
@@ -227,16 +229,26 @@ class Desk:
                 return str(json.loads(policy)["deadLetterTargetArn"]).rpartition(":")[2]
         return ""
 
-    def _dlq(self) -> DeadLetterQueue:
-        outputs = self.system.outputs
-        return DeadLetterQueue(
-            self.system.client("sqs"),
-            self.system.client("dynamodb"),
-            outputs[DLQ_OUTPUT],
-            outputs["orderEventsQueueUrl"],
-            outputs["ordersTableName"],
-            moves=False,
+    def _dlq(self, name: str | None = None) -> DeadLetterQueue:
+        """The dead-letter queue of this name; by default that of the orders' queue."""
+        sqs, outputs = self.system.client("sqs"), self.system.outputs
+        queues = {str(q.outputs["name"]): q for q in self.system.of_type("sqs/queue:Queue")}
+        own = _queue_name(outputs[DLQ_OUTPUT])
+        name = name or own
+        source = next(
+            (q for q in queues.values() if self._dead_letters_of(q.outputs["arn"]) == name), None
         )
+        if source is None:
+            raise LocalRunError(f"{name} is no dead-letter queue")
+        reading: Reading = ConsumerLetters(source.name)
+        if name == own:
+            reading = OrderLetters(self.system.client("dynamodb"), outputs["ordersTableName"])
+        url = str(queues[name].outputs["url"])
+        return DeadLetterQueue(sqs, reading, url, source.outputs["url"], moves=False, waits=False)
+
+
+def _queue_name(url: str) -> str:
+    return url.rpartition("/")[2]
 
 
 def _values(item: Mapping[str, Any]) -> dict[str, Any]:
