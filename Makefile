@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 4566
 
+# Python's own variables are about the user's other programs: no command here depends on them.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
+
 .PHONY: run demo test test-fast check format generate openapi chaos bench engine bundle lock setup clean
 
 run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose)

@@ -8,10 +8,13 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+from local import processes
 
 if TYPE_CHECKING:
     from console.desk import Desk
@@ -107,7 +110,10 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> int:
     """Run the command; the exit code is 0 when it did what was asked."""
+    warnings.simplefilter("ignore")  # PYTHONWARNINGS=error would end in what libraries import
     arguments = _arguments()
+    processes.hold_standard_descriptors()
+    processes.adopt_orphans()
     for number in _STOPPING:
         # `nohup` has the hangup ignored, and means it.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
@@ -139,10 +145,8 @@ def _started() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from local.processes import adopt_orphans
     from local.system import system
 
-    adopt_orphans()
     with (
         _screen(arguments.show) as (stream, screen),
         system(
@@ -182,10 +186,8 @@ def _desk(running: System) -> Iterator[Desk]:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from local import demo
-    from local.processes import adopt_orphans
     from local.system import system
 
-    adopt_orphans()
     overrides = {**demo.SHORT_TIMES, **dict(arguments.config)}
     with (
         _screen(arguments.show) as (stream, screen),

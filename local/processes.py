@@ -1,4 +1,4 @@
-"""Groups of processes: the emulator with the workers that it started."""
+"""The processes of a run: the command itself, and the emulator with the workers it started."""
 
 from __future__ import annotations
 
@@ -40,3 +40,13 @@ def collect_group(group: int, seconds: float) -> None:
             process, _ = os.waitpid(-group, os.WNOHANG)
             if not process:
                 time.sleep(0.005)
+
+
+def hold_standard_descriptors() -> None:
+    """Open to nothing what this process was started without (`<&-`), so that no socket or file
+    becomes the standard input or output of what it starts."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number is this one

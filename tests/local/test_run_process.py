@@ -25,7 +25,7 @@ from local.emulator import HOST
 from local.errors import LocalRunError
 from local.package import BUILD
 from local.program import ROOT
-from tests.local.support import SECONDS, until
+from tests.local.support import ORDER, SECONDS, until
 
 
 class Run:
@@ -151,6 +151,16 @@ def test_hangup_is_ignored_under_nohup(start: Callable[..., Run]) -> None:
         assert Api(url).request("GET", "/nowhere").status == 404
     assert run.process.poll() is None
     _assert_ended_by(signal.SIGTERM, run)
+
+
+def test_closed_standard_input_and_output_are_no_reason_to_end(start: Callable[..., Run]) -> None:
+    run = start(before=["sh", "-c", 'exec "$@" <&- >&-', "sh"])
+    assert until(lambda: run.state.exists() or run.process.poll() is not None)
+    url = json.loads(run.state.read_text())["url"]
+    assert Api(url).create(ORDER).status == 201
+    run.process.send_signal(signal.SIGTERM)
+    assert run.process.wait(SECONDS) == 0
+    assert run.text() == ""
 
 
 def _assert_ended_by(number: signal.Signals, run: Run) -> None:
@@ -299,8 +309,9 @@ def test_environment_meant_for_aws_has_no_say(start: Callable[..., Run], tmp_pat
             "AWS_AUTH_SCHEME_PREFERENCE": "nothing",
             "AWS_SDK_UA_APP_ID": "x" * 200,
             "BOTOCORE_EXPERIMENTAL__PLUGINS": "missing=missing",
+            "TZ": "Nowhere/Nothing",
         }
-        run = start(**environment)
+        run = start(**environment, PYTHONWARNINGS="error")
         run.started()
         listed = _python("operations", "dlq", "list", "--stack", "local", **environment)
     assert listed.returncode == 0, listed.stderr
