@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from local.errors import LocalRunError
 from local.system import System
 from tools.chaos.faults import APPLIES, MIXES, OUTAGES, Mix, Plan
+from tools.chaos.partly import asking
 from tools.chaos.proxy import FaultProxy
 from tools.chaos.workers import WorkerKiller
 
@@ -125,6 +126,7 @@ class Faults:
             proxy = FaultProxy(Plan(MIXES["calm"], 0), self._killer.kill_caller, remembered=JOURNAL)
             self._proxy = proxy.__enter__()
             self._proxy.connect(self._system.endpoint)
+            self._proxy.ask = asking(self._system)
         return self._proxy
 
     def _end_after(self, seconds: float) -> None:

@@ -273,3 +273,45 @@ def test_faults_follow_the_customer_of_an_order_since_ids_are_random(upstream: U
 def test_an_address_without_a_port_is_refused() -> None:
     with pytest.raises(ValueError, match="expected http://host:port"):
         FaultProxy(Plan(Mix("m", ""), 0)).connect("emulator")
+
+
+@pytest.mark.parametrize("operation", ["PutEvents", "SendMessageBatch"])
+def test_of_a_call_of_several_entries_some_are_refused_and_the_others_done(
+    upstream: Upstream, operation: str
+) -> None:
+    asked: list[list[Any]] = []
+
+    def ask(asked_for: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        assert asked_for == operation
+        asked.append(parameters["Entries"])
+        if operation == "PutEvents":
+            return {"Entries": [{"EventId": each["Detail"]} for each in parameters["Entries"]]}
+        sent = [
+            {"Id": each["Id"], "MessageId": "m", "MD5OfMessageBody": "x"}
+            for each in parameters["Entries"]
+        ]
+        return {"Successful": sent}
+
+    with proxied(upstream, Fault.PARTLY) as proxy:
+        proxy.ask = ask
+        if operation == "PutEvents":
+            entries: list[dict[str, Any]] = [
+                {"Source": "x", "DetailType": "x", "Detail": json.dumps({"eventId": f"o-{n}:1"})}
+                for n in range(3)
+            ]
+            answer = client("events", proxy).put_events(Entries=entries)
+            assert [each.get("ErrorCode") for each in answer["Entries"]] == [
+                "InternalFailure",
+                None,
+                "InternalFailure",
+            ]
+            assert answer["FailedEntryCount"] == 2
+        else:
+            entries = [{"Id": f"{n}", "MessageBody": EVENT} for n in range(3)]
+            sqs = client("sqs", proxy)
+            answer = sqs.send_message_batch(QueueUrl=f"{proxy.url}/1/q", Entries=entries)
+            assert [each["Id"] for each in answer["Failed"]] == ["0", "2"]
+            assert [each["Id"] for each in answer["Successful"]] == ["1"]
+        assert asked == [[entries[1]]]
+        assert [(len(each.orders), each.done) for each in proxy.journal] == [(2, False), (1, True)]
+        assert upstream.asked == []

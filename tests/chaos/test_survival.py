@@ -88,11 +88,17 @@ def test_a_table_that_is_down_while_orders_are_processed_costs_none_of_them(stag
     assert result.report.confirmed + result.report.absent == 20
 
 
-def test_a_bus_that_is_down_costs_no_event_and_keeps_their_order(stage: Arena) -> None:
-    mix = replace(MIXES["bus-outage"], outages={Fault.BUS_OUTAGE: 2})
-    result = survive(stage, mix, orders=10, seed=109)
-    assert {entry.operation for entry in stage.proxy.journal if entry.fault} == {"PutEvents"}
-    assert result.report.confirmed == 10
+@pytest.mark.parametrize(
+    ("mix", "operation"),
+    [("bus-outage", "PutEvents"), ("history-outage", "PutItem"), ("partial-failures", "PutEvents")],
+)
+def test_a_bus_or_consumer_that_is_down_costs_no_event_and_keeps_their_order(
+    stage: Arena, mix: str, operation: str
+) -> None:
+    seed = 109 + len(mix)
+    result = survive(stage, MIXES[mix].lasting(1), orders=8, seed=seed)
+    assert operation in {entry.operation for entry in stage.proxy.journal if entry.fault}
+    assert result.report.confirmed == 8
 
 
 def test_the_audit_sees_a_recorder_that_hears_of_nothing(stage: Arena) -> None:
@@ -162,6 +168,7 @@ def test_the_command_fails_when_an_invariant_is_broken(
         (["--orders", "0"], "expected a number of 1 or more"),
         (["--orders", "many"], "many: expected a number of 1 or more"),
         (["--rate", "2"], "rate of THROTTLED is 2.0"),
+        (["--outage", "0"], "expected a number of 1 or more"),
     ],
 )
 def test_a_wrong_option_is_named(

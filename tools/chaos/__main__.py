@@ -66,6 +66,9 @@ def _options(arguments: list[str] | None) -> Options:
     option("SEED", int, 1, "the same seed, the same orders and faults")
     option("MIX", str, "everything", "name of the mix of faults")
     option("RATE", float, None, "probability of each fault instead of the mix's, 0 to 1")
+    option(
+        "OUTAGE", _positive, None, "seconds that each outage of the mix lasts instead of its own"
+    )
     option("CONCURRENCY", _positive, 32, "clients at once")
     given = parser.parse_args(arguments)
     if given.mix not in MIXES:
@@ -76,6 +79,8 @@ def _options(arguments: list[str] | None) -> Options:
             mix = mix.scaled(given.rate)
         except ValueError as error:
             parser.error(str(error))
+    if given.outage is not None:
+        mix = mix.lasting(given.outage)
     return Options(mix, given.orders, given.seed, given.concurrency)
 
 

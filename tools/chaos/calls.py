@@ -26,6 +26,12 @@ class Call:
     orders: tuple[str, ...] = ()
     customers: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def work(self) -> str:
+        """The operation, and of a write into the history that it is one."""
+        recording = self.operation == "PutItem" and any(":" in order for order in self.orders)
+        return "PutItem of a change" if recording else self.operation
+
     @classmethod
     def read(
         cls, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes

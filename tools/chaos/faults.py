@@ -11,6 +11,8 @@ SENDS = frozenset({"SendMessage", "SendMessageBatch"})
 WRITES = frozenset({"PutItem", "UpdateItem"})
 READS = frozenset({"GetItem", "Query"})
 PUBLISHES = frozenset({"PutEvents"})
+RECORDS = frozenset({"PutItem of a change"})  # the history's, which only outages tell apart
+BATCHES = frozenset({"PutEvents", "SendMessageBatch"})
 ALL = SENDS | WRITES | READS | PUBLISHES
 _EFFECTS = SENDS | WRITES | PUBLISHES
 
@@ -27,9 +29,11 @@ class Fault(Enum):
     RESET_AFTER = "reset though done"
     DUPLICATED = "delivered twice"
     DEATH = "worker killed"
+    PARTLY = "entries refused"
     QUEUE_OUTAGE = "queue down"
     TABLE_OUTAGE = "table down"
     BUS_OUTAGE = "bus down"
+    HISTORY_OUTAGE = "history down"
 
 
 APPLIES: Mapping[Fault, frozenset[str]] = {
@@ -42,6 +46,7 @@ APPLIES: Mapping[Fault, frozenset[str]] = {
     Fault.RESET_AFTER: _EFFECTS,
     Fault.DUPLICATED: SENDS | PUBLISHES,
     Fault.DEATH: WRITES | PUBLISHES,
+    Fault.PARTLY: BATCHES,
 }
 """The operations that each fault can strike. Outages are switched by time, not drawn."""
 
@@ -56,8 +61,9 @@ class Outage(NamedTuple):
 OUTAGES: Mapping[Fault, Outage] = {
     Fault.QUEUE_OUTAGE: Outage(SENDS, SENDS),
     # From the processor's first update, so that there are events to process meanwhile.
-    Fault.TABLE_OUTAGE: Outage(frozenset({"UpdateItem"}), WRITES | READS),
+    Fault.TABLE_OUTAGE: Outage(frozenset({"UpdateItem"}), WRITES | RECORDS | READS),
     Fault.BUS_OUTAGE: Outage(PUBLISHES, PUBLISHES),
+    Fault.HISTORY_OUTAGE: Outage(RECORDS, RECORDS),
 }
 """The outages, in the order in which they are asked."""
 
@@ -94,6 +100,10 @@ class Mix:
     def scaled(self, rate: float) -> "Mix":
         """The same faults, each at `rate` (0–1)."""
         return replace(self, rates=dict.fromkeys(self.rates, rate))
+
+    def lasting(self, seconds: float) -> "Mix":
+        """The same faults, each outage for so many seconds."""
+        return replace(self, outages=dict.fromkeys(self.outages, seconds))
 
 
 def _each(*faults: Fault) -> dict[Fault, float]:
@@ -134,6 +144,12 @@ MIXES: Mapping[str, Mix] = {
             outages={Fault.TABLE_OUTAGE: 30},
         ),
         Mix("bus-outage", "PutEvents refused for 30 s", outages={Fault.BUS_OUTAGE: 30}),
+        Mix(
+            "history-outage",
+            "a consumer whose writes are refused for 30 s",
+            outages={Fault.HISTORY_OUTAGE: 30},
+        ),
+        Mix("partial-failures", "calls of which a part is refused", {Fault.PARTLY: 0.5}),
     )
 }
 
@@ -192,5 +208,6 @@ def error_answer(fault: Fault, operation: str) -> tuple[int, dict[str, str], dic
         status, kind = {
             Fault.THROTTLED: (400, f"{_DYNAMODB}#ThrottlingException"),
             Fault.TABLE_OUTAGE: (503, f"{_DYNAMODB}#ServiceUnavailable"),
+            Fault.HISTORY_OUTAGE: (503, f"{_DYNAMODB}#ServiceUnavailable"),
         }.get(fault, (500, f"{_DYNAMODB}#InternalServerError"))
     return status, {"__type": kind, "message": f"injected: {fault.value}"}, headers

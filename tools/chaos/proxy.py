@@ -7,6 +7,7 @@ also when the answer never reached the caller, is in its journal.
 
 import asyncio
 import contextlib
+import functools
 import json
 import socket
 import struct
@@ -23,6 +24,7 @@ import h11
 
 from tools.chaos.calls import Call
 from tools.chaos.faults import OUTAGES, Fault, Plan, error_answer
+from tools.chaos.partly import Ask, partly
 
 DROPPED_HOLD_SECONDS = 60.0
 """A caller that waits for a dropped answer is let go after this long."""
@@ -80,8 +82,8 @@ class FaultProxy:
     """Listens on a loopback port of its own; `with` starts and stops it.
 
     `kill` is called with the caller's port number when the plan wants the calling worker dead;
-    it returns whether a process was killed. The journal keeps the latest `remembered` calls, or
-    all.
+    it returns whether a process was killed. With `ask` calls can be refused in part. The journal
+    keeps the latest `remembered` calls, or all.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class FaultProxy:
     ) -> None:
         self.plan = plan
         self.kill = kill
+        self.ask: Ask | None = None
         self.journal: deque[Entry] = deque(maxlen=remembered)
         self.port = 0
         self._customers: dict[str, str] = {}
@@ -177,7 +180,7 @@ class FaultProxy:
 
     def fault_for(self, call: Call) -> Fault | None:
         """What strikes this call."""
-        outage = self._outage(call.operation)
+        outage = self._outage(call.work)
         if outage:
             return outage
         self._customers.update(call.customers)
@@ -255,6 +258,8 @@ class _Connection:
             if fault is Fault.RESET:
                 self._reset()
             return _refusal(fault, call)
+        if fault is Fault.PARTLY:
+            return await asyncio.to_thread(self._partly, call)
         if fault is Fault.DUPLICATED:
             self._note(call, await self._forward(call), None)
         answer = await self._forward(call)
@@ -273,6 +278,24 @@ class _Connection:
         if fault is Fault.DELAYED:
             await asyncio.sleep(self.proxy.plan.mix.delay)
         return answer
+
+    def _partly(self, call: Call) -> _Answer:
+        if self.proxy.ask is None:
+            raise _SeveredError
+        ask = functools.partial(self.proxy.ask, call.operation)
+        answer, refused = partly(call.operation, json.loads(call.body), ask)
+        for status, part in ((None, True), (200, False)):
+            orders = [o for n, o in enumerate(call.orders) if (n in refused) is part]
+            if orders:
+                self.proxy.journal.append(
+                    Entry(call.operation, tuple(orders), status, None, Fault.PARTLY)
+                )
+        text = json.dumps(answer).encode()
+        headers = [
+            (b"content-type", b"application/x-amz-json-1.0"),
+            (b"content-length", str(len(text)).encode()),
+        ]
+        return _Answer(200, headers, text)
 
     async def _forward(self, call: Call) -> _Answer:
         """Send the call on; a stale kept connection is replaced once."""

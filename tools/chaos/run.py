@@ -15,6 +15,7 @@ from local.system import System, system
 from tools.chaos.audit import DeadLetter, Report, Trail, audit
 from tools.chaos.faults import MIXES, Fault, Mix, Plan
 from tools.chaos.load import customer, place_orders
+from tools.chaos.partly import asking
 from tools.chaos.proxy import FaultProxy
 from tools.chaos.trail import Follower, rows
 from tools.chaos.workers import WorkerKiller
@@ -67,6 +68,7 @@ class Arena:
         self.proxy = proxy
         self.killer = WorkerKiller(local.pid)
         proxy.kill = self.killer.kill_caller
+        proxy.ask = asking(local)
         self.follower = Follower(local) if "orderEventsBusName" in local.outputs else None
 
     def run(self, options: Options, say: Callable[[str], None] = lambda _line: None) -> Result:
