@@ -4,14 +4,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 4566
+CONSOLE_PORT ?= 4567
 
 # Python's own variables are about the user's other programs: no command here depends on them.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 
 .PHONY: run demo test test-fast check format generate openapi chaos bench engine bundle lock setup clean
 
-run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose)
-	@exec $(BIN)/python -m local run --port $(PORT)
+run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose; CONSOLE_PORT=)
+	@exec $(BIN)/python -m local run --port $(PORT) --console-port $(CONSOLE_PORT)
 
 demo: setup  ## show the system at work, then end
 	@exec $(BIN)/python -m local demo

@@ -19,6 +19,7 @@ from local.client import Answer, Api
 from local.errors import LocalRunError
 from local.index import Denial, Index, Order
 from local.system import System
+from local.text import shown_json
 from local.timeline import Step, timeline
 from operations.dead_letters import DeadLetter, DeadLetterError, DeadLetterQueue, Redriven
 from operations.letters import ConsumerLetters, OrderLetters, Reading
@@ -52,12 +53,12 @@ class QueueRow:
 
 @dataclass(frozen=True)
 class RequestRow:
-    """A request, and of the function that it met: name, Lambda's id, whether it was cold."""
+    """A request, the function that it met and whether that was cold, and the order in it."""
 
     request: events.RequestAnswered
     function: str
-    invocation: str
     cold: bool | None
+    order: str
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,11 @@ class Desk:
         """The latest orders, found by the begin of an id or correlation id, and by status."""
         return self.index.orders(search, status, limit)
 
-    def life(self, order_id: str) -> OrderLife:
-        """One order's life; raises `LocalRunError` for one that nobody knows."""
+    def life(self, order_id: str, reads: bool = True) -> OrderLife:
+        """One order's life, with the `reads` of it or without.
+
+        Raises `LocalRunError` for an order that nobody knows.
+        """
         order = self.index.order(order_id)
         item = self._item(order_id)
         if order is None and item is None:
@@ -100,8 +104,18 @@ class Desk:
         if item is not None:
             order.status = str(item["status"])
         return OrderLife(
-            order, timeline(self.index, order, self.names), item, self._history(order_id)
+            order,
+            timeline(self.index, order, self.names, reads),
+            item,
+            self._history(order_id),
         )
+
+    def life_or_none(self, order_id: str, reads: bool) -> OrderLife | None:
+        """The same for whoever asks for an id that may be anybody's; None for an unknown one."""
+        try:
+            return self.life(order_id, reads)
+        except LocalRunError:
+            return None
 
     def send_again(self, order_id: str, same_key: bool) -> Answer:
         """Send an order's request again: with its own key, or as a new order with another.
@@ -170,6 +184,10 @@ class Desk:
         """What lies in a dead-letter queue, by default that of orders, and why."""
         return self._dlq(queue).letters()
 
+    def masked(self, queue: str, letter: DeadLetter) -> str:
+        """What may be shown of a dead letter's body."""
+        return shown_json(self._dlq(queue).reading.masked(letter.body))
+
     def redrive(self, message_id: str | None = None, queue: str | None = None) -> Redriven:
         """Send one dead letter back, or all; raises `LocalRunError` when it cannot be done."""
         try:
@@ -190,8 +208,8 @@ class Desk:
                 RequestRow(
                     request,
                     names.get(met.function, met.function) if met else "",
-                    met.request_id if met else "",
                     met.init_milliseconds is not None if met else None,
+                    _order_in(request.location or request.path),
                 )
             )
         return rows
@@ -245,6 +263,12 @@ class Desk:
             reading = OrderLetters(self.system.client("dynamodb"), outputs["ordersTableName"])
         url = str(queues[name].outputs["url"])
         return DeadLetterQueue(sqs, reading, url, source.outputs["url"], moves=False, waits=False)
+
+
+def _order_in(path: str) -> str:
+    """The id in a path under /orders; empty without one."""
+    before = contract.ORDER_PATH.partition("{")[0]
+    return path.removeprefix(before).partition("/")[0] if path.startswith(before) else ""
 
 
 def _queue_name(url: str) -> str:

@@ -50,6 +50,13 @@ def _arguments() -> argparse.Namespace:
             default=os.environ.get("PORT", "4566") if name == "run" else "0",
             help="loopback port of the API, 0 for a free one (default: PORT, else %(default)s)",
         )
+        if name == "run":
+            command.add_argument(
+                "--console-port",
+                type=_port,
+                default=os.environ.get("CONSOLE_PORT", "4567"),
+                help="loopback port of the console, 0 for none (default: CONSOLE_PORT, else 4567)",
+            )
         command.add_argument(
             "--config",
             metavar="KEY=VALUE",
@@ -160,10 +167,37 @@ def _run(arguments: argparse.Namespace) -> int:
         _started()
         screen.first(running, time.monotonic() - STARTED)
         screen.try_it(running.url)
-        with _desk(running):
+        with _desk(running) as desk:
             screen.first_order(running)
-            running.wait()
+            with _console(desk, arguments.console_port, screen):
+                running.wait()
     return 0
+
+
+@contextmanager
+def _console(desk: Desk, port: int, screen: Screen) -> Iterator[None]:
+    """Serve the console's pages; a port that is taken, or the lack of a library, ends no run."""
+    from local.emulator import listen
+    from local.errors import LocalRunError
+
+    if not port:
+        yield
+        return
+    try:
+        listening = listen(port)
+        from console.server import serving
+    except LocalRunError:
+        screen.line(f"  No console: port {port} is taken, choose another with CONSOLE_PORT=")
+        yield
+    except ImportError as error:
+        listening.close()
+        screen.line(f"  No console: {error}: `make setup` installs it")
+        yield
+    else:
+        with serving(desk, listening) as url:
+            screen.line(f"  Console {url}")
+            screen.line()
+            yield
 
 
 @contextmanager

@@ -37,14 +37,16 @@ class Step:
     failed: bool = False
 
 
-def timeline(index: Index, order: Order, names: Mapping[str, str]) -> list[Step]:
-    """The steps of an order's life, in the order in which they began.
+def timeline(
+    index: Index, order: Order, names: Mapping[str, str], reads: bool = True
+) -> list[Step]:
+    """The steps of an order's life, in the order in which they began, `reads` of it included.
 
     `names` are what functions are called here, by their names in Lambda.
     """
     steps: list[Step] = []
     invocations: dict[str, Any] = {}
-    for correlation in dict.fromkeys([*order.correlations, *order.reads]):
+    for correlation in dict.fromkeys([*_placing(index, order), *(order.reads if reads else ())]):
         request = index.request(correlation)
         found = index.about(correlation)
         if request is not None:
@@ -71,6 +73,14 @@ def timeline(index: Index, order: Order, names: Mapping[str, str]) -> list[Step]
         for each in order.dead
     ]
     return sorted(steps, key=lambda step: (step.at, step.milliseconds is None))
+
+
+def _placing(index: Index, order: Order) -> Iterator[str]:
+    """Requests that placed it: a read logs its id with a correlation of its own, too."""
+    for correlation in order.correlations:
+        request = index.request(correlation)
+        if request is None or request.method != "GET":
+            yield correlation
 
 
 def _request(request: events.RequestAnswered, invocations: list[Any]) -> Iterator[Step]:

@@ -39,7 +39,7 @@ class Run:
             self.process = subprocess.Popen(
                 [*before, sys.executable, "-m", "local", "run", *arguments],
                 cwd=ROOT,
-                env={**os.environ, "PORT": "0", **environment},
+                env={**os.environ, "PORT": "0", "CONSOLE_PORT": "0", **environment},
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )

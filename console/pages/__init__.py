@@ -1,0 +1,13 @@
+"""The console's pages, one module each; what they show and do is the desk's."""
+
+from __future__ import annotations
+
+from console.desk import Desk
+from console.pages import layout, order, orders, queues, requests
+
+
+def register(desk: Desk) -> None:
+    """Make the pages of a run; once in a process at a time."""
+    layout.register()
+    for page in (orders, order, queues, requests):
+        page.register(desk)

@@ -1,0 +1,86 @@
+"""One running system with its console, and Chromium to look at it, for all tests that do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pulumi
+import pytest
+
+from console.desk import Desk
+from local.deployer import Deployer
+from local.emulator import listen
+from local.index import Index
+from local.system import System, system
+from tests.console.support import Console
+from tests.local.support import SECONDS, SHORT, without_action
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, as Debian has it."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    try:
+        from playwright import sync_api as playwright
+    except ImportError:
+        _leave_out("pip install -r tests/console/requirements.txt")
+    if program is None:
+        _leave_out("there is no Chromium (apt-get install chromium)")
+    with playwright.sync_playwright() as started:
+        # Root has no sandbox of Chromium's, and what it opens is our own.
+        chromium = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def _leave_out(why: str) -> NoReturn:
+    """Skip, unless the tests in a browser are required, as in CI."""
+    if os.environ.get("BROWSER_TESTS") == "required":
+        pytest.fail(f"the tests in a browser cannot run: {why}")
+    pytest.skip(f"the tests in a browser are left out: {why}")
+
+
+def _changed(args: pulumi.runtime.MockResourceArgs) -> None:
+    without_action("orders-get-order-history", "dynamodb:Query")(args.typ, args.name, args.inputs)
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[System]:
+    """The stack `local`, in which a permission is missing: the history cannot be read."""
+
+    class Changed(Deployer):
+        def new_resource(
+            self, args: pulumi.runtime.MockResourceArgs
+        ) -> tuple[str | None, dict[str, Any]]:
+            _changed(args)
+            return super().new_resource(args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("local.system.Deployer", Changed)
+        with system(overrides=SHORT) as started:
+            yield started
+
+
+@pytest.fixture(scope="session")
+def console(browser: Browser, running: System) -> Iterator[Console]:
+    """The console in a wide window."""
+    from console.server import serving
+
+    index = Index()
+    index.follow(running.stream)
+    desk = Desk(running, index)
+    with serving(desk, listen(0)) as url:
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(SECONDS * 500)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(url)
+        yield Console(desk, url, page, asked)
+        page.close()
+    desk.close()

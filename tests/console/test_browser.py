@@ -1,0 +1,121 @@
+"""The console as a person meets it, in Chromium."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from functions import contract
+from tests.console.support import Console
+
+SCRIPT = {
+    "customerName": "<script>document.title='owned'</script><img src=x onerror=alert(1)>",
+    "items": [{"sku": "<b>TEA</b>", "qty": 1, "price": 1}],
+}
+
+
+def _placed(console: Console, order: dict[str, object] = SCRIPT, key: str | None = None) -> str:
+    headers = {"idempotency-key": key} if key else {}
+    answer = console.desk.call("POST", contract.ORDERS_PATH, order, headers)
+    assert answer.status == 201
+    return str(answer.body["id"])
+
+
+def test_an_order_is_followed_from_its_cold_start_to_its_confirmation(console: Console) -> None:
+    page = console.open("/")
+    page.get_by_role("button", name="Place an example order").click()
+    page.locator(".rows tbody a").first.click()
+    page.locator("main .status", has_text=contract.CONFIRMED).wait_for()
+    steps = page.locator(".steps")
+    for station in (
+        "POST /orders → 201",
+        "create_order cold start, environment and code",
+        "create_order cold start, INIT",
+        "create_order handler, cold",
+        "DynamoDB PutItem",
+        "in order-events",
+        "process_order handler",
+        "DynamoDB UpdateItem",
+    ):
+        steps.get_by_text(station).first.wait_for()
+    page.get_by_text("INFO order confirmed").wait_for()
+
+
+def test_what_comes_from_outside_is_text(console: Console) -> None:
+    dialogs: list[object] = []
+    console.page.on("dialog", lambda dialog: (dialogs.append(dialog), dialog.dismiss()))
+    page = console.open(f"/orders/{_placed(console)}")
+    page.get_by_text("<script>document.title='owned'</script>").first.wait_for()
+    page.get_by_text("<b>TEA</b>").first.wait_for()
+    assert page.locator("main img, main script, main b").count() == 0
+    assert "owned" not in page.title()
+    assert not dialogs
+    page = console.open("/orders/%3Cimg%20src=x%20onerror=alert(1)%3E")
+    page.get_by_text("No order has this id").wait_for()
+    assert not dialogs
+
+
+def test_an_order_is_found_and_a_reload_loses_nothing(console: Console) -> None:
+    first, second = _placed(console), _placed(console)
+    page = console.open("/")
+    page.locator(f".rows a[href='/orders/{second}']").wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type(first[:18])
+    page.locator(f".rows a[href='/orders/{second}']").wait_for(state="detached")
+    page.locator(f".rows a[href='/orders/{first}']").wait_for()
+    page.wait_for_url(re.compile(f"search={first[:18]}$"))
+    page.reload()
+    page.locator(f".rows a[href='/orders/{first}']").wait_for()
+    assert page.locator(".rows tbody a").count() == 1
+
+
+def test_a_request_is_sent_again_as_a_retry_and_as_another_order(console: Console) -> None:
+    page = console.open(f"/orders/{_placed(console, key='from-the-console')}")
+    page.get_by_role("button", name="Send again: a retry").click()
+    page.get_by_text("201: replayed, the same order").wait_for()
+    page.get_by_role("button", name="Send again: another order").click()
+    page.locator(".told a").click()
+    page.get_by_role("heading", name=re.compile("Order ")).wait_for()
+    page.locator("main .status", has_text=re.compile("PENDING|CONFIRMED")).wait_for()
+
+
+def test_pages_are_reached_by_keys_and_by_tab(console: Console) -> None:
+    page = console.open("/")
+    names = page.locator("nav.pages a").all_inner_texts()
+    for number, name in enumerate(names, 1):
+        page.locator("body").press(str(number))
+        page.locator("nav.pages a[aria-current=page]", has_text=name).wait_for()
+        page.locator("main h1").first.wait_for()
+
+
+@pytest.mark.parametrize("width", [400, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_its_window(console: Console, width: int, scheme: str) -> None:
+    page = console.page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    for path in page.locator("nav.pages a").evaluate_all("all => all.map(a => a.pathname)"):
+        console.open(path).locator("main .card").first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    dark = page.locator("body.body--dark").count() == 1
+    assert dark is (scheme == "dark")
+
+
+def test_every_request_of_the_pages_goes_to_this_machine(console: Console) -> None:
+    asked = [urlsplit(url) for url in console.asked]
+    assert len(asked) > 20
+    assert {part.hostname for part in asked if part.scheme in ("http", "https", "ws")} == {
+        "127.0.0.1"
+    }
+
+
+def test_without_the_token_a_browser_is_refused(console: Console) -> None:
+    stranger = console.page.context.browser
+    assert stranger is not None
+    page = stranger.new_page()
+    answer = page.goto(console.url.partition("?")[0])
+    assert answer is not None
+    assert answer.status == 403
+    page.close()
