@@ -49,6 +49,7 @@ class Registration:
     provider: str
     protect: bool
     custom: bool
+    delete_before_replace: bool
     aliases: frozenset[str]
     dependencies: frozenset[str]
     property_dependencies: dict[str, frozenset[str]]
@@ -180,6 +181,7 @@ class _RecordingMocks(Mocks):
                 provider=request.provider,
                 protect=request.protect,
                 custom=bool(args.custom),
+                delete_before_replace=request.deleteBeforeReplace,
                 aliases=frozenset(each.spec.name for each in request.aliases),
                 dependencies=frozenset(request.dependencies),
                 property_dependencies={

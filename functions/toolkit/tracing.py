@@ -92,7 +92,8 @@ def _emit(document: str) -> None:
     if _socket is None:
         _socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         _socket.setblocking(False)
-    address = _daemon(os.environ.get("AWS_XRAY_DAEMON_ADDRESS") or "127.0.0.1:2000")
+    # Lambda always says where its daemon is.
+    address = _daemon(os.environ["AWS_XRAY_DAEMON_ADDRESS"])
     _socket.sendto(_HEADER + document.encode(), address)
 
 

@@ -119,6 +119,30 @@ def test_one_bad_message_never_blocks_the_others(functions: Functions) -> None:
     assert {status(functions, order_id) for order_id in orders} == {"CONFIRMED"}
 
 
+def test_what_nobody_expected_is_told_by_its_type_and_place_alone(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = record(created(place(functions)))
+    odd = copy.deepcopy(message)
+    odd["attributes"]["SentTimestamp"] = "9" * 400  # more than a float holds
+    assert functions.process(odd) == ["message-1"]
+
+    def fail(*_: Any) -> None:
+        raise LookupError(ORDER["customerName"])
+
+    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", fail)
+    assert functions.process(message) == ["message-1"]
+    overflow, lookup = functions.logs()[-2:]
+    assert (overflow["message"], overflow["error"]) == ("message failed", "OverflowError")
+    assert "_milliseconds_since (" in overflow["raised_at"][-1]
+    assert (lookup["message"], lookup["error"]) == (
+        "order not processed, to be tried again",
+        "LookupError",
+    )
+    assert "fail (" in lookup["raised_at"][-1]
+    assert str(ORDER["customerName"]) not in str(functions.logs())
+
+
 @pytest.mark.parametrize("surprise", [None, 5, "x", [], {}, {"messageId": ""}])
 def test_a_record_without_an_id_fails_the_batch_after_the_others_are_done(
     functions: Functions, surprise: Any

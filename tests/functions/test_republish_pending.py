@@ -229,12 +229,14 @@ def test_a_failure_in_the_middle_keeps_what_was_sent(functions: Functions) -> No
     with pytest.raises(RuntimeError, match="20 events were sent"):
         functions.republish()
     assert functions.metrics()["OrdersRepublished"] == [20]
+    assert functions.logs()[-1]["complete"] is False
     assert set(sent(functions)) < set(orders)
 
 
-def test_a_run_ends_before_its_time_is_up(functions: Functions) -> None:
+@pytest.mark.parametrize("looks", [1, 3])
+def test_a_run_ends_before_its_time_is_up(functions: Functions, looks: int) -> None:
     stuck(functions, 40)
-    functions.context = Context(iter([30_000] * 3 + [1_000] * 10).__next__)
+    functions.context = Context(iter([30_000] * looks + [1_000] * 10).__next__)
     run = functions.republish()
     assert run["complete"] is False
     assert run["republished"] < 40

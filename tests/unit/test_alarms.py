@@ -528,10 +528,12 @@ def test_a_changed_list_touches_only_the_addresses_that_came_or_went() -> None:
 
 
 def test_a_subscription_named_by_its_place_in_the_list_is_taken_over_not_made_again() -> None:
-    former = {each.inputs["endpoint"]: each.aliases for each in subscriptions(*BEFORE).values()}
-    assert former == {
+    made = subscriptions(*BEFORE).values()
+    assert {each.inputs["endpoint"]: each.aliases for each in made} == {
         address: {f"orders-observability-email-{place}"} for place, address in enumerate(BEFORE)
     }
+    # If the list changed as well, the new address is not answered with what is then deleted.
+    assert all(each.delete_before_replace for each in made)
 
 
 def test_addresses_that_differ_in_punctuation_alone_are_two_subscriptions() -> None:

@@ -297,6 +297,13 @@ def test_values_that_contradict_each_other_are_refused(
     assert line.startswith(f"serverless-orders:{path}: expected {expected}")
 
 
+def test_a_contradiction_to_a_value_that_is_wrong_already_is_not_told() -> None:
+    (line,) = refused(
+        queue='{"visibilityTimeoutSeconds": 0}', processor='{"batchWindowSeconds": 30}'
+    )
+    assert line.startswith("serverless-orders:queue.visibilityTimeoutSeconds: expected a whole")
+
+
 def test_wrong_configuration_ends_the_program_before_anything_is_registered() -> None:
     with pytest.raises(SettingsError):
         deploy_stack("dev", {"memorySize": 1})
