@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -148,12 +149,22 @@ class Desk:
     def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Ask the API; raises `LocalRunError` when no answer comes."""
+        """Ask the API with a body as JSON, as `send` does."""
+        return self.send(method, path, None if body is None else json.dumps(body), headers)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask the API, the body as it is given; raises `LocalRunError` when no answer comes."""
         sent = {"content-type": "application/json"} if body is not None else {}
-        content = None if body is None else json.dumps(body).encode()
+        content = None if body is None else body.encode()
         try:
             return Api(self.system.url).request(method, path, content, {**sent, **(headers or {})})
-        except OSError as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise LocalRunError(f"no answer: {error}") from error
 
     def queues(self) -> list[QueueRow]:

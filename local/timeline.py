@@ -52,8 +52,10 @@ def timeline(
         if request is not None:
             steps += _request(request, found)
         invocations |= {each.request_id: each for each in found}
+    left: dict[str, float] = {}
     for message in order.received:
-        steps.append(_received(message))
+        steps.append(_received(message, left.get(message.message_id)))
+        left[message.message_id] = message.at
         invocations |= {each.request_id: each for each in index.about(message.message_id)}
     for named in order.invocations:
         invocation = index.invocation(named)
@@ -99,13 +101,15 @@ def _request(request: events.RequestAnswered, invocations: list[Any]) -> Iterato
             yield Step(began, "wait", "at the door, for a free environment", waited)
 
 
-def _received(message: events.MessageReceived) -> Step:
+def _received(message: events.MessageReceived, before: float | None) -> Step:
+    """The time in the queue; `before` is when the delivery before this one left it."""
     again = f", receive {message.receives}: delivered again" if message.receives > 1 else ""
+    since = message.sent if before is None else before
     return Step(
-        message.sent,
+        since,
         "queue",
         f"in {message.queue}{again}",
-        max(0.0, (message.at - message.sent) * 1000),
+        max(0.0, (message.at - since) * 1000),
         f"message {message.message_id}",
     )
 

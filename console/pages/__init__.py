@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from console.desk import Desk
-from console.pages import layout, order, orders, queues, requests
+from console.pages import api, faults, layout, order, orders, queues, requests
 
 
 def register(desk: Desk) -> None:
     """Make the pages of a run; once in a process at a time."""
     layout.register()
-    for page in (orders, order, queues, requests):
+    for page in (orders, order, queues, requests, api, faults):
         page.register(desk)

@@ -17,6 +17,8 @@ PAGES = (
     ("/", "Orders"),
     ("/queues", "Queues"),
     ("/requests", "Requests"),
+    ("/api", "API"),
+    ("/faults", "Faults"),
 )
 REFRESH_SECONDS = 1.0
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pytest
@@ -15,7 +13,7 @@ from local.deployer import Deployer
 from local.emulator import listen
 from local.index import Index
 from local.system import System, system
-from tests.console.support import Console
+from tests.console.support import Console, chromium_program
 from tests.local.support import SECONDS, SHORT, without_action
 
 if TYPE_CHECKING:
@@ -25,25 +23,15 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, as Debian has it."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    try:
-        from playwright import sync_api as playwright
-    except ImportError:
-        _leave_out("pip install -r tests/console/requirements.txt")
-    if program is None:
-        _leave_out("there is no Chromium (apt-get install chromium)")
-    with playwright.sync_playwright() as started:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
         # Root has no sandbox of Chromium's, and what it opens is our own.
-        chromium = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        chromium = started.chromium.launch(
+            executable_path=chromium_program(), args=["--no-sandbox"]
+        )
         yield chromium
         chromium.close()
-
-
-def _leave_out(why: str) -> NoReturn:
-    """Skip, unless the tests in a browser are required, as in CI."""
-    if os.environ.get("BROWSER_TESTS") == "required":
-        pytest.fail(f"the tests in a browser cannot run: {why}")
-    pytest.skip(f"the tests in a browser are left out: {why}")
 
 
 def _changed(args: pulumi.runtime.MockResourceArgs) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+import pytest
 
 from console.desk import Desk
 
@@ -25,3 +30,22 @@ class Console:
         """The page at a path."""
         self.page.goto(self.url.partition("/?")[0] + path)
         return self.page
+
+
+def chromium_program() -> str | None:
+    """Where Chromium is, if it is here."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def require_browser() -> None:
+    """Leave out the module that calls this where it lacks something; with BROWSER_TESTS=required,
+    as in CI, that is a failure."""
+    if find_spec("playwright") is None:
+        lacks = "no Playwright (pip install -r tests/console/requirements.txt)"
+    elif chromium_program() is None:
+        lacks = "no Chromium (apt-get install chromium)"
+    else:
+        return
+    if os.environ.get("BROWSER_TESTS") == "required":
+        raise RuntimeError(f"the tests in a browser cannot run: {lacks}")
+    pytest.skip(f"the tests in a browser are left out: {lacks}", allow_module_level=True)

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from functions import contract
-from tests.console.support import Console
+from tests.console.support import Console, require_browser
+
+require_browser()
 
 SCRIPT = {
     "customerName": "<script>document.title='owned'</script><img src=x onerror=alert(1)>",
@@ -41,6 +43,61 @@ def test_an_order_is_followed_from_its_cold_start_to_its_confirmation(console: C
     ):
         steps.get_by_text(station).first.wait_for()
     page.get_by_text("INFO order confirmed").wait_for()
+
+
+def test_a_newcomer_breaks_the_table_redrives_what_died_and_finds_the_missing_grant(
+    console: Console,
+) -> None:
+    page = console.open("/faults")
+    page.get_by_role("checkbox", name="table down").click()
+    page.get_by_label("For seconds").fill("25")
+    page.get_by_role("button", name="Disturb").click()
+    page.get_by_text("table_outage: ").wait_for()
+
+    # The first update that meets it begins the outage, so this order is stored and not confirmed.
+    page = console.open("/api")
+    page.get_by_label("POST /orders: Idempotency-Key").fill("newcomer")
+    page.get_by_role("button", name="Send POST /orders").click()
+    page.get_by_role("link", name="See this order").click()
+    # The call, or all of the handler where that ran out of time before it knew.
+    page.locator(".steps .call.failed, .steps .handler.failed").first.wait_for()
+    page.locator(".steps .queue", has_text="receive 2: delivered again").wait_for()
+    page.locator(".steps .dead", has_text="order-events → order-events-dlq").wait_for()
+    order = page.url.rpartition("/")[2]
+
+    page = console.open("/faults")
+    page.get_by_role("button", name="End it").click()
+    page.get_by_text("No faults now").wait_for()
+    page = console.open("/queues")
+    letter = page.locator(".letter", has_text=order)
+    letter.get_by_text("The message, a customer's data masked").click()
+    letter.get_by_text("***").first.wait_for()
+    assert "Ada Lovelace" not in letter.inner_text()
+    page.locator(".card", has_text="Dead letters in order-events-dlq").get_by_role(
+        "button", name="Send all back"
+    ).click()
+    letter.wait_for(state="detached")
+    page = console.open(f"/orders/{order}")
+    page.locator("main .status", has_text=contract.CONFIRMED).wait_for()
+
+    page = console.open("/api")
+    form = page.locator("section", has_text="GET /orders/{id}/history")
+    form.get_by_role("textbox").fill(order)
+    form.get_by_role("button").first.click()
+    form.locator(".status", has_text="500").wait_for()
+    page = console.open("/requests")
+    denied = page.locator(".letter", has_text="dynamodb:Query on ")
+    denied.get_by_text("add to the grants of get_order_history in").wait_for()
+    assert denied.locator(".grant").inner_text() == 'on_history("Query")'
+
+
+def test_load_is_placed_at_its_rate_and_counted(console: Console) -> None:
+    page = console.open("/faults")
+    page.get_by_label("Orders").last.fill("6")
+    page.get_by_label("A second").fill("50")
+    page.get_by_role("button", name="Place orders").click()
+    page.get_by_text("6 of 6 answered in").wait_for()
+    page.get_by_text("6 x 201").wait_for()
 
 
 def test_what_comes_from_outside_is_text(console: Console) -> None:
