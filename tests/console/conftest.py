@@ -14,10 +14,13 @@ from local.emulator import listen
 from local.index import Index
 from local.system import System, system
 from tests.console.support import Console, chromium_program
-from tests.local.support import SECONDS, SHORT, without_action
+from tests.local.support import SECONDS, without_action
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# Three receives take three visibility timeouts; an update has to fail before its time is up.
+TIMES = {"queue.visibilityTimeoutSeconds": 4, "timeoutSeconds": 4}
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +54,7 @@ def running() -> Iterator[System]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("local.system.Deployer", Changed)
-        with system(overrides=SHORT) as started:
+        with system(overrides=TIMES) as started:
             yield started
 
 

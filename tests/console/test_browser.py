@@ -50,7 +50,7 @@ def test_a_newcomer_breaks_the_table_redrives_what_died_and_finds_the_missing_gr
 ) -> None:
     page = console.open("/faults")
     page.get_by_role("checkbox", name="table down").click()
-    page.get_by_label("For seconds").fill("25")
+    page.get_by_label("For seconds").fill("120")
     page.get_by_role("button", name="Disturb").click()
     page.get_by_text("table_outage: ").wait_for()
 
