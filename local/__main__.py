@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import os
 import signal
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from local import processes
 
@@ -29,10 +31,19 @@ gc.disable()
 
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_RESTART = signal.SIGUSR1
 
 
 class _StopError(Exception):
     """A signal asked the run to end."""
+
+
+class _RestartError(Exception):
+    """The run is to end and start anew, with the API at the `port` where it is."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.port = port
 
 
 def _arguments() -> argparse.Namespace:
@@ -72,6 +83,13 @@ def _arguments() -> argparse.Namespace:
             help="failures alone, a line for each thing that happens, the functions' log lines "
             "as well, or every event as JSON (default: %(default)s)",
         )
+        if name == "run":
+            command.add_argument(
+                "--no-reload",
+                action="store_true",
+                help="leave what runs as it is when files of the checkout are saved",
+            )
+    _add_stack(commands.add_parser("restart", help="start a run anew, on the same port"))
     logs = commands.add_parser("logs", help="print the logs of a run")
     _add_stack(logs)
     logs.add_argument("function", nargs="?", help="as create_order; all and the API by default")
@@ -121,6 +139,7 @@ def main() -> int:
     arguments = _arguments()
     processes.hold_standard_descriptors()
     processes.adopt_orphans()
+    signal.signal(_RESTART, signal.SIG_IGN)  # until there is something to start anew
     for number in _STOPPING:
         # `nohup` has the hangup ignored, and means it.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
@@ -133,6 +152,9 @@ def main() -> int:
         return _COMMANDS[arguments.command](arguments)
     except _StopError:
         return 130 if arguments.command == "demo" else 0
+    except _RestartError as restart:  # as a fresh process: the modules of this one are old
+        again = [sys.executable, "-m", "local", *sys.argv[1:], "--port", str(restart.port)]
+        os.execv(sys.executable, again)  # noqa: S606
     except Exception as error:
         from components.bundle import BundleError
         from local.errors import LocalRunError
@@ -167,10 +189,29 @@ def _run(arguments: argparse.Namespace) -> int:
         _started()
         screen.first(running, time.monotonic() - STARTED)
         screen.try_it(running.url)
+        _restart_on_signal(urlsplit(running.url).port or 0)
+        following = contextlib.nullcontext() if arguments.no_reload else running.following()
         with _desk(running) as desk:
             screen.first_order(running)
-            with _console(desk, arguments.console_port, screen):
+            with _console(desk, arguments.console_port, screen), following:
                 running.wait()
+    return 0
+
+
+def _restart_on_signal(port: int) -> None:
+    """`python -m local restart` sends it."""
+
+    def restart(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(_RESTART, signal.SIG_IGN)
+        raise _RestartError(port)
+
+    signal.signal(_RESTART, restart)
+
+
+def _restart(arguments: argparse.Namespace) -> int:
+    from local import state
+
+    os.kill(state.read(arguments.stack)["pid"], _RESTART)
     return 0
 
 
@@ -276,7 +317,14 @@ def _aws(arguments: argparse.Namespace) -> int:
     os.execve(tool, ["aws", *arguments.rest], environment)  # noqa: S606
 
 
-_COMMANDS = {"run": _run, "demo": _demo, "logs": _logs, "env": _env, "aws": _aws}
+_COMMANDS = {
+    "run": _run,
+    "demo": _demo,
+    "restart": _restart,
+    "logs": _logs,
+    "env": _env,
+    "aws": _aws,
+}
 
 
 @contextmanager

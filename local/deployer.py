@@ -14,7 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 
 from local.errors import DeployError
 from local.inputs import Inputs
-from local.resources import CREATORS, WITHOUT_EFFECT, Creation
+from local.package import CodeStore
+from local.resources import CREATORS, UPDATES, WITHOUT_EFFECT, Creation
+from local.resources.registry import Creator
 
 _PROVIDER = "pulumi:providers:aws"
 _STASH = "pulumi:index:Stash"  # kept by the engine itself; here a run is all that it outlives
@@ -32,7 +34,9 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class _Provider:
+class Provider:
+    """The program's AWS provider, as far as it matters here."""
+
     region: str
     default_tags: Mapping[str, str]
 
@@ -41,22 +45,24 @@ class _Provider:
 class Deployer(pulumi.runtime.Mocks):
     """Creates resources as `local.program.run` registers them.
 
-    `client(service, region)` gives a boto3 client, `code(archive, region)` the place of a
-    function's code as Lambda's API names it.
+    `client(service, region)` gives a boto3 client, `code` puts functions' code where Lambda finds
+    it.
     `resources` lists what was created, `without_effect` what is accepted but does nothing
-    locally, with the reason. Anything it cannot create raises `DeployError`.
+    locally, with the reason, `stashes` what the program keeps, by name. Anything it cannot create
+    raises `DeployError`.
     """
 
     client: Callable[[str, str], Any]
-    code: Callable[[Any, str], dict[str, str]]
+    code: CodeStore
     edge_url: str
     batch_concurrency: int
     resources: list[Resource] = field(default_factory=list)
     without_effect: dict[str, str] = field(default_factory=dict)
+    stashes: dict[str, Any] = field(default_factory=dict)
     error: DeployError | None = None
 
     def __post_init__(self) -> None:
-        self._providers: dict[str, _Provider] = {}
+        self._providers: dict[str, Provider] = {}
         self._lock = threading.Lock()
         self._account: str | None = None
 
@@ -85,7 +91,9 @@ class Deployer(pulumi.runtime.Mocks):
         if not args.custom:
             return "", dict(args.inputs)
         if args.typ == _STASH:
-            return args.name, {**args.inputs, "output": args.inputs["input"]}
+            with self._lock:
+                kept = self.stashes.setdefault(args.name, args.inputs["input"])
+            return args.name, {**args.inputs, "output": kept}
         if self.error is not None:
             raise self.error  # the run is over: create nothing more
         try:
@@ -103,6 +111,34 @@ class Deployer(pulumi.runtime.Mocks):
     ) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         """Answer one provider function; what Pulumi calls for each invoke."""
         return self._answer(args), []
+
+    def update(self, resource: Resource, changed: set[str], inputs: Mapping[str, Any]) -> Resource:
+        """Update a resource to `inputs`, of which `changed` are not as they were; what it is now.
+
+        Raises `DeployError` where that cannot be done in place, or the emulator refuses it.
+        """
+        way, keys = UPDATES.get(resource.type), frozenset(changed)
+        if way is None or not way.reaches(keys):
+            raise DeployError(
+                f"{resource.type} {resource.name}: {', '.join(sorted(keys))} cannot be changed "
+                f"while it runs"
+            )
+        identity, provider = next(iter(self._providers.items()))
+        args = pulumi.runtime.MockResourceArgs(
+            resource.type, resource.name, dict(inputs), f"::{identity}", resource.id, True
+        )
+        creation = self._creation(args, provider, before=resource.outputs, changed=keys)
+        try:
+            self._made(args, way.run, creation, way.fixed)
+        except (ClientError, BotoCoreError) as error:
+            raise DeployError(
+                f"{resource.type} {resource.name}: the emulator refused it: {error}"
+            ) from error
+        return next(
+            each
+            for each in self.resources
+            if (each.type, each.name) == (resource.type, resource.name)
+        )
 
     def _answer(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
         function = args.token.rsplit(":", 1)[1]
@@ -130,7 +166,7 @@ class Deployer(pulumi.runtime.Mocks):
         tags = json.loads(inputs.get("defaultTags") or "{}").get("tags") or {}
         identity = f"{name}-{uuid.uuid4()}"
         with self._lock:
-            self._providers[identity] = _Provider(str(inputs.get("region", "us-east-1")), tags)
+            self._providers[identity] = Provider(str(inputs.get("region", "us-east-1")), tags)
         allowed = json.loads(inputs.get("allowedAccountIds") or "[]")
         if allowed and self.account not in allowed:
             self.error = DeployError(
@@ -141,22 +177,33 @@ class Deployer(pulumi.runtime.Mocks):
         return identity, dict(inputs)
 
     def _create(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        label = f"{args.typ} {args.name}"
         creator = CREATORS.get(args.typ)
         if creator is None and args.typ not in WITHOUT_EFFECT:
             raise DeployError(
-                f"{label}: this type has no local counterpart. Write its creator in "
+                f"{args.typ} {args.name}: this type has no local counterpart. Write its creator in "
                 f"local/resources/, or list it in WITHOUT_EFFECT of local/resources/registry.py "
                 f"if the system works locally without it"
             )
-        provider = self._providers.get((args.provider or "").rsplit("::", 1)[-1])
-        if provider is None:
-            raise DeployError(f"{label}: it has no explicit AWS provider: give it a parent")
+        provider = self._provider_of(args)
         if creator is None:
             with self._lock:
                 self.without_effect[args.typ] = WITHOUT_EFFECT[args.typ]
             return self._record(args, f"{args.name}-local", {"arn": f"arn:aws:local:{args.name}"})
-        creation = Creation(
+        return self._made(args, creator, self._creation(args, provider))
+
+    def _provider_of(self, args: pulumi.runtime.MockResourceArgs) -> Provider:
+        provider = self._providers.get((args.provider or "").rsplit("::", 1)[-1])
+        if provider is None:
+            raise DeployError(
+                f"{args.typ} {args.name}: it has no explicit AWS provider: give it a parent"
+            )
+        return provider
+
+    def _creation(
+        self, args: pulumi.runtime.MockResourceArgs, provider: Provider, **known: Any
+    ) -> Creation:
+        """What a creator is given; `known` is what was there before, and what is changed."""
+        return Creation(
             type=args.typ,
             logical_name=args.name,
             inputs=Inputs(args.inputs),
@@ -167,13 +214,24 @@ class Deployer(pulumi.runtime.Mocks):
             clients=lambda service: self.client(service, provider.region),
             code=lambda archive: self.code(archive, provider.region),
             batch_concurrency=self.batch_concurrency,
+            **known,
         )
+
+    def _made(
+        self,
+        args: pulumi.runtime.MockResourceArgs,
+        creator: Creator,
+        creation: Creation,
+        fixed: frozenset[str] = frozenset(),
+    ) -> tuple[str, dict[str, Any]]:
+        """Create or update it; what is `fixed` in an update need not be looked at."""
+        label = f"{args.typ} {args.name}"
         try:
             identity, outputs = creator(creation)
         except KeyError as error:
             raise DeployError(f"{label}: input {error} is missing") from error
-        creation.tags()
-        unread = creation.inputs.unread()
+        tags = creation.tags()
+        unread = [path for path in creation.inputs.unread() if path not in fixed]
         if unread:
             raise DeployError(
                 f"{label}: the local run does not know the input {', '.join(unread)}. Pass it on "
@@ -181,13 +239,19 @@ class Deployer(pulumi.runtime.Mocks):
             )
         with self._lock:
             self.without_effect.update(creation.without_effect)
-        return self._record(args, identity, {**outputs, "tagsAll": creation.tags()})
+        return self._record(args, identity, {**outputs, "tagsAll": tags})
 
     def _record(
         self, args: pulumi.runtime.MockResourceArgs, identity: str, outputs: dict[str, Any]
     ) -> tuple[str, dict[str, Any]]:
         state = {**args.inputs, **outputs}
         inputs = Inputs(args.inputs).plain()
+        made = Resource(args.typ, args.name, identity, inputs, state)
         with self._lock:
-            self.resources.append(Resource(args.typ, args.name, identity, inputs, state))
+            for index, former in enumerate(self.resources):
+                if (former.type, former.name) == (made.type, made.name):
+                    self.resources[index] = made
+                    break
+            else:
+                self.resources.append(made)
         return identity, state

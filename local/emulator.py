@@ -39,6 +39,9 @@ other's way.
 BATCH_CONCURRENCY = max(2, os.cpu_count() or 1)
 """Batches that one event source mapping processes at once (2 is the least that AWS accepts)."""
 
+_STEPS = (events.EmulatorStarted, events.SystemStarted, events.RoutesChanged)
+"""What the process does when it is told to, and then says."""
+
 Publish = Callable[[events.Event], None]
 
 
@@ -185,6 +188,11 @@ class Emulator:
         self._send(command)
         self._advance()
 
+    def serve_instead(self, api: Mapping[str, Any]) -> None:
+        """Let the edge serve a changed `api` from now on."""
+        self._send({"api": dict(api)})
+        self._advance()
+
     def lead_functions_to(self, url: str | None) -> None:
         """Give functions another AWS endpoint from their next invocation on; None: their own."""
         self._send({"functionsEndpoint": url})
@@ -249,7 +257,7 @@ class Emulator:
             for line in process.stdout:
                 event = events.decode(line)
                 publish(event)
-                if isinstance(event, events.EmulatorStarted | events.SystemStarted):
+                if isinstance(event, _STEPS):
                     self._progress.put(None)
         if not self._stopping:
             with contextlib.suppress(subprocess.TimeoutExpired):

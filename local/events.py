@@ -235,6 +235,47 @@ class LogLine(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoutesChanged(Event):
+    """The front door serves the API as a changed program registered it."""
+
+    routes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeReloaded(Event):
+    """Changed `files` are what `functions` run from their next invocation on.
+
+    Both are lists in one text.
+    """
+
+    functions: str
+    files: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemChanged(Event):
+    """What runs is what a changed program registers; `changes` are separated by semicolons."""
+
+    changes: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeRefused(Event):
+    """Saved files cannot be taken in, and what ran before goes on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestartNeeded(Event):
+    """What was changed takes another start of the run, which loses what is in its table."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dropped(Event):
     """`count` events are missing here, since whoever listens was too slow for them."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-import logging
 import shutil
 import sys
 import tempfile
 import threading
 import venv
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pulumi
 
 from components import bundle
 from local.errors import DeployError, LocalRunError
-from local.program import LOGGER, ROOT
+from local.program import ROOT
 
 BUILD = ROOT / ".build"
 _TIME = (1990, 1, 1, 0, 0, 0)  # constant, so that the same code is the same zip
@@ -68,34 +68,57 @@ class CodeStore:
 
     def __call__(self, archive: Any, region: str) -> dict[str, str]:
         """Where Lambda finds `archive` in `region`."""
-        key = (region, str(getattr(archive, "path", id(archive))))
         with self._lock:
-            if key not in self._put:
-                # A bucket of its own each time: Lambda reads code in its own region only.
-                bucket = f"local-function-code-{len(self._put)}"
-                storage = self._client("s3", region)
-                elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-                storage.create_bucket(Bucket=bucket, **({} if region == "us-east-1" else elsewhere))
-                storage.put_object(Bucket=bucket, Key="function.zip", Body=package(archive))
-                self._put[key] = {"S3Bucket": bucket, "S3Key": "function.zip"}
-            return self._put[key]
+            return self._put.get(_key(archive, region)) or self._store(
+                archive, region, zipped(files_of(archive))
+            )
+
+    def replace(self, archive: Any, region: str, files: Mapping[str, bytes]) -> None:
+        """Give Lambda these files for `archive` from now on."""
+        with self._lock:
+            self._store(archive, region, zipped(files))
+
+    def _store(self, archive: Any, region: str, content: bytes) -> dict[str, str]:
+        key, storage = _key(archive, region), self._client("s3", region)
+        if key not in self._put:
+            # A bucket of its own each time: Lambda reads code in its own region only.
+            bucket = f"local-function-code-{len(self._put)}"
+            elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+            storage.create_bucket(Bucket=bucket, **({} if region == "us-east-1" else elsewhere))
+            self._put[key] = {"S3Bucket": bucket, "S3Key": "function.zip"}
+        place = self._put[key]
+        storage.put_object(Bucket=place["S3Bucket"], Key=place["S3Key"], Body=content)
+        return place
 
 
-def package(code: Any) -> bytes:
-    """The deployable zip of a registered archive."""
+def _key(archive: Any, region: str) -> tuple[str, str]:
+    return region, str(getattr(archive, "path", id(archive)))
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """A deployable zip of files, the same of the same."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in sorted(_files(code).items()):
+        for name, content in sorted(files.items()):
             info = zipfile.ZipInfo(name, _TIME)
             info.external_attr = 0o644 << 16
             archive.writestr(info, content)
     return out.getvalue()
 
 
-def _files(code: Any) -> dict[str, bytes]:
+def fingerprint(files: Mapping[str, bytes]) -> str:
+    """The same for the same code, whatever its bytecode is."""
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        if not name.endswith(".pyc"):
+            digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def files_of(code: Any) -> dict[str, bytes]:
+    """What a registered archive holds, by name."""
     if isinstance(code, pulumi.FileArchive):
-        tell = logging.getLogger(LOGGER).info
-        path = bundle.runnable_here((ROOT / code.path).resolve(), tell)
+        path = bundle.runnable_here((ROOT / code.path).resolve())
         if path.is_dir():
             return {
                 str(item.relative_to(path)): item.read_bytes()
@@ -114,7 +137,7 @@ def _files(code: Any) -> dict[str, bytes]:
             elif isinstance(asset, pulumi.StringAsset):
                 files[name] = asset.text.encode()
             else:
-                files |= {f"{name}/{inner}": data for inner, data in _files(asset).items()}
+                files |= {f"{name}/{inner}": data for inner, data in files_of(asset).items()}
         return files
     raise DeployError(f"function code of type {type(code).__name__} has no local counterpart")
 

@@ -36,6 +36,8 @@ EMULATOR_SECONDS = 1
 
 _ORDERS = 3  # of a batch, by id; the rest is counted
 
+_CHANGES = 12  # of a program, a line each; the rest is counted
+
 FIRST_ORDER_SECONDS = 30
 """How long the order that the first screen places may take to be CONFIRMED."""
 
@@ -52,6 +54,7 @@ class Screen:
     def __init__(self, stream: events.Stream, output: Output, level: str = "normal") -> None:
         self._output, self._level = output, level
         self._names: dict[str, str] = {}
+        self._system: System | None = None
         self._failures = Failures()
         self._notes: list[str] = []
         said = logging.getLogger(program.LOGGER)
@@ -96,6 +99,25 @@ class Screen:
                     f"DENIED  {event.action} on {event.resource} for role {role}",
                     f"    to allow it, grant the function {event.action} on this resource",
                 ]
+            case events.SystemChanged():
+                self._name_functions()
+                changes = event.changes.split("; ")
+                more = len(changes) - _CHANGES
+                return [
+                    f"CHANGED  {_count(len(changes), 'resource')}  {event.milliseconds:.0f} ms",
+                    *(f"    {change}" for change in changes[:_CHANGES]),
+                    *([f"    and {more} more"] if more > 0 else []),
+                ]
+            case events.ChangeRefused():
+                first, *rest = event.reason.splitlines()
+                return [f"NOT RELOADED  {first}", *(f"    {line}" for line in rest)]
+            case events.RestartNeeded():
+                return [
+                    "RESTART NEEDED  what runs stays as it is",
+                    *(f"    {reason}" for reason in event.reason.split("; ")),
+                    "    `python -m local restart` starts it anew on the same port, with empty"
+                    + " tables and queues",
+                ]
             case events.LogLine() if self._level == "verbose":
                 return [f"{self._name(event.function)}: {event.text}"]
             case events.RequestAnswered() | events.BatchProcessed() | events.EventDelivered():
@@ -133,6 +155,9 @@ class Screen:
             case events.EventGivenUp():
                 what = f"{self._name(event.function)} -> {event.destination.rpartition(':')[2]}"
                 return f"{what:<44} an event that failed for good"
+            case events.CodeReloaded():
+                names = _listed([self._name(each) for each in event.functions.split(", ")])
+                return f"RELOADED {event.files} -> {names}  {event.milliseconds:.0f} ms"
             case events.Dropped():
                 return f"... {_count(event.count, 'event')} not shown: too many at once"
             case _:
@@ -141,10 +166,16 @@ class Screen:
     def _name(self, function: str) -> str:
         return self._names.get(function, function)
 
+    def _name_functions(self) -> None:
+        if self._system is not None:
+            functions = self._system.of_type("Function")
+            self._names = {f.outputs["name"]: f.name for f in functions}
+
     def first(self, system: System, seconds: float) -> None:
         """The first screen: what runs, where, and what does nothing locally."""
+        self._system = system
+        self._name_functions()
         functions = sorted(system.of_type("Function"), key=lambda function: function.name)
-        self._names = {f.outputs["name"]: f.name for f in functions}
         self.line()
         self.line(f"  The stack {system.stack} is running, {seconds:.1f} s after the command")
         self.line()
@@ -250,6 +281,12 @@ def _of(orders: str) -> str:
     ids = orders.split(", ") if orders else []
     more = f" and {len(ids) - _ORDERS} more" if len(ids) > _ORDERS else ""
     return f"  {', '.join(ids[:_ORDERS])}{more}" if ids else ""
+
+
+def _listed(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _ORDERS} more" if len(names) > _ORDERS else ""
+    return ", ".join(names[:_ORDERS]) + more
 
 
 def _shortened(text: str, longest: int = 60) -> str:

@@ -58,6 +58,9 @@ class Server:
         self._region = "us-east-1"
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listening: list[asyncio.Server] = []
+        self._edge: Edge | None = None
+        self._access_log: asyncio.Task[Any] | None = None
+        self._access_log_group: str | None = None
 
     def _tell_parent(self, told: events.Subscription) -> None:
         with contextlib.suppress(BrokenPipeError):  # the parent is gone: see _read_commands
@@ -97,28 +100,44 @@ class Server:
         ministack.use_endpoint(url)
 
     def _serve(self, command: dict[str, Any]) -> None:
+        first = self._edge is None
+        self._edge = Edge(command["api"], self.invoke, self._record)
+        if first:
+            self._begin(command)
+        else:
+            self._stream.publish(events.RoutesChanged(routes=len(command["api"]["routes"])))
+        group = command["api"].get("accessLogGroup")
+        if group != self._access_log_group:
+            if self._access_log is not None:
+                self._access_log.cancel()
+            self._access_log_group = group
+            self._access_log = self._start(self._write_access_log(group)) if group else None
+
+    def _begin(self, command: dict[str, Any]) -> None:
         ministack.observe(self._stream.publish)
         ministack.use_interpreter(Path(command["interpreter"]))
         self._region = command["region"]
-        edge = Edge(command["api"], self.invoke, self._record)
-        self._start(self._open_door(edge, command["stack"], command["url"]))
-        if command["api"].get("accessLogGroup"):
-            self._start(self._write_access_log(command["api"]["accessLogGroup"]))
+        self._start(self._open_door(command["stack"], command["url"]))
         gc.freeze()  # what is loaded by now stays: no collection need look at it again
         gc.enable()
 
-    async def _open_door(self, edge: Edge, stack: str, url: str) -> None:
-        await self._listen(edge, "edgeSocket")
+    async def _open_door(self, stack: str, url: str) -> None:
+        await self._listen(self._answer, "edgeSocket")
         self._stream.publish(events.SystemStarted(stack=stack, url=url))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._edge is not None:  # the latest: a request that is under way ends with its own
+            await self._edge(scope, receive, send)
 
     async def _listen(self, application: Any, where: str) -> None:
         listening = socket.socket(fileno=self._settings[where])
         self._listening.append(await serving.serve(application, listening))
 
-    def _start(self, coroutine: Any) -> None:
-        task = asyncio.ensure_future(coroutine)
+    def _start(self, coroutine: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._fail_loudly)
+        return task
 
     def _fail_loudly(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and task.exception() is not None:

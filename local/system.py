@@ -11,7 +11,7 @@ import gc
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local import events, permissions, program, state
 from local.deployer import Deployer, Resource
@@ -27,6 +27,9 @@ from local.errors import EmulatorError
 from local.events import Event
 from local.package import CodeStore, worker_interpreter
 
+if TYPE_CHECKING:
+    from local.reloading import Running
+
 
 class System:
     """What runs: `url` of the API, the stack's `outputs`, the `resources` registered.
@@ -37,12 +40,15 @@ class System:
     def __init__(
         self,
         stack: str,
+        overrides: Mapping[str, Any] | None,
+        config: dict[str, str],
         url: str,
         stream: events.Stream,
         emulator: Emulator,
         deployer: Deployer,
     ) -> None:
         self.stack, self.url = stack, url
+        self._overrides, self.config = overrides, config
         self.outputs: dict[str, Any] = {}
         self.api: dict[str, Any] | None = None
         self._emulator, self._deployer = emulator, deployer
@@ -128,6 +134,49 @@ class System:
         if self._died.wait(seconds):
             raise EmulatorError(self._reason)
 
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Let saved changes of the checkout reach the run for as long as the context lasts."""
+        from local.reloading import Code, Reloader, Request  # not before the first screen
+
+        deployer = self._deployer
+        code = Code(deployer)
+
+        def request() -> Request:
+            return Request(
+                stack=self.stack,
+                overrides=self._overrides,
+                endpoint=self.endpoint,
+                credentials=self.credentials,
+                region=self.region,
+                edge_url=deployer.edge_url,
+                batch_concurrency=deployer.batch_concurrency,
+                resources=self.resources,
+                stashes=deployer.stashes,
+                live=code.fingerprints,
+            )
+
+        reloader = Reloader(code, request, self.take, self.heard, self.stack)
+        reloader.start()
+        try:
+            yield
+        finally:
+            reloader.stop()
+
+    def take(self, running: Running) -> None:
+        """Be the system that a changed program has registered in the emulator."""
+        deployer = self._deployer
+        deployer.resources = running.resources
+        deployer.stashes = running.stashes
+        deployer.without_effect = running.without_effect
+        self.outputs = running.outputs
+        self.config = program.stack_config(self.stack, self._overrides)
+        if running.api != self.api:
+            self.api = running.api
+            self._emulator.serve_instead(running.api or _no_api(deployer))
+        if self._told:
+            self.tell(**self.whereabouts())
+
     def heard(self, event: Event) -> None:
         """Take in what the emulator reports; callable from any thread."""
         if isinstance(event, events.SystemEnded):
@@ -146,15 +195,15 @@ class System:
         self._told |= more
         state.write(self.stack, self._told)
 
-    def whereabouts(self, config: Mapping[str, str]) -> dict[str, Any]:
-        """What a tool in another process needs to reach this run."""
+    def whereabouts(self) -> dict[str, Any]:
+        """What a tool in another process needs to reach this run, as it is now."""
         return {
             "endpoint": self.endpoint,
             "credentials": self.credentials,
             "region": self.region,
             "url": self.url,
             "outputs": self.outputs,
-            "config": dict(config),
+            "config": self.config,
         }
 
 
@@ -189,7 +238,7 @@ def system(
         edge_url=url,
         batch_concurrency=concurrency or BATCH_CONCURRENCY,
     )
-    running = System(stack, url, stream or events.Stream(), emulator, deployer)
+    running = System(stack, overrides, config, url, stream or events.Stream(), emulator, deployer)
     try:
         with _collecting_nothing():
             emulator.start(running.heard)
@@ -201,7 +250,7 @@ def system(
                 stack, url, running.api or _no_api(deployer), running.region, interpreter
             )
             if publish_state:
-                running.tell(**running.whereabouts(config))
+                running.tell(**running.whereabouts())
         yield running
     finally:
         emulator.stop()

@@ -23,7 +23,16 @@ from . import botocore_data, cache, certificates, compiler, installer
 from .botocore_data import Operations
 from .commands import BundleError
 
-__all__ = ["FUNCTIONS", "OPERATIONS", "BundleError", "build", "bundle", "main", "runnable_here"]
+__all__ = [
+    "FUNCTIONS",
+    "OPERATIONS",
+    "BundleError",
+    "build",
+    "bundle",
+    "main",
+    "runnable_here",
+    "sources",
+]
 
 _HERE = Path(__file__).resolve().parent
 _INSTALLED = _HERE.parent / "functions"  # where a pip installation has them
@@ -84,9 +93,9 @@ def build(
             f"the function {absent[0]}"
         )
     requirements = FUNCTIONS / "requirements.txt"
-    sources = {
+    modules = {
         f"functions/{name}": FUNCTIONS / name
-        for name in sorted(path.relative_to(FUNCTIONS).as_posix() for path in _sources(FUNCTIONS))
+        for name in sorted(path.relative_to(FUNCTIONS).as_posix() for path in sources())
     }
 
     def dependencies(folder: Path) -> None:
@@ -96,45 +105,46 @@ def build(
         certificates.pick_certificates(folder)
         installer.remove_unused(folder)
 
-    def compiled(folder: Path) -> None:
-        shutil.copytree(installed, folder, dirs_exist_ok=True)
-        if target:
-            tell(f"Compiling the functions' dependencies for {runtime} (once) ...")
-            target.compile(folder)
-
-    def whole(folder: Path) -> None:
-        shutil.copytree(ready, folder, dirs_exist_ok=True)
-        for name, path in sources.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, folder / name)
-        if target:
-            target.compile(folder, sources)
-
     base = [path.read_bytes() for path in sorted(_HERE.glob("*.py"))]
     base.append(requirements.read_bytes())
     base.append(repr([(name, sorted(operations[name])) for name in sorted(operations)]).encode())
     root = _build_root()
     installed = cache.made(root, "dependencies", base, dependencies)
-    base.append((target.cache_tag if target else "no bytecode").encode())
-    ready = cache.made(root, "compiled", base, compiled) if target else installed
-    code = [name.encode() + b"\0" + path.read_bytes() for name, path in sources.items()]
-    return cache.made(root, "functions", [*base, *code], whole)
+    code = [name.encode() + b"\0" + path.read_bytes() for name, path in modules.items()]
+
+    def whole(name: str, interpreter: compiler.Interpreter | None) -> Path:
+        keys = [*base, (interpreter.cache_tag if interpreter else "no bytecode").encode()]
+
+        def compiled(folder: Path) -> None:
+            tell(f"Compiling the functions' dependencies for {keys[-1].decode()} (once) ...")
+            shutil.copytree(installed, folder, dirs_exist_ok=True)
+            if interpreter:
+                interpreter.compile(folder)
+
+        def complete(folder: Path) -> None:
+            shutil.copytree(ready, folder, dirs_exist_ok=True)
+            for source, path in modules.items():
+                (folder / source).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, folder / source)
+            if interpreter:
+                interpreter.compile(folder, modules)
+
+        ready = cache.made(root, "compiled", keys, compiled) if interpreter else installed
+        return cache.made(root, name, [*keys, *code], complete)
+
+    folder = whole("functions", target)
+    if target != compiler.RUNNING:
+        _here[folder.resolve()] = lambda: whole("here", compiler.RUNNING)
+    return folder
 
 
-def runnable_here(folder: Path, tell: Warn = _silent) -> Path:
-    """The folder itself, or if it is a bundle that `build` made: the same with bytecode for the
+_here: dict[Path, Callable[[], Path]] = {}
+
+
+def runnable_here(folder: Path) -> Path:
+    """The folder itself, or of a bundle that this process made: the same with bytecode for the
     running Python, in a folder of its own. For running it on this machine; never deployed."""
-    here = compiler.RUNNING
-    compiled = f"functions/__pycache__/create_order.{here.cache_tag}.pyc"
-    if folder.parent != _build_root() or (folder / compiled).is_file():
-        return folder
-
-    def copy(copied: Path) -> None:
-        tell("Compiling the functions for this machine's Python (once) ...")
-        shutil.copytree(folder, copied, dirs_exist_ok=True)
-        here.compile(copied)
-
-    return cache.made(folder.parent, "here", [folder.name.encode(), here.cache_tag.encode()], copy)
+    return _here[folder]() if folder in _here else folder
 
 
 _MISSING = (
@@ -157,8 +167,10 @@ def _build_root() -> Path:
     return cache.writable([user] if FUNCTIONS == _INSTALLED else [in_checkout, user])
 
 
-def _sources(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*.py") if "__pycache__" not in path.parts]
+def sources() -> list[Path]:
+    """The functions' modules; what editors keep beside them has names that no module has."""
+    found = FUNCTIONS.rglob("*.py")
+    return [each for each in found if each.stem.isidentifier() and "__pycache__" not in each.parts]
 
 
 def _say(text: str) -> None:

@@ -6,6 +6,8 @@ import functools
 import json
 import logging
 import secrets
+import threading
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -51,9 +53,68 @@ def apply_to_services() -> None:
     lambda_svc._execute_function_warm = _told(lambda_svc._execute_function_warm)
     lambda_svc.invoke_async_with_retry = _as_configured(lambda_svc.invoke_async_with_retry)
     streams.repair(lambda_svc, s3)
+    lambda_svc.invalidate_worker = _ended_when_idle(lambda_svc.invalidate_worker)
+    for change in ("_update_code", "_update_config", "_delete_function"):
+        setattr(lambda_svc, change, _spared(getattr(lambda_svc, change)))
     eventbridge._dispatch_to_lambda = _hand_over
     eventbridge._invoke_target = _to_replays_own_rules(eventbridge._invoke_target, eventbridge)
     s3._fire_s3_event = _with_version(s3._fire_s3_event, eventbridge)
+
+
+_sparing: ContextVar[bool] = ContextVar("sparing", default=False)
+"""Whether workers that are ended may be in the middle of an invocation."""
+
+_SPARED_SECONDS = 0.05
+"""How often a worker that was spared is looked at."""
+
+
+def _spared(change: Callable[..., Any]) -> Callable[..., Any]:
+    """A change of a function's code that lets invocations end in the code that they began in."""
+
+    @functools.wraps(change)
+    def spared(*arguments: Any, **more: Any) -> Any:
+        token = _sparing.set(True)
+        try:
+            return change(*arguments, **more)
+        finally:
+            _sparing.reset(token)
+
+    return spared
+
+
+def _ended_when_idle(invalidate: Callable[..., None]) -> Callable[..., None]:
+    """Ending workers, each after its invocation where that is to be spared."""
+
+    def end(workers: list[Any]) -> None:
+        for worker in workers:
+            while worker.in_use:
+                time.sleep(_SPARED_SECONDS)
+            lambda_runtime.kill_workers([worker])
+
+    @functools.wraps(invalidate)
+    def ended(
+        func_name: str,
+        qualifier: str | None = None,
+        account: str | None = None,
+        region: str | None = None,
+    ) -> None:
+        if not _sparing.get():
+            invalidate(func_name, qualifier, account, region)
+            return
+        with lambda_runtime._lock:
+            keys = [
+                key
+                for key in lambda_runtime._workers
+                for of_account, of_region, name, version in [key.split(":")]
+                if name == func_name
+                and qualifier in (None, version)
+                and account in (None, of_account)
+                and region in (None, of_region)
+            ]
+            workers = [worker for key in keys for worker in lambda_runtime._workers.pop(key)]
+        threading.Thread(target=end, args=(workers,), daemon=True).start()
+
+    return ended
 
 
 def _hand_over(arn: str, payload: str) -> None:

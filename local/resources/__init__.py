@@ -14,10 +14,11 @@ from local.resources import (
     sns,
     sqs,
 )
-from local.resources.registry import CREATORS, WITHOUT_EFFECT, Creation
+from local.resources.registry import CREATORS, UPDATES, WITHOUT_EFFECT, Creation
 
 __all__ = [
     "CREATORS",
+    "UPDATES",
     "WITHOUT_EFFECT",
     "Creation",
     "apigateway",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from local.errors import DeployError
 from local.inputs import Inputs
-from local.resources.registry import Creation, creates
+from local.resources.registry import Creation, creates, updates
 
 
 def _cors(item: Inputs) -> dict[str, Any]:
@@ -23,6 +25,28 @@ def _cors(item: Inputs) -> dict[str, Any]:
 
 @creates("aws:apigatewayv2/api:Api")
 def api(creation: Creation) -> tuple[str, dict[str, Any]]:
+    request = _api(creation)
+    created = creation.clients("apigatewayv2").create_api(
+        ProtocolType="HTTP", Tags=creation.tags(), **request
+    )
+    api_id = created["ApiId"]
+    return api_id, {
+        "name": request["Name"],
+        "apiEndpoint": creation.edge_url,
+        "arn": f"arn:aws:apigateway:{creation.region}::/apis/{api_id}",
+        "executionArn": creation.arn("execute-api", api_id),
+    }
+
+
+@updates("aws:apigatewayv2/api:Api", fixed=("protocolType",))
+def api_update(creation: Creation) -> tuple[str, dict[str, Any]]:
+    before = creation.before or {}
+    api_id = before["arn"].rpartition("/")[2]
+    creation.clients("apigatewayv2").update_api(ApiId=api_id, **_api(creation))
+    return api_id, {key: before[key] for key in ("name", "apiEndpoint", "arn", "executionArn")}
+
+
+def _api(creation: Creation) -> dict[str, Any]:
     name, inputs = creation.name(), creation.inputs
     if inputs["protocolType"] != "HTTP":
         raise DeployError(
@@ -34,16 +58,7 @@ def api(creation: Creation) -> tuple[str, dict[str, Any]]:
         request["CorsConfiguration"] = _cors(inputs["corsConfiguration"])
     creation.no_effect("disableExecuteApiEndpoint", "the local URL is the only one")
     creation.no_effect("ipAddressType", "the local edge listens on IPv4 loopback only")
-    created = creation.clients("apigatewayv2").create_api(
-        Name=name, ProtocolType="HTTP", Tags=creation.tags(), **request
-    )
-    api_id = created["ApiId"]
-    return api_id, {
-        "name": name,
-        "apiEndpoint": creation.edge_url,
-        "arn": f"arn:aws:apigateway:{creation.region}::/apis/{api_id}",
-        "executionArn": creation.arn("execute-api", api_id),
-    }
+    return {"Name": name, **request}
 
 
 @creates("aws:apigatewayv2/integration:Integration")
@@ -103,8 +118,18 @@ def _throttle(item: Inputs) -> dict[str, Any]:
     return {parameter: item[key] for key, parameter in names.items() if key in item}
 
 
+@updates("aws:apigatewayv2/stage:Stage", fixed=("apiId",))
+def stage_update(creation: Creation) -> tuple[str, dict[str, Any]]:
+    return _staged(creation, creation.clients("apigatewayv2").update_stage)
+
+
 @creates("aws:apigatewayv2/stage:Stage")
 def stage(creation: Creation) -> tuple[str, dict[str, Any]]:
+    create = creation.clients("apigatewayv2").create_stage
+    return _staged(creation, functools.partial(create, Tags=creation.tags()))
+
+
+def _staged(creation: Creation, call: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     name, inputs = creation.name(), creation.inputs
     request: dict[str, Any] = creation.given(
         {
@@ -126,9 +151,7 @@ def stage(creation: Creation) -> tuple[str, dict[str, Any]]:
         request["RouteSettings"] = {
             item["routeKey"]: _throttle(item) for item in inputs["routeSettings"]
         }
-    creation.clients("apigatewayv2").create_stage(
-        ApiId=inputs["apiId"], StageName=name, Tags=creation.tags(), **request
-    )
+    call(ApiId=inputs["apiId"], StageName=name, **request)
     path = "" if name == "$default" else name
     api_id = inputs["apiId"]
     return name, {

@@ -63,7 +63,7 @@ def _query(item: Inputs) -> dict[str, Any]:
     return query
 
 
-@creates("aws:cloudwatch/metricAlarm:MetricAlarm")
+@creates("aws:cloudwatch/metricAlarm:MetricAlarm", puts=True)
 def metric_alarm(creation: Creation) -> tuple[str, dict[str, Any]]:
     name, inputs = creation.name(), creation.inputs
     request = creation.given(_ALARM)
@@ -79,7 +79,7 @@ def metric_alarm(creation: Creation) -> tuple[str, dict[str, Any]]:
     return name, {"name": name, "arn": creation.arn("cloudwatch", f"alarm:{name}")}
 
 
-@creates("aws:cloudwatch/compositeAlarm:CompositeAlarm")
+@creates("aws:cloudwatch/compositeAlarm:CompositeAlarm", puts=True)
 def composite_alarm(creation: Creation) -> tuple[str, dict[str, Any]]:
     name = creation.name("alarmName")
     creation.clients("cloudwatch").put_composite_alarm(
@@ -99,7 +99,7 @@ def composite_alarm(creation: Creation) -> tuple[str, dict[str, Any]]:
     return name, {"alarmName": name, "arn": creation.arn("cloudwatch", f"alarm:{name}")}
 
 
-@creates("aws:cloudwatch/dashboard:Dashboard")
+@creates("aws:cloudwatch/dashboard:Dashboard", puts=True)
 def dashboard(creation: Creation) -> tuple[str, dict[str, Any]]:
     name = creation.name("dashboardName")
     creation.clients("cloudwatch").put_dashboard(

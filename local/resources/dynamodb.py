@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from local.inputs import Inputs
-from local.resources.registry import Creation, creates
+from local.resources.registry import Creation, creates, updates
 
 
 def _keys(item: Inputs, hash_key: str | None = None) -> list[dict[str, str]]:
@@ -70,6 +70,37 @@ def table(creation: Creation) -> tuple[str, dict[str, Any]]:
             "StreamViewType": inputs["streamViewType"],
         }
     description = client.create_table(**request)["TableDescription"]
+    _protect(creation, name)
+    return name, {
+        "name": name,
+        "arn": description["TableArn"],
+        "streamArn": description.get("LatestStreamArn", ""),
+        "streamLabel": description.get("LatestStreamLabel", ""),
+    }
+
+
+_FIXED = ("hashKey", "rangeKey", "keySchemas", "attributes", "localSecondaryIndexes")
+
+
+@updates(
+    "aws:dynamodb/table:Table",
+    fixed=(*_FIXED, "globalSecondaryIndexes", "streamEnabled", "streamViewType", "billingMode"),
+)
+def table_update(creation: Creation) -> tuple[str, dict[str, Any]]:
+    name, inputs, before = creation.name(), creation.inputs, creation.before or {}
+    request = creation.given(
+        {"tableClass": "TableClass", "deletionProtectionEnabled": "DeletionProtectionEnabled"}
+    )
+    if "serverSideEncryption" in inputs:
+        request |= _encryption(inputs["serverSideEncryption"])
+    creation.clients("dynamodb").update_table(TableName=name, **request)
+    _protect(creation, name)
+    return name, {key: before[key] for key in ("name", "arn", "streamArn", "streamLabel")}
+
+
+def _protect(creation: Creation, name: str) -> None:
+    """Set what has calls of its own: the backups and the time to live."""
+    inputs, client = creation.inputs, creation.clients("dynamodb")
     recovery = inputs.get("pointInTimeRecovery")
     if recovery is not None:
         specification = {"PointInTimeRecoveryEnabled": recovery["enabled"]}
@@ -87,9 +118,3 @@ def table(creation: Creation) -> tuple[str, dict[str, Any]]:
                 "AttributeName": ttl["attributeName"],
             },
         )
-    return name, {
-        "name": name,
-        "arn": description["TableArn"],
-        "streamArn": description.get("LatestStreamArn", ""),
-        "streamLabel": description.get("LatestStreamLabel", ""),
-    }

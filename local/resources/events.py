@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.resources.registry import Creation, creates, delivery, document
+from local.resources.registry import Creation, creates, delivery, document, updates
 
 
 @creates("aws:cloudwatch/eventBus:EventBus")
@@ -19,16 +19,29 @@ def event_bus(creation: Creation) -> tuple[str, dict[str, Any]]:
 @creates("aws:cloudwatch/eventArchive:EventArchive")
 def event_archive(creation: Creation) -> tuple[str, dict[str, Any]]:
     name = creation.name()
-    request = creation.given({"description": "Description", "retentionDays": "RetentionDays"})
-    if "eventPattern" in creation.inputs:
-        request["EventPattern"] = document(creation.inputs["eventPattern"])
     arn = creation.clients("events").create_archive(
-        ArchiveName=name, EventSourceArn=creation.inputs["eventSourceArn"], **request
+        ArchiveName=name, EventSourceArn=creation.inputs["eventSourceArn"], **_archive(creation)
     )["ArchiveArn"]
     return name, {"name": name, "arn": arn}
 
 
-@creates("aws:cloudwatch/eventRule:EventRule")
+@updates("aws:cloudwatch/eventArchive:EventArchive", fixed=("eventSourceArn",))
+def event_archive_update(creation: Creation) -> tuple[str, dict[str, Any]]:
+    name = creation.name()
+    arn = creation.clients("events").update_archive(ArchiveName=name, **_archive(creation))[
+        "ArchiveArn"
+    ]
+    return name, {"name": name, "arn": arn}
+
+
+def _archive(creation: Creation) -> dict[str, Any]:
+    request = creation.given({"description": "Description", "retentionDays": "RetentionDays"})
+    if "eventPattern" in creation.inputs:
+        request["EventPattern"] = document(creation.inputs["eventPattern"])
+    return request
+
+
+@creates("aws:cloudwatch/eventRule:EventRule", puts=True, fixed=("eventBusName",))
 def event_rule(creation: Creation) -> tuple[str, dict[str, Any]]:
     name, bus = creation.name(), creation.inputs.get("eventBusName", "default")
     request = creation.given(
@@ -47,7 +60,7 @@ def event_rule(creation: Creation) -> tuple[str, dict[str, Any]]:
     return name, {"name": name, "arn": arn, "eventBusName": bus}
 
 
-@creates("aws:cloudwatch/eventTarget:EventTarget")
+@creates("aws:cloudwatch/eventTarget:EventTarget", puts=True, fixed=("rule", "eventBusName"))
 def event_target(creation: Creation) -> tuple[str, dict[str, Any]]:
     inputs = creation.inputs
     rule, bus = inputs["rule"], inputs.get("eventBusName", "default")

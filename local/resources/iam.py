@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.resources.registry import Creation, creates, document
+from local.resources.registry import Creation, creates, document, updates
 
 
 @creates("aws:iam/role:Role")
@@ -27,7 +27,19 @@ def role(creation: Creation) -> tuple[str, dict[str, Any]]:
     return name, {"name": name, "arn": created["Arn"], "uniqueId": created["RoleId"]}
 
 
-@creates("aws:iam/rolePolicy:RolePolicy")
+@updates("aws:iam/role:Role", fixed=("path", "permissionsBoundary"))
+def role_update(creation: Creation) -> tuple[str, dict[str, Any]]:
+    name, client, before = creation.name(), creation.clients("iam"), creation.before or {}
+    client.update_assume_role_policy(
+        RoleName=name, PolicyDocument=document(creation.inputs["assumeRolePolicy"])
+    )
+    settings = {"description": "Description", "maxSessionDuration": "MaxSessionDuration"}
+    client.update_role(RoleName=name, **creation.given(settings))
+    creation.no_effect("forceDetachPolicies", "nothing is deleted locally")
+    return name, {key: before[key] for key in ("name", "arn", "uniqueId")}
+
+
+@creates("aws:iam/rolePolicy:RolePolicy", puts=True, fixed=("role",))
 def role_policy(creation: Creation) -> tuple[str, dict[str, Any]]:
     name, role_name = creation.name(), creation.inputs["role"]
     creation.clients("iam").put_role_policy(

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.errors import DeployError
 from local.inputs import Inputs
-from local.resources.registry import Creation, creates
+from local.resources.registry import Creation, creates, updates
 
 
 def invoke_arn(region: str, function_arn: str) -> str:
@@ -45,10 +45,26 @@ def _configuration(inputs: Inputs) -> dict[str, Any]:
     return request
 
 
-@creates("aws:lambda/function:Function")
-def function(creation: Creation) -> tuple[str, dict[str, Any]]:
-    name, inputs, client = creation.name(), creation.inputs, creation.clients("lambda")
-    runtime = str(inputs.get("runtime", ""))
+_SETTINGS = {
+    "runtime": "Runtime",
+    "handler": "Handler",
+    "description": "Description",
+    "timeout": "Timeout",
+    "memorySize": "MemorySize",
+    "layers": "Layers",
+}
+
+_UNSET: dict[str, tuple[str, Any]] = {
+    "environment": ("Environment", {"Variables": {}}),
+    "deadLetterConfig": ("DeadLetterConfig", {}),
+    "description": ("Description", ""),
+    "layers": ("Layers", []),
+}
+"""What an update has to say of an input that is gone."""
+
+
+def _say_what_lacks(creation: Creation) -> None:
+    runtime = str(creation.inputs.get("runtime", ""))
     if not runtime.startswith("python"):
         raise DeployError(
             f"{creation.type} {creation.logical_name}: runtime {runtime!r} has no local "
@@ -63,30 +79,48 @@ def function(creation: Creation) -> tuple[str, dict[str, Any]]:
     creation.no_effect("kmsKeyArn", "environment variables are not encrypted locally")
     creation.no_effect("skipDestroy", "nothing is deleted locally")
     creation.no_effect("sourceCodeHash", "the code is always fresh")
+
+
+@creates("aws:lambda/function:Function")
+def function(creation: Creation) -> tuple[str, dict[str, Any]]:
+    name, inputs, client = creation.name(), creation.inputs, creation.clients("lambda")
+    _say_what_lacks(creation)
     client.create_function(
         FunctionName=name,
         Role=inputs["role"],
         Code=creation.code(inputs["code"]),
         Tags=creation.tags(),
         **_configuration(inputs),
-        **creation.given(
-            {
-                "runtime": "Runtime",
-                "handler": "Handler",
-                "description": "Description",
-                "timeout": "Timeout",
-                "memorySize": "MemorySize",
-                "architectures": "Architectures",
-                "layers": "Layers",
-            }
-        ),
+        **creation.given({**_SETTINGS, "architectures": "Architectures"}),
     )
+    return _published(creation, name)
+
+
+@updates("aws:lambda/function:Function", fixed=("packageType",))
+def function_update(creation: Creation) -> tuple[str, dict[str, Any]]:
+    name, inputs, client = creation.name(), creation.inputs, creation.clients("lambda")
+    _say_what_lacks(creation)
+    code, role = inputs["code"], inputs["role"]
+    gone = (_UNSET[key] for key in creation.changed if key in _UNSET and key not in inputs)
+    settings = {**_configuration(inputs), **creation.given(_SETTINGS), **dict(gone)}
+    if "code" in creation.changed:
+        client.update_function_code(FunctionName=name, **creation.code(code))
+    if creation.changed - {"code", "reservedConcurrentExecutions"}:
+        client.update_function_configuration(FunctionName=name, Role=role, **settings)
+    return _published(creation, name)
+
+
+def _published(creation: Creation, name: str) -> tuple[str, dict[str, Any]]:
+    """Publish the function as it is now; its id and outputs."""
+    inputs, client = creation.inputs, creation.clients("lambda")
     version = "$LATEST"
     if inputs.get("publish"):
         version = client.publish_version(FunctionName=name)["Version"]
     reserved = inputs.get("reservedConcurrentExecutions", -1)
     if reserved >= 0:
         client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
+    elif "reservedConcurrentExecutions" in creation.changed:
+        client.delete_function_concurrency(FunctionName=name)
     configuration = client.get_function_configuration(FunctionName=name)
     arn = configuration["FunctionArn"]
     return name, {
@@ -116,6 +150,24 @@ def alias(creation: Creation) -> tuple[str, dict[str, Any]]:
     return arn, {"name": name, "arn": arn, "invokeArn": invoke_arn(creation.region, arn)}
 
 
+@updates("aws:lambda/alias:Alias", fixed=("functionName",))
+def alias_update(creation: Creation) -> tuple[str, dict[str, Any]]:
+    """Later invocations take the other version; what runs ends in the one that it began in."""
+    name, inputs, client = creation.name(), creation.inputs, creation.clients("lambda")
+    creation.no_effect("routingConfig", "the emulator ignores weighted aliases")
+    function = inputs["functionName"]
+    former = client.get_alias(FunctionName=function, Name=name)["FunctionVersion"]
+    arn = client.update_alias(
+        FunctionName=function,
+        Name=name,
+        FunctionVersion=str(inputs["functionVersion"]),
+        Description=inputs.get("description", ""),
+    )["AliasArn"]
+    if former not in ("$LATEST", str(inputs["functionVersion"])):
+        client.delete_function(FunctionName=function, Qualifier=former)
+    return arn, {"name": name, "arn": arn, "invokeArn": invoke_arn(creation.region, arn)}
+
+
 @creates("aws:lambda/permission:Permission")
 def permission(creation: Creation) -> tuple[str, dict[str, Any]]:
     statement = creation.name("statementId")
@@ -136,7 +188,11 @@ def permission(creation: Creation) -> tuple[str, dict[str, Any]]:
     return statement, {"statementId": statement}
 
 
-@creates("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+@creates(
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+    puts=True,
+    fixed=("functionName", "qualifier"),
+)
 def event_invoke_config(creation: Creation) -> tuple[str, dict[str, Any]]:
     inputs = creation.inputs
     request = creation.given(
@@ -160,7 +216,42 @@ def event_invoke_config(creation: Creation) -> tuple[str, dict[str, Any]]:
 
 @creates("aws:lambda/eventSourceMapping:EventSourceMapping")
 def event_source_mapping(creation: Creation) -> tuple[str, dict[str, Any]]:
-    inputs, client = creation.inputs, creation.clients("lambda")
+    inputs = creation.inputs
+    request = _mapping(creation)
+    created = creation.clients("lambda").create_event_source_mapping(
+        EventSourceArn=inputs["eventSourceArn"],
+        Tags=creation.tags(),
+        **creation.given({"startingPosition": "StartingPosition"}),
+        **request,
+    )
+    return _mapped(created)
+
+
+@updates(
+    "aws:lambda/eventSourceMapping:EventSourceMapping",
+    fixed=("eventSourceArn", "startingPosition"),
+)
+def event_source_mapping_update(creation: Creation) -> tuple[str, dict[str, Any]]:
+    before = creation.before or {}
+    request = _mapping(creation)
+    if "filterCriteria" in creation.changed:
+        request.setdefault("FilterCriteria", {"Filters": []})
+    return _mapped(
+        creation.clients("lambda").update_event_source_mapping(UUID=before["uuid"], **request)
+    )
+
+
+def _mapped(answer: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return answer["UUID"], {
+        "uuid": answer["UUID"],
+        "functionArn": answer["FunctionArn"],
+        "state": answer["State"],
+    }
+
+
+def _mapping(creation: Creation) -> dict[str, Any]:
+    """What a mapping is asked for, whether it is made or changed."""
+    inputs = creation.inputs
     function_name, source = inputs["functionName"], inputs["eventSourceArn"]
     _require_source_access(creation, function_name, source)
     _require_long_visibility(creation, function_name, source)
@@ -174,7 +265,6 @@ def event_source_mapping(creation: Creation) -> tuple[str, dict[str, Any]]:
             "maximumBatchingWindowInSeconds": "MaximumBatchingWindowInSeconds",
             "functionResponseTypes": "FunctionResponseTypes",
             "enabled": "Enabled",
-            "startingPosition": "StartingPosition",
             "bisectBatchOnFunctionError": "BisectBatchOnFunctionError",
             "maximumRetryAttempts": "MaximumRetryAttempts",
             "maximumRecordAgeInSeconds": "MaximumRecordAgeInSeconds",
@@ -192,14 +282,7 @@ def event_source_mapping(creation: Creation) -> tuple[str, dict[str, Any]]:
         request["DestinationConfig"] = {"OnFailure": {"Destination": destination}}
     if source.split(":")[2] == "sqs":
         request["ScalingConfig"] = {"MaximumConcurrency": concurrency}
-    created = client.create_event_source_mapping(
-        FunctionName=function_name, EventSourceArn=source, Tags=creation.tags(), **request
-    )
-    return created["UUID"], {
-        "uuid": created["UUID"],
-        "functionArn": created["FunctionArn"],
-        "state": created["State"],
-    }
+    return {"FunctionName": function_name, **request}
 
 
 _SOURCE_ACTIONS = {

@@ -31,9 +31,17 @@ class Creation:
     code: Callable[[Any], dict[str, str]]
     batch_concurrency: int
     without_effect: dict[str, str] = field(default_factory=dict)
+    before: Mapping[str, Any] | None = None
+    """Of a resource that is there already and is updated: its outputs."""
+    changed: frozenset[str] = frozenset()
+    """Of such a one: the inputs that are not as they were."""
 
     def name(self, key: str = "name") -> str:
-        """The physical name: as given, or generated as the provider does."""
+        """The physical name: as it is, as given, or generated as the provider does."""
+        if self.before is not None:
+            self.inputs.get(key)
+            self.inputs.get(f"{key}Prefix")
+            return str(self.before[key])
         if key in self.inputs:
             return str(self.inputs[key])
         prefix = self.inputs.get(f"{key}Prefix")
@@ -75,6 +83,31 @@ Creator = Callable[[Creation], tuple[str, dict[str, Any]]]
 
 CREATORS: dict[str, Creator] = {}
 
+
+@dataclass(frozen=True)
+class Update:
+    """How a resource of a type follows a changed program in place.
+
+    `run` is a creator that finds what was there in `Creation.before`. A change of one of the
+    `fixed` inputs makes another resource of it.
+    """
+
+    run: Creator
+    fixed: frozenset[str]
+
+    def reaches(self, changed: frozenset[str]) -> bool:
+        """Whether it can change these inputs."""
+        return not changed & (self.fixed | _IDENTITY)
+
+
+UPDATES: dict[str, Update] = {}
+
+_IDENTITY = frozenset(
+    {"name", "namePrefix", "bucket", "bucketPrefix", "alarmName", "dashboardName", "tags"}
+    | {"statementId", "statementIdPrefix", "targetId"}
+)
+"""Inputs that nothing updates: names, and tags, which each service takes by a call of its own."""
+
 WITHOUT_EFFECT: dict[str, str] = {
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": "the emulator has no metric filters",
     "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": (
@@ -91,15 +124,28 @@ WITHOUT_EFFECT: dict[str, str] = {
 """Types that are accepted and listed, but do nothing locally: type -> why."""
 
 
-def creates(resource_type: str) -> Callable[[Creator], Creator]:
+def creates(
+    resource_type: str, *, puts: bool = False, fixed: tuple[str, ...] = ()
+) -> Callable[[Creator], Creator]:
     """Register the decorated function as the creator of `resource_type`.
 
-    It returns the resource's id and its outputs beyond the inputs, as the provider would.
+    It returns the resource's id and its outputs beyond the inputs, as the provider would. One
+    that `puts` updates as well, all inputs but the `fixed` ones, when it is called again.
     """
 
     def register(creator: Creator) -> Creator:
         CREATORS[resource_type] = creator
-        return creator
+        return updates(resource_type, fixed=fixed)(creator) if puts else creator
+
+    return register
+
+
+def updates(resource_type: str, *, fixed: tuple[str, ...] = ()) -> Callable[[Creator], Creator]:
+    """Register the decorated function for what is changed of `resource_type`; see `Update`."""
+
+    def register(updater: Creator) -> Creator:
+        UPDATES[resource_type] = Update(updater, frozenset(fixed))
+        return updater
 
     return register
 

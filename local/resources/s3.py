@@ -22,7 +22,7 @@ def bucket(creation: Creation) -> Created:
     return name, {"bucket": name, "arn": f"arn:aws:s3:::{name}", "region": creation.region}
 
 
-@creates("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock")
+@creates("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", puts=True)
 def public_access_block(creation: Creation) -> Created:
     blocked = creation.given(
         {
@@ -35,13 +35,16 @@ def public_access_block(creation: Creation) -> Created:
     return _put(creation, "public_access_block", PublicAccessBlockConfiguration=blocked)
 
 
-@creates("aws:s3/bucketOwnershipControls:BucketOwnershipControls")
+@creates("aws:s3/bucketOwnershipControls:BucketOwnershipControls", puts=True)
 def ownership_controls(creation: Creation) -> Created:
     rule = {"ObjectOwnership": creation.inputs["rule"]["objectOwnership"]}
     return _put(creation, "bucket_ownership_controls", OwnershipControls={"Rules": [rule]})
 
 
-@creates("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration")
+@creates(
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    puts=True,
+)
 def encryption(creation: Creation) -> Created:
     rules = []
     for rule in creation.inputs["rules"]:
@@ -56,13 +59,13 @@ def encryption(creation: Creation) -> Created:
     return _put(creation, "bucket_encryption", ServerSideEncryptionConfiguration={"Rules": rules})
 
 
-@creates("aws:s3/bucketVersioning:BucketVersioning")
+@creates("aws:s3/bucketVersioning:BucketVersioning", puts=True)
 def versioning(creation: Creation) -> Created:
     status = creation.inputs["versioningConfiguration"]["status"]
     return _put(creation, "bucket_versioning", VersioningConfiguration={"Status": status})
 
 
-@creates("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
+@creates("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", puts=True)
 def lifecycle(creation: Creation) -> Created:
     rules = [_capitalized(plain(rule)) for rule in creation.inputs["rules"]]
     for rule in rules:
@@ -79,12 +82,12 @@ def _capitalized(value: Any) -> Any:
     return [_capitalized(item) for item in value] if isinstance(value, list) else value
 
 
-@creates("aws:s3/bucketPolicy:BucketPolicy")
+@creates("aws:s3/bucketPolicy:BucketPolicy", puts=True)
 def policy(creation: Creation) -> Created:
     return _put(creation, "bucket_policy", Policy=document(creation.inputs["policy"]))
 
 
-@creates("aws:s3/bucketNotification:BucketNotification")
+@creates("aws:s3/bucketNotification:BucketNotification", puts=True)
 def notification(creation: Creation) -> Created:
     configuration: dict[str, Any] = {}
     if creation.inputs["eventbridge"]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from local.inputs import Inputs
-from local.resources.registry import Creation, creates, delivery
+from local.resources.registry import Creation, creates, delivery, updates
 
 
 def _target(target: Inputs) -> dict[str, Any]:
@@ -17,13 +18,22 @@ def _target(target: Inputs) -> dict[str, Any]:
 
 @creates("aws:scheduler/schedule:Schedule")
 def schedule(creation: Creation) -> tuple[str, dict[str, Any]]:
+    return _put(creation, creation.clients("scheduler").create_schedule)
+
+
+@updates("aws:scheduler/schedule:Schedule", fixed=("groupName",))
+def schedule_update(creation: Creation) -> tuple[str, dict[str, Any]]:
+    return _put(creation, creation.clients("scheduler").update_schedule)
+
+
+def _put(creation: Creation, call: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     name, inputs = creation.name(), creation.inputs
     group = inputs.get("groupName", "default")
     window = inputs["flexibleTimeWindow"]
     flexible = {"Mode": window["mode"]}
     if "maximumWindowInMinutes" in window:
         flexible["MaximumWindowInMinutes"] = window["maximumWindowInMinutes"]
-    arn = creation.clients("scheduler").create_schedule(
+    arn = call(
         Name=name,
         GroupName=group,
         ScheduleExpression=inputs["scheduleExpression"],

@@ -29,7 +29,7 @@ def topic(creation: Creation) -> tuple[str, dict[str, Any]]:
     return arn, {"name": name, "arn": arn, "owner": creation.account}
 
 
-@creates("aws:sns/topicPolicy:TopicPolicy")
+@creates("aws:sns/topicPolicy:TopicPolicy", puts=True, fixed=("arn",))
 def topic_policy(creation: Creation) -> tuple[str, dict[str, Any]]:
     arn = creation.inputs["arn"]
     creation.clients("sns").set_topic_attributes(

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.benchmarks import aws_server, local_system, registration, report
+from tools.benchmarks import aws_server, local_system, registration, report, saved
 from tools.benchmarks.events import event
 from tools.benchmarks.measure import events, process_cost
 from tools.benchmarks.subjects import FUNCTIONS, ROOT, Subject, build
@@ -97,7 +97,7 @@ def main() -> int:
     result["registration_of_dev_seconds"] = registration.seconds()
     if not options.skip_local:
         print("  the local run ...", file=sys.stderr)
-        result["local"] = local_system.measure()
+        result["local"] = {**local_system.measure(), "saved_to_live": saved.measure()}
     (ROOT / "docs" / "performance.json").write_text(json.dumps(result, indent=2) + "\n")
     page = ROOT / "docs" / "performance.md"
     page.write_text(report.with_tables(page.read_text(), result))

@@ -40,13 +40,15 @@ class Client:
         return str(json.loads(body)["id"])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
-def _first_201(port: int, process: subprocess.Popen[bytes], since: float) -> float:
+def wait_for_first_201(port: int, process: subprocess.Popen[bytes], since: float) -> float:
+    """Seconds from `since` until an order is taken; raises what the run failed with."""
     while time.perf_counter() - since < DEADLINE:
         if process.poll() is not None:
             raise RuntimeError(f"the local run ended with exit code {process.returncode}")
@@ -62,7 +64,7 @@ def _first_201(port: int, process: subprocess.Popen[bytes], since: float) -> flo
 @contextmanager
 def running() -> Iterator[tuple[int, float]]:
     """The local run as its users start it; yields its port and the seconds to the first 201."""
-    port = _free_port()
+    port = free_port()
     # The stack's own throttling would be measured instead of the system.
     unthrottled = ["throttle.rate=10000", "throttle.burst=5000"]
     unthrottled += ["throttle.createRate=10000", "throttle.createBurst=5000"]
@@ -74,7 +76,7 @@ def running() -> Iterator[tuple[int, float]]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        yield port, _first_201(port, process, started)
+        yield port, wait_for_first_201(port, process, started)
     finally:
         process.terminate()
         process.wait(timeout=DEADLINE)

@@ -32,6 +32,7 @@ class Row:
 
 OWN_LOGIC_LIMIT_US = 250.0
 ZIP_LIMIT_MB = 4.5
+SAVED_LIMIT_SECONDS = 1.0
 BATCH_SHARE_LIMIT = 1 / 3
 CALLS = {
     "create_order": {"PutItem": 1.0, "SendMessage": 1.0},
@@ -141,6 +142,7 @@ def _checks(result: dict[str, Any]) -> list[tuple[str, str, bool]]:
     size = result["zip_megabytes"]["ours"]
     share = result["batch_of_10_billed"]["ours"]["share_of_alone"]
     calls = result["aws_calls_per_event"]
+    saved = result.get("local", {}).get("saved_to_live")
     return [
         (
             "create_order: own logic, AWS stubbed",
@@ -154,7 +156,16 @@ def _checks(result: dict[str, Any]) -> list[tuple[str, str, bool]]:
             share <= BATCH_SHARE_LIMIT,
         ),
         ("AWS calls per event", _words(calls), calls == CALLS),
+        *([_saved(saved)] if saved else []),
     ]
+
+
+def _saved(seconds: float) -> tuple[str, str, bool]:
+    return (
+        "local run: a function, from its save to its first answer",
+        f"{seconds:.2f} s ≤ {SAVED_LIMIT_SECONDS:.0f} s",
+        seconds <= SAVED_LIMIT_SECONDS,
+    )
 
 
 MARK = "<!-- {} of the tables that make bench writes -->"
