@@ -293,7 +293,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is None or fault.applied:
             with aws.lock:
                 status, raw, headers = fake_objects.answer(
-                    aws.bucket, operation, self.path, self.headers["Range"], content
+                    aws.bucket, operation, self.path, self.headers, content
                 )
         if fault is not None:
             if self._late(fault):

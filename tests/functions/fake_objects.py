@@ -5,11 +5,15 @@ that a large one takes no memory here.
 """
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+# S3's own, below which it takes no part but the last.
+SMALLEST_PART = 5 * 1024 * 1024
 
 Made = Callable[[int, int], bytes]  # the bytes from an offset up to another one
 
@@ -21,7 +25,9 @@ class FakeObjects:
     versions: dict[tuple[str, str], bytes] = field(default_factory=dict)  # of key and version
     made: dict[tuple[str, str], Made] = field(default_factory=dict)
     written: dict[str, bytes] = field(default_factory=dict)
+    metadata: dict[str, dict[str, str]] = field(default_factory=dict)  # of what was written
     invoked: list[dict[str, Any]] = field(default_factory=list)
+    invocations: list[tuple[str, str]] = field(default_factory=list)  # of whom, and how
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
 
     def lines(self, key: str) -> list[dict[str, Any]]:
@@ -42,17 +48,21 @@ def operation(method: str, target: str) -> str:
 
 
 def answer(
-    objects: FakeObjects, asked: str, target: str, ranged: str | None, body: bytes
+    objects: FakeObjects, asked: str, target: str, headers: Mapping[str, str], body: bytes
 ) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and headers of one request that no fault stops."""
     url = urlsplit(target)
     query = dict(parse_qsl(url.query, keep_blank_values=True))
     key = unquote(url.path).split("/", 2)[-1]
     if asked == "Invoke":
+        function = unquote(url.path).split("/")[-2]
+        objects.invocations.append((function, headers["X-Amz-Invocation-Type"]))
         objects.invoked.append(json.loads(body))
         return HTTPStatus.ACCEPTED, b"", {}
     if asked == "GetObject":
-        return _read(objects, key, query.get("versionId"), ranged)
+        return _read(objects, key, query.get("versionId"), headers.get("Range"))
+    if asked in ("PutObject", "CreateMultipartUpload"):
+        objects.metadata[key] = _metadata(headers)
     if asked == "PutObject":
         objects.written[key] = body
         return 200, b"", {"ETag": '"whole"'}
@@ -65,8 +75,19 @@ def answer(
     if asked == "UploadPart":
         parts[int(query["partNumber"])] = body
         return 200, b"", {"ETag": f'"part-{query["partNumber"]}"'}
-    objects.written[key] = b"".join(parts[number] for number in sorted(parts))
+    listed = [int(number) for number in re.findall(r"<PartNumber>(\d+)<", body.decode())]
+    if any(len(parts[number]) < SMALLEST_PART for number in listed[:-1]):
+        return 400, refusal("EntityTooSmall", "Your proposed upload is too small"), {}
+    objects.written[key] = b"".join(parts[number] for number in listed)
     return 200, b"<CompleteMultipartUploadResult/>", {}
+
+
+def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    prefix = "x-amz-meta-"
+    named = {name.lower(): value for name, value in headers.items()}
+    return {
+        name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)
+    }
 
 
 def _read(

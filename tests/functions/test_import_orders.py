@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.functions.fake_aws import DENIED, SERVER_ERROR, THROTTLED, FakeAws
-from tests.functions.support import ORDER, Context, Functions
+from tests.functions.support import ORDER, Context, Functions, forget
 
 GOOD = json.dumps(ORDER).encode()
 BOM = b"\xef\xbb\xbf"
@@ -41,6 +41,12 @@ def kinds(lines: list[dict[str, Any]]) -> list[str]:
 
 def orders(aws: FakeAws) -> list[str]:
     return sorted(item["customerName"]["S"] for item in aws.table.values())
+
+
+def announced(functions: Functions) -> tuple[list[Any], list[Any]]:
+    """Bodies and attributes of the messages that were sent."""
+    sent = functions.aws.messages
+    return functions.aws.bodies(), [each["MessageAttributes"] for each in sent]
 
 
 def named(number: int) -> bytes:
@@ -78,6 +84,7 @@ def test_every_line_is_an_order_or_a_problem_that_says_why(
         assert each["title"]
         assert each["detail"]
     ids = {each["orderId"] for each in found if "orderId" in each}
+    assert functions.aws.bucket.metadata["results/a.ndjson"] == {"version-id": "v1"}
     assert ids == set(functions.aws.table)
     assert {body["detail"]["id"] for body in functions.aws.bodies()} == ids
     metrics = functions.metrics()
@@ -153,9 +160,21 @@ def test_a_repeated_delivery_doubles_nothing(functions: Functions) -> None:
     functions.invoke("import_orders", event)
     first = functions.aws.bucket.lines("results/a.ndjson")
     items = dict(functions.aws.table)
+    confirmed = next(iter(items))
+    items[confirmed] = functions.aws.table[confirmed] = {
+        **items[confirmed],
+        "status": {"S": "CONFIRMED"},
+    }
+    functions.aws.messages.clear()
     functions.invoke("import_orders", {**event, "id": "event-2"})
     assert functions.aws.table == items
     assert len(items) == 150
+    # The first run may have died before it announced them; the times are those of the orders.
+    again = {body["detail"]["id"]: sent for body, sent in zip(*announced(functions), strict=True)}
+    assert again.keys() == items.keys() - {confirmed}
+    for order_id, attributes in again.items():
+        assert attributes["createdAt"]["StringValue"] == items[order_id]["createdAt"]["S"]
+        assert attributes["correlationId"]["StringValue"] == "event-2"
     assert functions.aws.bucket.lines("results/a.ndjson") == first
 
 
@@ -166,6 +185,25 @@ def test_the_same_line_of_another_version_key_or_place_is_another_order(
     report(functions, GOOD, "b.ndjson")
     functions.invoke("import_orders", put(functions.aws, GOOD, version="v2"))
     assert len(functions.aws.table) == 4
+
+
+@pytest.mark.parametrize("variable", ["IMPORTS_BUCKET_NAME", "ORDER_ID_KEY"])
+def test_the_same_line_in_another_bucket_or_stack_is_another_order(
+    functions: Functions, variables: pytest.MonkeyPatch, variable: str
+) -> None:
+    report(functions, GOOD)
+    variables.setenv(variable, "another")
+    forget()
+    report(functions, GOOD)
+    assert len(functions.aws.table) == 2
+
+
+def test_orders_are_announced_in_calls_that_sqs_takes(functions: Functions) -> None:
+    items = [{"sku": "\U0001f375" * 60, "qty": 1, "price": number} for number in range(1, 101)]
+    large = json.dumps({"customerName": "Ada", "items": items}).encode()
+    assert 4 * len(large) > 262_144
+    report(functions, b"\n".join([large] * 9))
+    assert len(functions.aws.messages) == 9
 
 
 def test_the_version_that_was_told_of_is_read_whatever_came_after(functions: Functions) -> None:
@@ -194,14 +232,46 @@ def test_when_the_time_is_up_the_rest_is_carried_on(functions: Functions) -> Non
         runs += 1
 
     assert runs == 5
+    # Itself, as it was deployed, and without waiting for it.
+    called = functions.aws.bucket.invocations
+    assert called == [(Context.invoked_function_arn, "Event")] * 4
     found = functions.aws.bucket.lines("results/a.ndjson")
     assert [each["line"] for each in found] == list(range(1, count + 1))
     assert len(functions.aws.table) == len(functions.aws.messages) == 405
     assert orders(functions.aws) == sorted(f"c{n:04}" for n in range(count) if n % 10)
     done = json.loads(functions.aws.bucket.written["unfinished/a.ndjson.json"])
     assert done["done"]
+    assert done["versionId"] == "v1"
     assert (done["imported"], done["rejected"]) == (405, 45)
     assert sum(functions.metrics()["LinesImported"]) == 405
+
+
+def test_a_file_that_two_deliveries_carry_on_is_reported_once(functions: Functions) -> None:
+    """Each has its own place and its own part of the report."""
+    event = put(functions.aws, b"\n".join(named(n) for n in range(350)))
+    invoked = functions.aws.bucket.invoked
+    for run, left in (("first", [30_000.0]), ("second", [30_000.0] * 2)):
+        functions.context = Context(lambda left=left: left.pop() if left else 0.0)  # type: ignore[misc]
+        functions.context.aws_request_id = run
+        functions.invoke("import_orders", event)
+    assert [each["continued"]["place"]["line"] for each in invoked] == [100, 200]
+    functions.context = Context()
+    for each in invoked[::-1]:
+        functions.invoke("import_orders", each)
+        found = functions.aws.bucket.lines("results/a.ndjson")
+        assert [entry["line"] for entry in found] == list(range(1, 351))
+    assert len(functions.aws.table) == 350
+
+
+def test_a_run_that_cannot_be_carried_on_fails_and_counts_nothing(functions: Functions) -> None:
+    event = put(functions.aws, b"\n".join(named(n) for n in range(150)))
+    left = [30_000.0]
+    functions.context = Context(lambda: left.pop() if left else 0.0)
+    functions.aws.fail("Invoke", *[DENIED] * 9)
+    with pytest.raises(functions.module("import_orders").ImportFailedError):
+        functions.invoke("import_orders", event)
+    assert functions.metrics().get("LinesImported") is None
+    assert "unfinished/a.ndjson.json" not in functions.aws.bucket.written
 
 
 def test_a_csv_file_is_carried_on_with_its_columns(functions: Functions) -> None:
@@ -292,5 +362,6 @@ def test_a_file_of_100_mb_takes_the_memory_of_its_parts(functions: Functions, tr
     written = aws.bucket.written["results/a.ndjson"]
     assert written.count(b"\n") == count
     assert "UploadPart" in aws.operations()
+    assert aws.bucket.metadata["results/a.ndjson"] == {"version-id": "v1"}
     # The report lies in the stand-in twice, and a part of it is on its way.
     assert peak - before < 2 * len(written) + 20 * 1024 * 1024 < SIZE
