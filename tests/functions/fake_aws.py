@@ -287,6 +287,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST  # noqa: N815
 
+    def handle_expect_100(self) -> bool:
+        """Answer at once: botocore waits a second for it before it sends an object."""
+        answered = super().handle_expect_100()
+        self.wfile.flush()
+        return answered
+
     def _rest(self, operation: str, content: bytes) -> None:
         aws = self.server.aws
         fault = self._fault(operation, {})
