@@ -7,6 +7,7 @@ PULUMI_CONFIG (JSON, full key -> string).
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import runpy
 import sys
@@ -36,6 +37,7 @@ async def _main(folder: str) -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # nothing goes before the process does
     try:
         asyncio.run(_main(sys.argv[1]))
     except pulumi.RunError as error:
