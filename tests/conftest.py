@@ -18,7 +18,10 @@ SHARING = {
     "stacks": ("tests/unit/",),
     "running system": tuple(
         f"tests/local/test_{name}.py"
-        for name in ("events", "front_door", "guard", "orders_end_to_end", "resources")
+        for name in (
+            *("event_sources", "events", "failures", "front_door", "guard", "history"),
+            *("inspection", "orders_end_to_end", "publishing", "resources"),
+        )
     ),
 }
 """Tests by what they use together and each worker would have to make for itself."""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import logging
 import secrets
+import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ministack.core import iam_actions, lambda_runtime  # type: ignore[import-untyped]
@@ -39,11 +44,30 @@ def apply() -> None:
     lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(
         _WITHOUT_TRACE, _WITH_TRACE
     )
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _SharedCode})
     iam_actions.extract_iam_action = _single_action(iam_actions.extract_iam_action)
     lambda_runtime.execution_credentials = _unguessable(lambda_runtime.execution_credentials)
     lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(
         lambda_runtime.Worker._drain_stderr_bounded, idle_confirm=_LOG_IDLE_SECONDS
     )
+
+
+class _SharedCode(zipfile.ZipFile):
+    """Code that is extracted once for all its workers, as Lambda gives every environment the same
+    folder. The emulator extracts it for each, and making 600 files is most of a cold start."""
+
+    _extracting = threading.Lock()
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+        digest = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+        shared, place = Path(tempfile.gettempdir(), f"code-{digest}"), Path(path)
+        with self._extracting:
+            if not shared.exists():
+                fresh = Path(tempfile.mkdtemp())
+                super().extractall(fresh, members, pwd)
+                fresh.rename(shared)
+        place.rmdir()
+        place.symlink_to(shared)
 
 
 def apply_to_services() -> None:

@@ -13,6 +13,9 @@ ORDER = {"customerName": "Grace Hopper", "items": [{"sku": "NANO-1", "qty": 3, "
 # Three receives of a poison message would take 90 s with the default.
 SHORT = {"queue.visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
 
+SMALL = {"events": False, "imports": False}
+"""Leaves out what a test that starts a system of its own has no use for."""
+
 SECONDS = 120
 """How long a test waits for what will happen: reached only where it does not."""
 

@@ -15,7 +15,7 @@ from local.events import CallDenied
 from local.package import BUILD
 from local.resources import CREATORS
 from local.system import System, system
-from tests.local.support import ORDER, SHORT, until, without_action
+from tests.local.support import ORDER, SHORT, SMALL, until, without_action
 
 CREATE_BURST = 4
 
@@ -32,7 +32,7 @@ def broken() -> Iterator[System]:
                 args.inputs["handler"] = "get_order.gone"
             return super().new_resource(args)
 
-    overrides = {**SHORT, "throttle.createRate": 1, "throttle.createBurst": CREATE_BURST}
+    overrides = {**SHORT, **SMALL, "throttle.createRate": 1, "throttle.createBurst": CREATE_BURST}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("local.system.Deployer", Broken)
         with system(overrides=overrides) as started:
@@ -81,7 +81,7 @@ def test_permission_that_aws_itself_needs_stops_the_run(
     changed: Callable[..., None], role: str, action: str
 ) -> None:
     changed(without_action(role, action))
-    with pytest.raises(DeployError, match=action) as failure, system():
+    with pytest.raises(DeployError, match=action) as failure, system(overrides=SMALL):
         pass
     assert f":role/{role}" in str(failure.value)
 
@@ -94,7 +94,7 @@ def test_unknown_resource_type_stops_the_run_and_leaves_nothing(
     monkeypatch.delitem(CREATORS, "aws:cloudwatch/dashboard:Dashboard")
     with (
         pytest.raises(DeployError, match=r"aws:cloudwatch/dashboard:Dashboard .*local/resources"),
-        system(),
+        system(overrides=SMALL),
     ):
         pass
     assert set((BUILD / "local").glob(mine)) == before
@@ -106,7 +106,7 @@ def test_unknown_input_stops_the_run_and_is_named(changed: Callable[..., None]) 
             inputs["pointInTimeRecovery"]["novelty"] = True
 
     changed(edit)
-    with pytest.raises(DeployError, match=r"pointInTimeRecovery\.novelty"), system():
+    with pytest.raises(DeployError, match=r"pointInTimeRecovery\.novelty"), system(overrides=SMALL):
         pass
 
 
@@ -118,7 +118,7 @@ def test_visibility_below_the_function_timeout_stops_the_run(
             inputs["timeout"] = 31
 
     changed(edit)
-    with pytest.raises(DeployError, match="visibility timeout"), system():
+    with pytest.raises(DeployError, match="visibility timeout"), system(overrides=SMALL):
         pass
 
 
@@ -130,6 +130,6 @@ def test_route_without_its_lambda_permission_cannot_be_called(
             inputs["sourceArn"] = inputs["sourceArn"].replace("POST", "PUT")
 
     changed(edit)
-    with system() as started:
+    with system(overrides=SMALL) as started:
         answer = Api(started.url).create(ORDER)
         assert (answer.status, answer.body) == (500, {"message": "Internal Server Error"})

@@ -89,7 +89,7 @@ def test_a_consumer_that_fails_for_a_while_catches_up_from_its_queue(
         put(running, order_id, 1, PLACED)
         assert until(lambda: failed() > before)
         assert history(api, order_id).status == 404
-    assert until(lambda: history(api, order_id).status == 200, 90)
+    assert until(lambda: history(api, order_id).status == 200)
 
 
 def test_a_consumer_added_later_catches_up_by_a_replay_that_nobody_else_hears(

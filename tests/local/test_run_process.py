@@ -133,15 +133,6 @@ def _refused(url: str) -> bool:
         return probe.connect_ex((HOST, int(url.rsplit(":", 1)[1]))) != 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_signal_ends_the_run_and_leaves_nothing(
-    start: Callable[..., Run], number: signal.Signals
-) -> None:
-    run = start()
-    run.started()
-    _assert_ended_by(number, run)
-
-
 @pytest.mark.skipif(shutil.which("nohup") is None, reason="no nohup on this machine")
 def test_hangup_is_ignored_under_nohup(start: Callable[..., Run]) -> None:
     run = start(before=["nohup"])
@@ -180,7 +171,8 @@ def _assert_ended_by(number: signal.Signals, run: Run) -> None:
 
 def test_signal_during_the_start_leaves_nothing(start: Callable[..., Run]) -> None:
     run = start()
-    until(lambda: list((BUILD / "local").glob(f"run-{run.process.pid}-*/pid")))
+    pid = until(lambda: next((BUILD / "local").glob(f"run-{run.process.pid}-*/pid"), None))
+    assert until(pid.read_text)
     folder, group = run.folder(), run.group()
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(SECONDS) == 0
@@ -189,7 +181,7 @@ def test_signal_during_the_start_leaves_nothing(start: Callable[..., Run]) -> No
     assert "Traceback" not in run.text()
 
 
-def test_first_screen_shows_what_runs_and_a_curl_line_that_works(
+def test_first_screen_shows_what_runs_a_curl_line_that_works_and_ends_by_a_signal(
     start: Callable[..., Run],
 ) -> None:
     run = start("--config", "memorySize=512")
@@ -211,6 +203,7 @@ def test_first_screen_shows_what_runs_and_a_curl_line_that_works(
     assert "Lovelace" not in text.replace(command, ""), "customer data on the screen"
     assert Api(url).request("GET", "/nowhere").status == 404
     run.wait_for(r"GET  /nowhere +404 ")
+    _assert_ended_by(signal.SIGINT, run)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -218,7 +211,7 @@ def test_dead_emulator_ends_the_run_with_an_error(
     start: Callable[..., Run], number: signal.Signals
 ) -> None:
     run = start()
-    run.started()
+    run.serving()
     folder, group = run.folder(), run.group()
     os.kill(group, number)
     assert run.process.wait(SECONDS) == 1
@@ -231,12 +224,12 @@ def test_killed_run_takes_the_emulator_with_it(start: Callable[..., Run]) -> Non
     run = start()
     url = run.started()
     folder, group = run.folder(), run.group()
+    assert run.state.exists()
     run.process.kill()
     run.process.wait(SECONDS)
     assert until(lambda: _gone(group)), "the emulator or a worker is left"
     assert until(lambda: not folder.exists()), "the temporary folder is left"
     assert _refused(url)
-    assert run.state.exists()
     state.forget_dead()
     assert not run.state.exists(), "the credentials of a killed run are left"
 
@@ -267,7 +260,7 @@ def test_state_of_a_reused_process_id_is_no_run(tmp_path: Path) -> None:
             state.remove(stack)
 
 
-def test_environment_meant_for_aws_has_no_say(start: Callable[..., Run], tmp_path: Path) -> None:
+def test_environment_meant_for_aws_and_another_encoding_have_no_say(start: Callable[..., Run], tmp_path: Path) -> None:
     broken = tmp_path / "config"
     broken.write_text("[profile\nnonsense")
     with socket.socket() as proxy:  # takes connections and never answers
@@ -310,11 +303,18 @@ def test_environment_meant_for_aws_has_no_say(start: Callable[..., Run], tmp_pat
             "AWS_SDK_UA_APP_ID": "x" * 200,
             "BOTOCORE_EXPERIMENTAL__PLUGINS": "missing=missing",
             "TZ": "Nowhere/Nothing",
+            # Its output cannot encode what a path may hold.
+            "PYTHONUTF8": "0",
+            "LC_ALL": "C",
+            "PYTHONCOERCECLOCALE": "0",
         }
         run = start(**environment, PYTHONWARNINGS="error")
-        run.started()
+        url = run.started()
         listed = _python("operations", "dlq", "list", "--stack", "local", **environment)
-    assert listed.returncode == 0, listed.stderr
+        assert listed.returncode == 0, listed.stderr
+        assert Api(url).request("GET", "/caf%c3%a9/%f0%9f%98%80").status == 404
+        run.wait_for(r"/caf\\xe9/\\U0001f600")
+        _assert_ended_by(signal.SIGHUP, run)
 
 
 _ELSEWHERE = """
