@@ -9,7 +9,7 @@ CONSOLE_PORT ?= 4567
 # Python's own variables are about the user's other programs: no command here depends on them.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 
-.PHONY: run demo test test-fast check format generate openapi chaos bench engine bundle lock setup clean
+.PHONY: run demo test coverage check format generate openapi chaos bench engine bundle lock setup clean
 
 run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose; CONSOLE_PORT=)
 	@exec $(BIN)/python -m local run --port $(PORT) --console-port $(CONSOLE_PORT)
@@ -18,8 +18,11 @@ demo: setup  ## show the system at work, then end
 	@exec $(BIN)/python -m local demo
 
 # In the order of the folders: the files that take longest, chaos among them, begin first.
-test: setup  ## all tests, with branch coverage of functions/ and components/
+test: setup  ## all tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+coverage: setup  ## the branches of functions/ and components/ that the tests in this process reach
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term-missing:skip-covered $(addprefix tests/,functions inputs package properties unit)
 
 check: setup  ## lint, format and types
 	@$(BIN)/ruff check .
@@ -42,7 +45,7 @@ bench: setup  ## cold start, warm cost and the local run, against bare boto3
 	@exec $(BIN)/python -m tools.benchmarks
 
 engine: setup  ## the real Pulumi engine against a provider double; needs a pulumi binary
-	@$(BIN)/python -m pytest tests/engine -rs --no-cov
+	@$(BIN)/python -m pytest tests/engine -rs
 
 bundle: setup  ## build the functions' deployable folder and print where it lies
 	@$(BIN)/python -c 'from components.bundle import main; main()'

@@ -1,4 +1,4 @@
-"""What holds for every test: what its coverage counts, and which tests share a worker."""
+"""What holds for every test: which of them share a worker, and what is not collected as garbage."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
-
-MEASURED = {"functions", "inputs", "package", "properties", "unit"}
-"""Folders whose tests count for the coverage: the others run our code in other processes, or
-what these have shown already, and tracing costs as much again as the code itself."""
 
 SHARING = {
     "recordings": ("tests/inputs/", "tests/policy/"),
@@ -35,13 +31,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     gc.enable()
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    # pytest-cov knows the marker only where it measures.
-    measured = not item.config.getoption("no_cov", True)
-    if measured and item.nodeid.split("/")[1] not in MEASURED:
-        item.add_marker("no_cover")
 
 
 class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]

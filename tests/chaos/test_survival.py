@@ -80,9 +80,7 @@ def test_orders_refused_by_a_queue_that_is_down_are_confirmed_by_the_repair(stag
 
 
 def test_a_table_that_is_down_while_orders_are_processed_costs_none_of_them(stage: Arena) -> None:
-    result = survive(
-        stage, replace(MIXES["table-outage"], outages={Fault.TABLE_OUTAGE: 2}), 8, 107
-    )
+    result = survive(stage, replace(MIXES["table-outage"], outages={Fault.TABLE_OUTAGE: 2}), 8, 107)
     struck = {entry.operation for entry in stage.proxy.journal if entry.fault}
     assert "UpdateItem" in struck
     assert result.report.confirmed + result.report.absent == 8

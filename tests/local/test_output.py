@@ -28,7 +28,9 @@ from local.program import ROOT
 from local.text import shown
 from tests.local.support import ORDER, SECONDS, until
 
-RUN = "from local import output; output.BUFFERED_LINES = 100; from local.__main__ import main; main()"
+RUN = (
+    "from local import output; output.BUFFERED_LINES = 100; from local.__main__ import main; main()"
+)
 UNREAD = 300
 """More lines than a small pipe and that buffer hold together."""
 UNTOLD = 800

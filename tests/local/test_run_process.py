@@ -260,7 +260,9 @@ def test_state_of_a_reused_process_id_is_no_run(tmp_path: Path) -> None:
             state.remove(stack)
 
 
-def test_environment_meant_for_aws_and_another_encoding_have_no_say(start: Callable[..., Run], tmp_path: Path) -> None:
+def test_environment_meant_for_aws_and_another_encoding_have_no_say(
+    start: Callable[..., Run], tmp_path: Path
+) -> None:
     broken = tmp_path / "config"
     broken.write_text("[profile\nnonsense")
     with socket.socket() as proxy:  # takes connections and never answers
