@@ -16,7 +16,7 @@ SHARING = {
         f"tests/local/test_{name}.py"
         for name in (
             *("event_sources", "events", "failures", "front_door", "guard", "history"),
-            *("inspection", "orders_end_to_end", "publishing", "resources"),
+            *("orders_end_to_end", "publishing", "resources"),
         )
     ),
 }

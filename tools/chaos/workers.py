@@ -16,13 +16,13 @@ class WorkerKiller:
     """
 
     def __init__(self, emulator_pid: int) -> None:
-        self._emulator = psutil.Process(emulator_pid)
+        self._emulator = emulator_pid
         self.killed = 0
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes alive now; none when the emulator itself has ended."""
         try:
-            return self._emulator.children(recursive=True)
+            return psutil.Process(self._emulator).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
 
