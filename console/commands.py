@@ -40,6 +40,8 @@ def add(commands: Any, add_stack: Callable[[argparse.ArgumentParser], None]) -> 
     command("requests", "the latest requests of a run", _requests)
     command("denials", "the calls that IAM denied, and the grants to add", _denials)
     command("queues", "how full the queues are; see `python -m operations dlq`", _queues)
+    resources = command("resources", "what the program registered", _resources)
+    resources.add_argument("name", nargs="?", help="only this one, with inputs, outputs and role")
     faults = command("faults", "what disturbs a run, or disturb it for a while", _faults)
     faults.add_argument(
         "fault",
@@ -144,6 +146,24 @@ def _queues(ask: _Asking) -> Rows:
         age = f"{max(0, time.time() - row['oldest']):.0f} s" if row["oldest"] else "-"
         dead = f"  → {row['dead_letters_to']}" if row["dead_letters_to"] else ""
         yield f"{row['visible']:>8} {row['in_flight']:>9} {age:>8}  {row['name']}{dead}"
+
+
+def _resources(ask: _Asking) -> Rows:
+    name = ask.arguments.name
+    if name is None:
+        for row in ask.rows("resources"):
+            said = f"{row['kind']:<24} {row['name']:<48} {row['place']}"
+            yield f"{said}  {row['activity']}".rstrip()
+        return
+    named = [row for row in ask("resources") if row["name"] == name]
+    if not named:
+        raise LocalRunError(f"the program registers no resource {name}")
+    for row in named:
+        found = ask.rows("resource", type_=row["type"], name=name)
+        if found:
+            yield f"{row['type']} {name}  {row['place']}"
+            for part in ("inputs", "outputs", "statements"):
+                yield from (f"    {line}" for line in shown_json(found[part]).splitlines())
 
 
 def _faults(ask: _Asking) -> Rows:

@@ -14,6 +14,7 @@ from boto3.dynamodb.types import TypeDeserializer  # type: ignore[import-untyped
 from console import grants
 from console.faults import Faults, explained
 from console.load import Load
+from console.resources import Registered
 from functions import contract
 from local import events
 from local.client import Answer, Api
@@ -75,6 +76,7 @@ class Desk:
 
     def __init__(self, system: System, index: Index) -> None:
         self.system, self.index = system, index
+        self.registered = Registered(system, index)
         self.faults = Faults(system)
         self.load = Load(system.url)
 
@@ -301,6 +303,8 @@ def operations(desk: Desk) -> dict[str, Callable[..., Any]]:
         "requests": desk.requests,
         "denials": desk.denials,
         "queues": desk.queues,
+        "resources": desk.registered.rows,
+        "resource": desk.registered.details,
         "faults": desk.faults.now,
         "start_faults": desk.faults.start,
         "stop_faults": desk.faults.stop,

@@ -21,6 +21,8 @@ REQUESTS = 2_000
 INVOCATIONS = 8_000
 """Those of an order's life included, which is five or so for each order."""
 DENIALS = 500
+COUNTED = 500
+"""Names that are counted."""
 OF_ONE = 100
 """Of one order, invocation or trace: receives, log lines, calls."""
 
@@ -90,7 +92,7 @@ class Index:
         """Grows with each event."""
         self.ended: events.SystemEnded | None = None
         self.counts: dict[str, int] = {}
-        """Events so far by type, and invocations by function (`Invocation/<function>`)."""
+        """Events so far by type, `Invocation/<function>` and `Call/<resource>`."""
         self._orders: _Latest[Order] = _Latest(ORDERS)
         self._requests: _Latest[events.RequestAnswered] = _Latest(REQUESTS)
         self._invocations: _Latest[events.Invocation] = _Latest(INVOCATIONS, self._forget)
@@ -120,8 +122,7 @@ class Index:
         """Take in one event."""
         with self._lock:
             self.version += 1
-            kind = type(event).__name__
-            self.counts[kind] = self.counts.get(kind, 0) + 1
+            self._count(type(event).__name__)
             match event:
                 case events.RequestAnswered():
                     self._request(event)
@@ -131,6 +132,8 @@ class Index:
                     self._line(event)
                 case events.CallTraced():
                     self._of(self._calls, event.trace_id).append(event)
+                    if event.resource:
+                        self._count(f"Call/{event.resource}")
                 case events.MessageReceived() if self._is_id(event.order):
                     self._order_of.put(event.message_id, event.order)
                     self._order(event.order, event.at).received.append(event)
@@ -148,6 +151,11 @@ class Index:
                 case events.SystemEnded():
                     self.ended = event
 
+    def _count(self, what: str) -> None:
+        # What functions say of themselves may name anything: not without end.
+        if what in self.counts or len(self.counts) < COUNTED:
+            self.counts[what] = self.counts.get(what, 0) + 1
+
     @staticmethod
     def _is_id(text: Any) -> bool:
         return isinstance(text, str) and 0 < len(text) <= _LONGEST_ID
@@ -164,8 +172,7 @@ class Index:
 
     def _invocation(self, event: events.Invocation) -> None:
         self._invocations.put(event.request_id, event)
-        named = f"Invocation/{event.function}"
-        self.counts[named] = self.counts.get(named, 0) + 1
+        self._count(f"Invocation/{event.function}")
         for subject in event.ids.split(", ") if event.ids else ():
             self._of(self._by_subject, subject).append(event.request_id)
         for order in event.orders.split(", ") if event.orders else ():

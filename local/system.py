@@ -25,6 +25,7 @@ from local.emulator import (
 )
 from local.errors import EmulatorError
 from local.events import Event
+from local.origins import Origin, Origins
 from local.package import CodeStore, worker_interpreter
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class System:
         self._overrides, self.config = overrides, config
         self.outputs: dict[str, Any] = {}
         self.api: dict[str, Any] | None = None
+        self.origins: dict[tuple[str, str], Origin] = {}
         self._emulator, self._deployer = emulator, deployer
         self.stream = stream
         self._died = threading.Event()
@@ -276,7 +278,9 @@ def _deploy(
     stack: str, deployer: Deployer, overrides: Mapping[str, Any] | None, running: System
 ) -> dict[str, Any]:
     try:
-        return program.run(stack, deployer, overrides)
+        monitor = Origins(deployer)
+        running.origins = monitor.found
+        return program.run(stack, deployer, overrides, monitor=monitor)
     except Exception as error:
         running.wait(0)  # an emulator that died is the reason of whatever else failed
         if deployer.error is not None and deployer.error is not error:

@@ -15,6 +15,7 @@ from local.errors import LocalRunError
 
 PAGES = (
     ("/", "Orders"),
+    ("/system", "System"),
     ("/queues", "Queues"),
     ("/requests", "Requests"),
     ("/api", "API"),
@@ -82,7 +83,7 @@ def frame(desk: Desk, title: str, command: str) -> Iterator[None]:
         )
         button.props('title="light, dark, or as the browser has it"')
     _ended(desk)
-    with ui.element("main"):
+    with ui.element("div").classes("content"):
         yield
         ui.label(f"On the command line: {command}").classes("command")
 

@@ -91,6 +91,19 @@ def test_a_newcomer_breaks_the_table_redrives_what_died_and_finds_the_missing_gr
     assert denied.locator(".grant").inner_text() == 'on_history("Query")'
 
 
+def test_a_resource_shows_its_role_its_logs_and_the_file_that_made_it(console: Console) -> None:
+    _placed(console)
+    page = console.open("/system")
+    component = page.locator("section", has=page.get_by_text("orders-create-order", exact=True))
+    component.get_by_text(re.compile(r"\d+ invocations")).wait_for()
+    component.get_by_role("link", name="Function", exact=True).click()
+    page.get_by_text(re.compile(r"components/function\.py:\d+")).wait_for()
+    page.get_by_text("sqs:SendMessage").wait_for()
+    page.get_by_text('"message":"create_order"').first.wait_for()
+    secret = str(page.locator("main").inner_text()).split('"ORDER_ID_KEY": ')[1]
+    assert secret.startswith('"***"')
+
+
 def test_load_is_placed_at_its_rate_and_counted(console: Console) -> None:
     page = console.open("/faults")
     page.get_by_label("Orders").last.fill("6")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def desk(running: System) -> Iterator[Desk]:
     index.follow(running.stream)
     desk = Desk(running, index)
     with control.serving(operations(desk)) as path:
-        state.write(STACK, {**running.whereabouts({}), "control": path})
+        state.write(STACK, {**running.whereabouts(), "control": path})
         yield desk
     desk.close()
     state.remove(STACK)
@@ -128,6 +129,12 @@ def test_a_denied_call_says_the_grant_and_the_place_to_add_it(running: System) -
     place = told.split("components/order_functions.py:")[1].split()[0]
     lines = (ROOT / "components/order_functions.py").read_text().splitlines()
     assert 'name="get_order"' in lines[int(place)]
+
+
+def test_resources_are_listed_with_the_place_that_registered_them() -> None:
+    told = local("resources", "orders-process-order").stdout
+    assert re.search(r"function:Function orders-process-order  components/function.py:\d+", told)
+    assert "dynamodb:UpdateItem" in told
 
 
 def test_queues_are_counted_until_they_are_empty_again(running: System, desk: Desk) -> None:
