@@ -68,14 +68,7 @@ def _arguments() -> argparse.Namespace:
                 default=os.environ.get("CONSOLE_PORT", "4567"),
                 help="loopback port of the console, 0 for none (default: CONSOLE_PORT, else 4567)",
             )
-        command.add_argument(
-            "--config",
-            metavar="KEY=VALUE",
-            type=_setting,
-            action="append",
-            default=[],
-            help="configuration over that of the stack, as --config memorySize=512",
-        )
+        _add_config(command)
         command.add_argument(
             "--show",
             choices=("quiet", "normal", "verbose", "json"),
@@ -89,6 +82,10 @@ def _arguments() -> argparse.Namespace:
                 action="store_true",
                 help="leave what runs as it is when files of the checkout are saved",
             )
+    drawn = commands.add_parser("map", help="print the map of what the program registers")
+    _add_stack(drawn)
+    _add_config(drawn)
+    drawn.add_argument("--svg", action="store_true", help="as SVG (default: as Mermaid text)")
     _add_stack(commands.add_parser("restart", help="start a run anew, on the same port"))
     logs = commands.add_parser("logs", help="print the logs of a run")
     _add_stack(logs)
@@ -107,6 +104,17 @@ def _arguments() -> argparse.Namespace:
 
 def _add_stack(command: argparse.ArgumentParser) -> None:
     command.add_argument("--stack", default="local", help="stack to run (default: local)")
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config",
+        metavar="KEY=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        help="configuration over that of the stack, as --config memorySize=512",
+    )
 
 
 def _port(text: str) -> int:
@@ -277,6 +285,14 @@ def _demo(arguments: argparse.Namespace) -> int:
         return 0 if demo.run(running, screen) else 1
 
 
+def _map(arguments: argparse.Namespace) -> int:
+    from local import map as maps
+
+    drawn = maps.read(arguments.stack, dict(arguments.config))
+    print(maps.svg(drawn) if arguments.svg else maps.mermaid(drawn), end="")
+    return 0
+
+
 def _logs(arguments: argparse.Namespace) -> int:
     from local.inspection import Run, clock
     from local.output import Output
@@ -321,6 +337,7 @@ _COMMANDS = {
     "run": _run,
     "demo": _demo,
     "restart": _restart,
+    "map": _map,
     "logs": _logs,
     "env": _env,
     "aws": _aws,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from local import map as maps
 from settings import PRODUCTION_STACKS
 from tools.generate import asyncapi, document, project, schema
 from tools.openapi.document import render
@@ -18,6 +19,21 @@ def _production(_: str) -> str:
     return json.dumps(list(PRODUCTION_STACKS), indent=2) + "\n"
 
 
+def _map(_: str) -> str:
+    everything = {"imports": True, "events": True}
+    return MAP.format(map=maps.mermaid(maps.read("dev", everything)))
+
+
+MAP = """# The map of the system
+
+What the program registers with `imports` and `events`, as `.venv/bin/python -m local map` prints
+it, here of the stack `dev` and written by `make generate`. Dotted arrows are the ways of what
+failed; each function also has its role, log group, alias and alarms.
+
+```mermaid
+{map}```
+"""
+
 FILES: dict[str, Render] = {
     "Pulumi.yaml": project.render,
     "README.md": document.settings,
@@ -27,4 +43,5 @@ FILES: dict[str, Render] = {
     "docs/policy.md": document.rules,
     "openapi.json": lambda _: render(),
     "asyncapi.json": asyncapi.render,
+    "docs/map.md": _map,
 }
