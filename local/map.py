@@ -153,7 +153,7 @@ class _Monitor(MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         self.mocks.parents[request.type, request.name] = request.parent
-        return super().RegisterResource(request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
 def read(stack: str = "local", overrides: Mapping[str, Any] | None = None) -> Map:
@@ -208,7 +208,8 @@ class _Arrows:
     def all(self) -> _Found:
         """Every arrow, some of them several times."""
         for each in self._all:
-            yield from _FINDERS.get(each.type, lambda *_: ())(self, each)
+            if each.type in _FINDERS:
+                yield from _FINDERS[each.type](self, each)
 
     def functions(self, resource: _Registered, *keys: str) -> set[int]:
         """The functions that inputs refer to, themselves or by an alias."""
