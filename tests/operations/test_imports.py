@@ -13,7 +13,7 @@ import pytest
 
 from functions import contract
 from local import state
-from operations import imports
+from operations import import_command, imports, stacks
 from operations.__main__ import main
 from operations.import_command import REJECTED
 
@@ -120,6 +120,8 @@ def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeS3]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(state, "BUILD", tmp_path)
     monkeypatch.setattr(imports, "POLL_SECONDS", 0.0)
+    # What never comes fails a test soon.
+    monkeypatch.setattr(import_command, "PATIENCE_SECONDS", 5.0)
     with FakeS3() as server:
         where = {
             "endpoint": f"http://127.0.0.1:{server.server_port}",
@@ -156,6 +158,21 @@ def test_a_file_is_sent_whole_and_its_end_waited_for(
     assert key.startswith("incoming/my_orders-")
     assert key.endswith(".ndjson")
     assert s3.objects[key][1] == FILE.encode()
+
+
+def test_how_far_another_version_is_does_not_count(s3: FakeS3, file: Path) -> None:
+    reached = {"size": 48, "rejected": 0, "done": False}
+    s3.plan = [
+        ("progress", {**reached, "bytes": 40, "imported": 7}, "v0"),
+        ("progress", {**reached, "bytes": 24, "imported": 1}, "v1"),
+        imported(ORDER),
+    ]
+    bucket = stacks.imports(stacks.LOCAL)
+    with file.open("rb") as content:
+        upload = bucket.upload(content, imports.name_of(file))
+    told: list[imports.Progress] = []
+    assert list(bucket.follow(upload, told.append, patience=5)) == [ORDER]
+    assert told == [imports.Progress(24, 1, 0)]
 
 
 def test_rejected_lines_are_told_escaped_and_by_the_exit_code(

@@ -9,6 +9,7 @@ from functions import contract
 from local import state
 from local.client import Api
 from local.system import system
+from operations import import_command
 from operations.__main__ import main
 from operations.import_command import REJECTED
 from tests.local.support import ORDER, SECONDS
@@ -25,6 +26,7 @@ def test_lines_of_a_file_are_orders_once_and_the_others_are_reported(
         b"Ada,TEA-1,1,4.5,TEA-2,2,0.5"
     )
     monkeypatch.setattr(state, "BUILD", tmp_path)
+    monkeypatch.setattr(import_command, "PATIENCE_SECONDS", float(SECONDS))
     with system(publish_state=True) as running:
         assert main(["import", str(file), "--json"]) == REJECTED
         second, third, fourth = map(json.loads, capsys.readouterr().out.splitlines())
