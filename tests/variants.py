@@ -65,7 +65,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "no-events": ("prod", {"events": False}),
     "synthetic": ("dev", {"synthetic.rateMinutes": 5}),
-    "imports": ("dev", {"imports": True, "importing.retentionDays": 7}),
+    "imports": ("prod", {"imports": True, "importing.retentionDays": 7}),
     "events": ("dev", {"bus.archiveDays": 0, "history.retentionDays": 30}),
     "no-topic": ("dev", {"alarms.topic": False}),
     "alarms": (

@@ -188,11 +188,16 @@ def test_widgets_lie_within_the_grid_and_apart(stack: str) -> None:
             taken |= cells
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod"])  # the emulator charges for none
-def test_dashboards_are_free(stack: str) -> None:
+@pytest.mark.parametrize(
+    ("stack", "overrides", "paid"),
+    [("dev", {}, 0), ("prod", {}, 0), ("dev", {"imports": True}, 1)],  # the emulator is free
+)
+def test_dashboards_are_free_but_for_the_one_that_imports_add(
+    stack: str, overrides: dict[str, Any], paid: int
+) -> None:
     """Three an account, of 50 metrics at most: https://aws.amazon.com/cloudwatch/pricing/"""
-    boards = stacks.recording(stack).of(stacks.DASHBOARD)
-    assert len(boards) <= 3
+    boards = stacks.recording(stack, **overrides).of(stacks.DASHBOARD)
+    assert max(0, len(boards) - 3) == paid
     for board in boards:
         graphs = [each for each in widgets_of(board) if each["type"] == "metric"]
         metrics = {repr(metric) for graph in graphs for metric, _ in lines(graph)}
