@@ -55,6 +55,8 @@ class VpcPlacement(TypedDict):
         Items(1, different=True),
     ]
     """Security groups of the function's network interfaces."""
+    leaving: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether to run outside of it again, and keep what Lambda removes the interfaces with."""
 
 
 class FunctionSettings(TypedDict):
@@ -277,7 +279,7 @@ class PythonFunction(Component):
         log_group: aws.cloudwatch.LogGroup,
         policies: list[aws.iam.RolePolicy],
     ) -> aws.lambda_.Function:
-        vpc = args.get("vpc")
+        vpc = args["vpc"] if "vpc" in args and not args["vpc"]["leaving"] else None
         environment = args.get("environment")
         return aws.lambda_.Function(
             name,

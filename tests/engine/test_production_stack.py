@@ -79,6 +79,21 @@ def test_destroy_deletes_nothing(deployed: Outcome, engine: Engine, cloud: Cloud
         assert _there(cloud) == before
 
 
+def test_leaving_a_vpc_moves_the_functions_and_drops_no_grant(
+    deployed: Outcome, engine: Engine
+) -> None:
+    outcome = engine.preview("prod", {**SETTINGS, "vpc.leaving": True})
+    assert outcome.message == ""
+    functions = [each for each in outcome.steps if each.type == "aws:lambda/function:Function"]
+    assert {("update", frozenset({"vpcConfig"}))} == {
+        (each.operation, each.changed) for each in functions
+    }
+    assert {each.type for each in outcome.changes} <= {
+        "aws:lambda/function:Function",
+        "aws:lambda/alias:Alias",  # of the version that is to be
+    }
+
+
 def test_settings_of_a_protected_stack_can_be_changed(deployed: Outcome, engine: Engine) -> None:
     outcome = engine.preview("prod", {**SETTINGS, **CHANGED})
     assert outcome.message == ""

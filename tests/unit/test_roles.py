@@ -173,6 +173,23 @@ def test_role_in_a_vpc_has_the_network_permissions_that_lambda_needs_and_code_ha
     }
 
 
+@pytest.mark.parametrize("function", stacks.FUNCTIONS)
+def test_function_that_leaves_its_vpc_keeps_what_lambda_removes_its_interfaces_with(
+    function: str,
+) -> None:
+    """They take minutes to go, and without the grants they would stay for good."""
+    vpc = {"subnetIds": ["subnet-0a", "subnet-0b"], "securityGroupIds": ["sg-0a"]}
+    placed = stacks.recording("dev", vpc=vpc)
+    leaving = stacks.recording("dev", vpc={**vpc, "leaving": True})
+    assert "vpcConfig" in stacks.function(placed, function).inputs
+    assert "vpcConfig" not in stacks.function(leaving, function).inputs
+    roles = [
+        stacks.role_of(each, stacks.function(each, function).inputs["role"])
+        for each in (placed, leaving)
+    ]
+    assert stacks.statements(placed, roles[0]) == stacks.statements(leaving, roles[1])
+
+
 def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes() -> None:
     recorded = stacks.recording()
     arns = [each.inputs["role"] for each in recorded.of(stacks.FUNCTION)]
