@@ -42,6 +42,8 @@ def add(commands: Any, add_stack: Callable[[argparse.ArgumentParser], None]) -> 
     command("queues", "how full the queues are; see `python -m operations dlq`", _queues)
     resources = command("resources", "what the program registered", _resources)
     resources.add_argument("name", nargs="?", help="only this one, with inputs, outputs and role")
+    alarms = command("alarms", "the alarms that ring, or would have in this hour", _alarms)
+    alarms.add_argument("--all", action="store_true", help="all others, too")
     faults = command("faults", "what disturbs a run, or disturb it for a while", _faults)
     faults.add_argument(
         "fault",
@@ -164,6 +166,16 @@ def _resources(ask: _Asking) -> Rows:
             yield f"{row['type']} {name}  {row['place']}"
             for part in ("inputs", "outputs", "statements"):
                 yield from (f"    {line}" for line in shown_json(found[part]).splitlines())
+
+
+def _alarms(ask: _Asking) -> Rows:
+    for alarm in ask.rows("alarms"):
+        if not (ask.arguments.all or alarm["rang"] or alarm["state"] == "ALARM"):
+            continue
+        why = f"  not known here: {', '.join(alarm['unknown'])}" if alarm["unknown"] else ""
+        times = ", ".join(_clock(minute * 60)[:5] for minute in alarm["rang"][-10:])
+        rang = f"  rang at {times}" if times else ""
+        yield f"{alarm['state']:<18} {alarm['name']}: {alarm['condition']}{rang}{why}"
 
 
 def _faults(ask: _Asking) -> Rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,8 +19,10 @@ from console.resources import Registered
 from functions import contract
 from local import events
 from local.client import Answer, Api
+from local.deployer import Resource
 from local.errors import LocalRunError
 from local.index import Denial, Index, Order
+from local.metrics import MINUTES, PERIOD, Alarm, Metrics, alarm
 from local.system import System
 from local.text import shown_json
 from local.timeline import Step, timeline
@@ -72,11 +75,15 @@ class DenialRow:
 
 
 class Desk:
-    """One run's; `index` has to follow its stream."""
+    """One run's; what has happened in it already is taken in as well."""
 
-    def __init__(self, system: System, index: Index) -> None:
-        self.system, self.index = system, index
-        self.registered = Registered(system, index)
+    def __init__(self, system: System) -> None:
+        self.system, self.index = system, Index()
+        self.registered = Registered(system, self.index)
+        api = system.api or {"apiId": "", "stage": ""}
+        self.metrics = Metrics(api["apiId"], api["stage"])
+        self.index.also(self.metrics.take)
+        self.index.follow(system.stream)
         self.faults = Faults(system)
         self.load = Load(system.url)
 
@@ -211,6 +218,20 @@ class Desk:
         except DeadLetterError as error:
             raise LocalRunError(str(error)) from error
 
+    def alarms(self) -> list[Alarm]:
+        """The registered alarms, each as it would be now, and when it would have rung."""
+        now = int(time.time()) // PERIOD
+        minutes = range(now - MINUTES + 1, now + 1)
+        return [
+            alarm(each.name, each.inputs, self.metrics, minutes)
+            for each in self.system.of_type("cloudwatch/metricAlarm:MetricAlarm")
+        ]
+
+    def dashboards(self) -> dict[str, str]:
+        """The bodies of the registered dashboards."""
+        found = self.system.of_type("cloudwatch/dashboard:Dashboard")
+        return {each.name: str(each.inputs["dashboardBody"]) for each in sorted(found, key=_name)}
+
     def requests(self, limit: int = 100) -> list[RequestRow]:
         """The latest requests."""
         names = self.names
@@ -284,6 +305,10 @@ def _order_in(path: str) -> str:
     return path.removeprefix(before).partition("/")[0] if path.startswith(before) else ""
 
 
+def _name(resource: Resource) -> str:
+    return resource.name
+
+
 def _queue_name(url: str) -> str:
     return url.rpartition("/")[2]
 
@@ -303,6 +328,7 @@ def operations(desk: Desk) -> dict[str, Callable[..., Any]]:
         "requests": desk.requests,
         "denials": desk.denials,
         "queues": desk.queues,
+        "alarms": desk.alarms,
         "resources": desk.registered.rows,
         "resource": desk.registered.details,
         "faults": desk.faults.now,

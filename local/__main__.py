@@ -254,11 +254,8 @@ def _desk(running: System) -> Iterator[Desk]:
     """What a person can do with the run, answering the commands of other processes."""
     from console.desk import Desk, operations
     from local import control
-    from local.index import Index
 
-    index = Index()
-    index.follow(running.stream)
-    desk = Desk(running, index)
+    desk = Desk(running)
     try:
         with control.serving(operations(desk)) as path:
             running.tell(control=path)

@@ -101,6 +101,7 @@ class Index:
         self._by_subject: _Latest[deque[str]] = _Latest(INVOCATIONS)
         self._order_of: _Latest[str] = _Latest(INVOCATIONS)
         self._denials: _Latest[Denial] = _Latest(DENIALS)
+        self._takers: list[Callable[[Event], None]] = []
         self._queues: dict[str, events.QueueMeasured] = {}
 
     def follow(self, stream: Stream) -> threading.Thread:
@@ -118,8 +119,14 @@ class Index:
         thread.start()
         return thread
 
+    def also(self, taker: Callable[[Event], None]) -> None:
+        """Have `taker` take in each event as well, from the next one on."""
+        self._takers.append(taker)
+
     def take(self, event: Event) -> None:
         """Take in one event."""
+        for taker in self._takers:
+            taker(event)
         with self._lock:
             self.version += 1
             self._count(type(event).__name__)

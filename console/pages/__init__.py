@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from console.desk import Desk
-from console.pages import api, faults, layout, order, orders, queues, requests, system
+from console.pages import api, faults, layout, metrics, order, orders, queues, requests, system
 
 
 def register(desk: Desk) -> None:
     """Make the pages of a run; once in a process at a time."""
     layout.register()
-    for page in (orders, order, system, queues, requests, api, faults):
+    for page in (orders, order, system, queues, requests, metrics, api, faults):
         page.register(desk)

@@ -18,6 +18,7 @@ PAGES = (
     ("/system", "System"),
     ("/queues", "Queues"),
     ("/requests", "Requests"),
+    ("/metrics", "Metrics"),
     ("/api", "API"),
     ("/faults", "Faults"),
 )
@@ -143,7 +144,7 @@ def table(
         row_key="key",
         pagination=0,
     )
-    found.props("flat dense hide-bottom wrap-cells").classes("rows")
+    found.props("flat dense hide-bottom").classes("rows")
     found.props["no-data-label"] = empty
     for name, path in (links or {}).items():
         found.add_slot(

@@ -12,6 +12,9 @@ from local.events import QueueMeasured
 SECONDS = 0.5
 """How often the queues are looked at."""
 
+AGE_SECONDS = 20
+"""How often a queue is told that only grows older."""
+
 
 def watch(publish: Callable[[QueueMeasured], None]) -> None:
     """Publish from now on, from a thread of its own."""
@@ -19,12 +22,15 @@ def watch(publish: Callable[[QueueMeasured], None]) -> None:
 
     def measure() -> None:
         known: dict[str, tuple[Any, ...]] = {}
+        told: dict[str, float] = {}
         while True:
             for queue in list(sqs._queues._data.values()):
                 found = measured(queue, time.time())
                 values = (found.visible, found.in_flight, found.delayed, found.oldest)
-                if known.get(found.queue) != values:
-                    known[found.queue] = values
+                since = told.get(found.queue, 0.0)
+                aged = found.oldest and found.at - since > AGE_SECONDS
+                if known.get(found.queue) != values or aged:
+                    known[found.queue], told[found.queue] = values, found.at
                     publish(found)
             time.sleep(SECONDS)
 

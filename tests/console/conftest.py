@@ -11,7 +11,6 @@ import pytest
 from console.desk import Desk
 from local.deployer import Deployer
 from local.emulator import listen
-from local.index import Index
 from local.system import System, system
 from tests.console.support import Console, chromium_program
 from tests.local.support import SECONDS, without_action
@@ -63,9 +62,7 @@ def console(browser: Browser, running: System) -> Iterator[Console]:
     """The console in a wide window."""
     from console.server import serving
 
-    index = Index()
-    index.follow(running.stream)
-    desk = Desk(running, index)
+    desk = Desk(running)
     with serving(desk, listen(0)) as url:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(SECONDS * 500)

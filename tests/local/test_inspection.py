@@ -17,7 +17,6 @@ from console.desk import Desk, operations
 from functions import contract
 from local import control, events, state
 from local.client import Api
-from local.index import Index
 from local.program import ROOT
 from local.system import System
 from tests.local.support import ORDER, SECONDS, until
@@ -27,9 +26,7 @@ STACK = "inspected"
 
 @pytest.fixture(scope="module", autouse=True)
 def desk(running: System) -> Iterator[Desk]:
-    index = Index()
-    index.follow(running.stream)
-    desk = Desk(running, index)
+    desk = Desk(running)
     with control.serving(operations(desk)) as path:
         state.write(STACK, {**running.whereabouts(), "control": path})
         yield desk

@@ -7,9 +7,9 @@ import pytest
 from components.inputs import camel_case
 from components.thresholds import AlarmThresholds
 from functions import contract
+from local.metric_math import evaluate
 from tests.recorder import Recording, Registration, deploy_stack
 from tests.unit import stacks
-from tests.unit.metric_math import evaluate
 from tests.unit.published_metrics import OPERATIONS, PUBLISHED
 
 every_stack = pytest.mark.parametrize("stack", stacks.STACKS)

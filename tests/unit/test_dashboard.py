@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from functions import contract
+from local.metric_math import evaluate
 from tests.recorder import REGION, Registration
 from tests.unit import stacks
-from tests.unit.metric_math import evaluate
 from tests.unit.test_alarms import Watched, assert_emitted, watched
 
 every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])

@@ -59,5 +59,6 @@ def evaluate(expression: str, metrics: Mapping[str, float | None], period: int) 
         "__builtins__": {},
     }
     series = {name: Series(value, period) for name, value in metrics.items()}
-    result = eval(expression, functions, series)
+    # The expressions are the program's own, and no name but these means anything in them.
+    result = eval(expression, functions, series)  # noqa: S307
     return result.value if isinstance(result, Series) else result
