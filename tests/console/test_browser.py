@@ -160,8 +160,7 @@ def test_pages_are_reached_by_keys_and_by_tab(console: Console) -> None:
         page.locator("main h1").first.wait_for()
 
 
-@pytest.mark.parametrize("width", [400, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1440, "light")])
 def test_no_page_is_wider_than_its_window(console: Console, width: int, scheme: str) -> None:
     page = console.page
     page.set_viewport_size({"width": width, "height": 900})
