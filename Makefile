@@ -18,8 +18,8 @@ demo: setup  ## show the system at work, then end
 	@exec $(BIN)/python -m local demo
 
 # In the order of the folders: the files that take longest, chaos among them, begin first.
-test: setup  ## all tests
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+test: setup  ## the tests; with ALL=1 those as well that run whole systems for long, as CI does
+	@$(BIN)/python -m pytest $(if $(ALL),,-m 'not long') -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 coverage: setup  ## the branches of functions/ and components/ that the tests in this process reach
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term-missing:skip-covered $(addprefix tests/,functions inputs package properties unit)

@@ -13,11 +13,13 @@ from tools.chaos.faults import MIXES, OUTAGES, Fault, Mix
 from tools.chaos.load import customer
 from tools.chaos.run import Arena, Options, Result, arena, stored
 
+pytestmark = pytest.mark.long
+
 SHORT = {
     "republish.pendingThresholdSeconds": 2,
     # A message of a worker that died is delivered again after this.
-    "queue.visibilityTimeoutSeconds": 3,
-    "timeoutSeconds": 3,
+    "queue.visibilityTimeoutSeconds": 5,
+    "timeoutSeconds": 5,
 }
 
 

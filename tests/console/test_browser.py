@@ -10,6 +10,8 @@ import pytest
 from functions import contract
 from tests.console.support import Console, require_browser
 
+pytestmark = pytest.mark.long
+
 require_browser()
 
 SCRIPT = {

@@ -10,6 +10,8 @@ from tests.engine.cloud import Cloud
 from tests.engine.conftest import Engine
 from tests.engine.outcome import Outcome
 
+pytestmark = pytest.mark.long
+
 DATA = {
     ("aws:dynamodb/table:Table", "Orders"),
     ("aws:sqs/queue:Queue", "order-events"),

@@ -11,6 +11,8 @@ from tests import aws_names
 from tests.engine.cloud import Cloud
 from tests.engine.conftest import Engine
 
+pytestmark = pytest.mark.long
+
 QUEUE = "aws:sqs/queue:Queue"
 SMALL = {"events": False}
 

@@ -442,6 +442,7 @@ def _contents(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.long
 def test_builds_at_the_same_time_are_one_and_equal_those_elsewhere(
     checkout: Path, bundle_folder: Path
 ) -> None:
@@ -566,6 +567,7 @@ print(bundle.build(sys.argv[1], sys.exit))
 """
 
 
+@pytest.mark.long
 def test_the_same_sources_give_the_same_bytes_on_every_machine(
     bundle_folder: Path, tmp_path: Path
 ) -> None:

@@ -350,6 +350,7 @@ def traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
+@pytest.mark.long
 def test_a_file_of_100_mb_takes_the_memory_of_its_parts(functions: Functions, traced: None) -> None:
     functions.module("import_orders")
     aws = functions.aws

@@ -97,6 +97,7 @@ def _answers(api: Api, number: int) -> int:
         return sum(status == 404 for status in pool.map(partial(_ask, api), range(number)))
 
 
+@pytest.mark.long
 def test_system_answers_while_nobody_reads_its_output_and_while_the_run_itself_is_stopped(
     start: Callable[..., Unread],
 ) -> None:
@@ -116,6 +117,7 @@ def test_system_answers_while_nobody_reads_its_output_and_while_the_run_itself_i
     assert printed < UNREAD, "nothing was held up, so this has shown nothing"
 
 
+@pytest.mark.long
 def test_full_disk_is_no_reason_to_end(start: Callable[..., Unread]) -> None:
     with Path("/dev/full").open("wb") as full:
         run = start(full)
@@ -124,6 +126,7 @@ def test_full_disk_is_no_reason_to_end(start: Callable[..., Unread]) -> None:
     assert run.end() == ""
 
 
+@pytest.mark.long
 def test_reader_that_leaves_is_no_reason_to_end(start: Callable[..., Unread]) -> None:
     run = start(subprocess.PIPE)
     api = run.started()
@@ -207,6 +210,7 @@ def test_what_is_not_plainly_visible_is_shown_escaped(raw: str, escaped: str) ->
     assert shown(raw) == escaped
 
 
+@pytest.mark.long
 def test_request_can_neither_control_the_terminal_nor_forge_a_line(
     start: Callable[..., Unread], tmp_path: Path
 ) -> None:

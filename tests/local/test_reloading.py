@@ -19,6 +19,8 @@ from local.program import ROOT
 from tests.local.support import ORDER, until
 from tools.benchmarks.saved import MARKED, copy_checkout
 
+pytestmark = pytest.mark.long
+
 UNKNOWN = "11111111-1111-4111-8111-111111111111"
 
 PING = '''"""Answers that it is there."""

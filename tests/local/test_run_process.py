@@ -324,6 +324,8 @@ import pathlib, sys
 import local.package
 local.package.BUILD = pathlib.Path(sys.argv.pop())
 from local.__main__ import main
+
+pytestmark = pytest.mark.long
 sys.exit(main())
 """
 

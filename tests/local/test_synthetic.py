@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from local import events
 from local.system import system
 from tests.local.support import log_lines
+
+pytestmark = pytest.mark.long
 
 
 def test_a_synthetic_order_goes_the_way_of_a_customers_and_leaves_no_trace() -> None:

@@ -10,6 +10,8 @@ import pytest
 from tools.openapi import exercise
 from tools.openapi.__main__ import main
 
+pytestmark = pytest.mark.long
+
 
 def test_generated_requests_are_answered_as_documented() -> None:
     with exercise.served() as url:

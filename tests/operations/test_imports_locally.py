@@ -14,6 +14,8 @@ from operations.__main__ import main
 from operations.import_command import REJECTED
 from tests.local.support import ORDER, SECONDS
 
+pytestmark = pytest.mark.long
+
 
 def test_lines_of_a_file_are_orders_once_and_the_others_are_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]

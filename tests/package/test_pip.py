@@ -48,6 +48,8 @@ codes = {}
 pulumi.runtime.set_mocks(Mocks())
 import serverless_orders
 
+pytestmark = pytest.mark.long
+
 @pulumi.runtime.test
 def deploy():
     serverless_orders.OrderSystem("orders", {})
