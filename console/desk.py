@@ -15,6 +15,7 @@ from boto3.dynamodb.types import TypeDeserializer  # type: ignore[import-untyped
 from console import grants
 from console.faults import Faults, explained
 from console.load import Load
+from console.map import LiveMap
 from console.resources import Registered
 from functions import contract
 from local import events
@@ -80,6 +81,7 @@ class Desk:
     def __init__(self, system: System) -> None:
         self.system, self.index = system, Index()
         self.registered = Registered(system, self.index)
+        self.map = LiveMap(system, self.index)
         api = system.api or {"apiId": "", "stage": ""}
         self.metrics = Metrics(api["apiId"], api["stage"])
         self.index.also(self.metrics.take)

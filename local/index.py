@@ -92,7 +92,8 @@ class Index:
         """Grows with each event."""
         self.ended: events.SystemEnded | None = None
         self.counts: dict[str, int] = {}
-        """Events so far by type, `Invocation/<function>` and `Call/<resource>`."""
+        """Events so far by type, `Invocation/<function>`, `Call/<resource>` and
+        `Call/<function>/<resource>`."""
         self._orders: _Latest[Order] = _Latest(ORDERS)
         self._requests: _Latest[events.RequestAnswered] = _Latest(REQUESTS)
         self._invocations: _Latest[events.Invocation] = _Latest(INVOCATIONS, self._forget)
@@ -180,6 +181,8 @@ class Index:
     def _invocation(self, event: events.Invocation) -> None:
         self._invocations.put(event.request_id, event)
         self._count(f"Invocation/{event.function}")
+        for call in self._calls.get(event.trace_id, ()):
+            self._count(f"Call/{event.function}/{call.resource}")
         for subject in event.ids.split(", ") if event.ids else ():
             self._of(self._by_subject, subject).append(event.request_id)
         for order in event.orders.split(", ") if event.orders else ():

@@ -49,7 +49,7 @@ class System:
         deployer: Deployer,
     ) -> None:
         self.stack, self.url = stack, url
-        self._overrides, self.config = overrides, config
+        self.overrides, self.config = overrides, config
         self.outputs: dict[str, Any] = {}
         self.api: dict[str, Any] | None = None
         self.origins: dict[tuple[str, str], Origin] = {}
@@ -147,7 +147,7 @@ class System:
         def request() -> Request:
             return Request(
                 stack=self.stack,
-                overrides=self._overrides,
+                overrides=self.overrides,
                 endpoint=self.endpoint,
                 credentials=self.credentials,
                 region=self.region,
@@ -172,7 +172,7 @@ class System:
         deployer.stashes = running.stashes
         deployer.without_effect = running.without_effect
         self.outputs = running.outputs
-        self.config = program.stack_config(self.stack, self._overrides)
+        self.config = program.stack_config(self.stack, self.overrides)
         if running.api != self.api:
             self.api = running.api
             self._emulator.serve_instead(running.api or _no_api(deployer))

@@ -10,8 +10,12 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from console.desk import Desk
+from console.map import Drawn
 from console.pages import layout
 from console.resources import Details, Row
+
+DRAW_SECONDS = 5.0
+_MERMAID = {"theme": "neutral", "flowchart": {"useMaxWidth": True}}
 
 
 def register(desk: Desk) -> None:
@@ -19,10 +23,35 @@ def register(desk: Desk) -> None:
 
     @ui.page("/system")
     async def system() -> None:
-        with layout.frame(desk, "System", "python -m local resources [NAME]"):
+        with layout.frame(desk, "System", "python -m local map; python -m local resources [NAME]"):
             ui.html("System", tag="h1")
+            with ui.element("div").classes("card map"):
+                picture = ui.mermaid(
+                    "flowchart LR", _MERMAID, on_node_click=lambda e: go(e.node_id)
+                )
+                stale = ui.label(
+                    "The program was changed while it ran: `python -m local map` draws it anew."
+                ).classes("soft")
+                stale.set_visibility(False)
+            ui.html("Resources", tag="h1")
             shown = ui.element("div")
             known: list[Row] = []
+            drawn: Drawn | None = None
+
+            def go(node: str) -> None:
+                part = drawn.parts.get(node) if drawn else None
+                if part is not None:
+                    ui.navigate.to(_path(part.type, part.name))
+
+            async def draw() -> None:
+                nonlocal drawn
+                found = await layout.asked(desk.map.draw)
+                if found is not None and found != drawn:
+                    drawn = found
+                    picture.set_content(found.text)
+                    stale.set_visibility(not found.current)
+
+            ui.timer(DRAW_SECONDS, draw)
 
             async def refresh() -> None:
                 rows = desk.registered.rows()
@@ -47,14 +76,17 @@ def register(desk: Desk) -> None:
                 _details(found)
 
 
+def _path(type_: str, name: str) -> str:
+    return f"/system/resource?{urlencode({'type': type_, 'name': name})}"
+
+
 def _component(name: str, rows: list[Row]) -> None:
     with ui.element("section").classes("card"):
         ui.label(name or "The stack itself").classes("h2").props('role="heading" aria-level="2"')
         with ui.element("div").classes("resources"):
             for row in rows:
                 with ui.element("div"):
-                    query = urlencode({"type": row.type, "name": row.name})
-                    ui.link(row.kind, f"/system/resource?{query}")
+                    ui.link(row.kind, _path(row.type, row.name))
                     ui.label(row.physical or row.name).classes("soft")
                     ui.label(row.activity).classes("activity")
 

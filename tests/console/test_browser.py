@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from functions import contract
+from local import events
 from tests.console.support import Console, require_browser
 
 pytestmark = pytest.mark.long
@@ -96,6 +97,11 @@ def test_a_newcomer_breaks_the_table_redrives_what_died_and_finds_the_missing_gr
 def test_a_resource_shows_its_role_its_logs_and_the_file_that_made_it(console: Console) -> None:
     _placed(console)
     page = console.open("/system")
+    page.locator(".map svg", has_text=re.compile(r"POST /orders ×\d+")).wait_for()
+    page.locator(".map svg", has_text=re.compile(r"PutItem ×\d+")).wait_for()
+    page.locator(".map svg .node", has_text=re.compile("^process-order$")).click()
+    page.get_by_role("heading", name="orders-process-order").wait_for()
+    page = console.open("/system")
     component = page.locator("section", has=page.get_by_text("orders-create-order", exact=True))
     component.get_by_text(re.compile(r"\d+ invocations")).wait_for()
     component.get_by_role("link", name="Function", exact=True).click()
@@ -180,6 +186,22 @@ def test_every_request_of_the_pages_goes_to_this_machine(console: Console) -> No
     assert {part.hostname for part in asked if part.scheme in ("http", "https", "ws")} == {
         "127.0.0.1"
     }
+
+
+def test_an_alarm_that_would_have_rung_is_told(console: Console) -> None:
+    """The newcomer's dead letter, and the history that could not be read."""
+    page = console.open("/metrics")
+    page.get_by_text(re.compile("Would have rung at")).first.wait_for()
+    page.locator("section", has_text="api: requests").locator("canvas").first.wait_for()
+
+
+def test_the_end_of_a_run_is_told_on_every_page(console: Console) -> None:
+    page = console.open("/queues")
+    page.locator(".rows tbody").wait_for()
+    console.desk.index.take(events.SystemEnded(reason="its emulator was killed"))
+    page.get_by_role("alert").get_by_text("This run has ended. its emulator was").wait_for()
+    page.reload()
+    page.get_by_role("alert").get_by_text("This run has ended.").wait_for()
 
 
 def test_without_the_token_a_browser_is_refused(console: Console) -> None:
