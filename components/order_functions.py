@@ -326,7 +326,10 @@ FUNCTIONS = (
     OrderFunction(
         name="publish_changes",
         when=with_events,
-        environment=lambda parts: {contract.BUS_NAME_VARIABLE: _bus(parts).name},
+        environment=lambda parts: {
+            contract.BUS_NAME_VARIABLE: _bus(parts).name,
+            **synthetic_customer(parts),
+        },
         grants=(PUT,),
         sources=_changes,
     ),

@@ -25,7 +25,11 @@ _MORE: dict[str, dict[str, Schema]] = {
         }
     },
 }
-_NOT_ALWAYS = {"messageId"}
+_SYNTHETIC: Schema = {
+    "const": True,
+    "description": "Of the stack's synthetic orders alone: no customer placed it.",
+}
+_NOT_ALWAYS = {"messageId", "synthetic"}
 
 
 def _event(status: str) -> Schema:
@@ -42,6 +46,7 @@ def _event(status: str) -> Schema:
         "status": {"const": status},
         "createdAt": schema.TIMESTAMP,
         **_MORE.get(status, {}),
+        "synthetic": _SYNTHETIC,
     }
     members: dict[str, Schema] = {
         "schemaVersion": {

@@ -43,6 +43,8 @@ class Change(NamedTuple):
     """Of a new order alone."""
     message_id: str | None = None
     """Of an order that failed: the message that was given up."""
+    synthetic: bool = False
+    """Whether the order is one of the stack's synthetic orders."""
 
     @property
     def type(self) -> str:
@@ -65,6 +67,8 @@ class Change(NamedTuple):
             data |= self.details
         if self.message_id:
             data["messageId"] = self.message_id
+        if self.synthetic:
+            data["synthetic"] = True
         return _encode(
             {
                 "schemaVersion": SCHEMA_VERSION,
@@ -109,6 +113,7 @@ def read(detail: Any) -> Change:
         _text(detail, "correlationId", optional=True),
         details or None,
         _text(data, "messageId", optional=True),
+        data.get("synthetic") is True,
     )
     if not order.is_id(change.order_id):
         raise UnreadableError("orderId is not an order's id")

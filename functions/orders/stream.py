@@ -7,7 +7,7 @@ apart because only the function that reads the stream loads it.
 from typing import Any
 
 from .. import contract
-from . import changes, store
+from . import changes, order, store
 from .changes import Change, UnreadableError
 
 
@@ -69,6 +69,7 @@ def _change(new: store.Item, old: store.Item | None) -> Change | None:
         new["correlationId"]["S"] if "correlationId" in new else None,
         store.from_item(new) if previous is None else None,
         new["failedMessage"]["S"] if status == contract.FAILED and "failedMessage" in new else None,
+        order.is_synthetic(new["customerName"]["S"]) if "customerName" in new else False,
     )
 
 

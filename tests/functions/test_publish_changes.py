@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 
 from functions import contract
+from functions.orders import change_schema, changes
 from tests.functions.fake_aws import ANSWER_LOST, DENIED, SERVER_ERROR, FakeAws
-from tests.functions.support import ORDER, Context, Functions, created, record
+from tests.functions.support import ORDER, VARIABLES, Context, Functions, created, record
 from tests.unit import stacks
 
 
@@ -51,6 +53,22 @@ def publish(functions: Functions, *records: Any) -> list[str]:
 
 def accepted(aws: FakeAws) -> list[str]:
     return [json.loads(entry["Detail"])["eventId"] for entry in aws.events]
+
+
+@pytest.mark.parametrize("customer", [VARIABLES["SYNTHETIC_CUSTOMER"], "synthetic but not ours"])
+def test_a_synthetic_order_is_told_as_others_are_and_marked(
+    functions: Functions, customer: str
+) -> None:
+    order_id = functions.create({**ORDER, "customerName": customer}).body["id"]
+    functions.process(record(created(order_id)))
+    assert publish(functions, *functions.aws.records()) == []
+    told = [json.loads(entry["Detail"]) for entry in functions.aws.events]
+    ours = customer == VARIABLES["SYNTHETIC_CUSTOMER"]
+    marks = [True, True] if ours else [None, None]
+    assert [each["data"].get("synthetic") for each in told] == marks
+    assert [changes.read(each).synthetic for each in told] == [ours, ours]
+    for each in told:
+        jsonschema.validate(each, change_schema.EVENTS[each["type"]])
 
 
 def test_every_change_of_an_order_is_put_on_the_bus(functions: Functions) -> None:
