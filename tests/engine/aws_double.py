@@ -167,7 +167,9 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.CreateResponse:
         kind = self._kind(request.type, context)
         inputs = wire.to_dict(request.properties)
-        unique = _digest(request.urn, json.dumps(inputs, sort_keys=True))[:10]
+        given = json.dumps(inputs, sort_keys=True)
+        uniques = (_digest(request.urn, given, str(n))[:10] for n in itertools.count())
+        unique = next(uniques)
         if request.preview:
             made = Made(self._region, unique, _named(kind, inputs, unique), 1)
             unknown = dict.fromkeys(["id", *kind.computed(made)], wire.UNKNOWN)
@@ -179,6 +181,13 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
         there = self._adopted(request.type, kind, inputs)
         record = there or self._record(request.type, kind, request.urn, unique, inputs, 1)
         if not there:
+            # A name that only begins as asked is another each time, whatever a killed engine left.
+            while (
+                kind.name
+                and kind.name not in inputs
+                and self._cloud.get(request.type, record["id"])
+            ):
+                record = self._record(request.type, kind, request.urn, next(uniques), inputs, 1)
             if self._cloud.get(request.type, record["id"]):
                 context.abort(
                     grpc.StatusCode.ALREADY_EXISTS, f"{request.type} {record['id']} exists already"
