@@ -43,7 +43,7 @@ def _archive(creation: Creation) -> dict[str, Any]:
 
 @creates("aws:cloudwatch/eventRule:EventRule", puts=True, fixed=("eventBusName",))
 def event_rule(creation: Creation) -> tuple[str, dict[str, Any]]:
-    name, bus = creation.name(), creation.inputs.get("eventBusName", "default")
+    name, bus = creation.name(), _bus(creation)
     request = creation.given(
         {
             "scheduleExpression": "ScheduleExpression",
@@ -63,7 +63,7 @@ def event_rule(creation: Creation) -> tuple[str, dict[str, Any]]:
 @creates("aws:cloudwatch/eventTarget:EventTarget", puts=True, fixed=("rule", "eventBusName"))
 def event_target(creation: Creation) -> tuple[str, dict[str, Any]]:
     inputs = creation.inputs
-    rule, bus = inputs["rule"], inputs.get("eventBusName", "default")
+    rule, bus = inputs["rule"], _bus(creation)
     target_id = creation.name("targetId")
     target: dict[str, Any] = {
         "Id": target_id,
@@ -73,3 +73,9 @@ def event_target(creation: Creation) -> tuple[str, dict[str, Any]]:
     }
     creation.clients("events").put_targets(Rule=rule, EventBusName=bus, Targets=[target])
     return f"{rule}-{target_id}", {"targetId": target_id}
+
+
+def _bus(creation: Creation) -> str:
+    """The name of the bus, which may be given as an ARN; the emulator knows names alone."""
+    given: str = creation.inputs.get("eventBusName", "default")
+    return given.rpartition(":event-bus/")[2]

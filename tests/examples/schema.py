@@ -37,6 +37,8 @@ def _object_problems(
 
 def _value_problems(path: str, entry: Mapping[str, Any], value: Any) -> Iterator[str]:
     reference = entry.get("$ref", "")
+    if reference == "pulumi.json#/Any":
+        return
     if isinstance(value, Mapping) and reference.startswith("#/types/"):
         type_ = SCHEMA["types"][reference.removeprefix("#/types/")]
         yield from _object_problems(path, type_["properties"], type_.get("required", []), value)

@@ -114,6 +114,8 @@ def test_missing_nested_inputs_are_found() -> None:
 
 def _with_references(value: Any) -> Any:
     if isinstance(value, dict):
+        if any(key.startswith("fn::") for key in value):
+            return Expression(str(value))
         return {key: _with_references(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_references(item) for item in value]

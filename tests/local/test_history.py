@@ -148,13 +148,17 @@ def test_a_consumer_added_later_catches_up_by_a_replay_that_nobody_else_hears(
 
 
 def test_a_consumer_in_another_program_is_given_each_event_too(running: System, api: Api) -> None:
+    # The bus's ARN, which AWS takes as well as its name.
+    described = running.client("events").describe_event_bus(
+        Name=running.outputs["orderEventsBusName"]
+    )
     with mock.patch.dict(sys.modules, {"serverless_orders": components}):
         outputs = program.execute(
             lambda: runpy.run_path(str(program.ROOT / "examples/new-consumer/__main__.py")),
             running._deployer,
             project="new-consumer",
             stack="local",
-            config={"new-consumer:busName": running.outputs["orderEventsBusName"]},
+            config={"new-consumer:busName": described["Arn"]},
         )
     order_id = str(uuid.uuid4())
     put(running, order_id, 1, PLACED)
