@@ -27,6 +27,8 @@ from local.package import BUILD
 from local.program import ROOT
 from tests.local.support import ORDER, SECONDS, until
 
+pytestmark = pytest.mark.long
+
 
 class Run:
     """One `python -m local run` whose output goes to a file."""
@@ -324,8 +326,6 @@ import pathlib, sys
 import local.package
 local.package.BUILD = pathlib.Path(sys.argv.pop())
 from local.__main__ import main
-
-pytestmark = pytest.mark.long
 sys.exit(main())
 """
 

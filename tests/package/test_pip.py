@@ -18,6 +18,8 @@ from tests.engine.plugin import plugin
 from tests.package.golden import GOLDEN, inferred
 from tests.unit import stacks
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # What pip gets of the repository: not what tools and tests left there.
@@ -47,8 +49,6 @@ class Mocks(pulumi.runtime.Mocks):
 codes = {}
 pulumi.runtime.set_mocks(Mocks())
 import serverless_orders
-
-pytestmark = pytest.mark.long
 
 @pulumi.runtime.test
 def deploy():
