@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -198,6 +199,8 @@ def _run(arguments: argparse.Namespace) -> int:
         screen.first(running, time.monotonic() - STARTED)
         screen.try_it(running.url)
         _restart_on_signal(urlsplit(running.url).port or 0)
+        if sys.stdin is not None and sys.stdin.isatty():
+            _restart_when_asked(stream)
         following = contextlib.nullcontext() if arguments.no_reload else running.following()
         with _desk(running) as desk:
             screen.first_order(running)
@@ -214,6 +217,21 @@ def _restart_on_signal(port: int) -> None:
         raise _RestartError(port)
 
     signal.signal(_RESTART, restart)
+
+
+def _restart_when_asked(stream: Stream) -> None:
+    """Once another start is needed, take `r` and Enter on a terminal for the signal."""
+    from local.events import RestartNeeded
+
+    def listen() -> None:
+        for event in stream.subscribe():
+            if isinstance(event, RestartNeeded):
+                with contextlib.suppress(OSError, ValueError):  # it is in the background
+                    if sys.stdin.readline().strip() == "r":
+                        os.kill(os.getpid(), _RESTART)
+
+    signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+    threading.Thread(target=listen, daemon=True, name="restart").start()
 
 
 def _restart(arguments: argparse.Namespace) -> int:

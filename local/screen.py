@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+import sys
 import threading
 import time
 from collections import Counter
@@ -115,8 +116,7 @@ class Screen:
                 return [
                     "RESTART NEEDED  what runs stays as it is",
                     *(f"    {reason}" for reason in event.reason.split("; ")),
-                    "    `python -m local restart` starts it anew on the same port, with empty"
-                    + " tables and queues",
+                    f"    {_offer()} starts it anew on the same port, with empty tables and queues",
                 ]
             case events.LogLine() if self._level == "verbose":
                 return [f"{self._name(event.function)}: {event.text}"]
@@ -239,6 +239,13 @@ class Screen:
             return f"order {order_id} is not confirmed yet: {order.status} {order.body}"
         took = _seconds(order.body["updatedAt"]) - _seconds(order.body["createdAt"])
         return f"order {order_id}  {order.body['status']}  after {took * 1000:.0f} ms"
+
+
+def _offer() -> str:
+    """How to have a run started anew."""
+    command = "`python -m local restart`"
+    here = sys.stdin is not None and sys.stdin.isatty()
+    return f"r and Enter, or {command} elsewhere," if here else command
 
 
 def _seconds(moment: str) -> float:

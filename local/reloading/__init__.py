@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -146,10 +147,18 @@ class Reloader:
         )
         answer, said = self._process.communicate(pickle.dumps(request))
         if self._process.returncode:
-            lines = said.decode(errors="replace").strip().splitlines()
-            return Outcome(refused="\n".join(lines[-5:]) or "the program ended at once")
+            text = said.decode(errors="replace")
+            code = self._process.returncode
+            return Outcome(refused=_reason(text) or f"the program ended with exit code {code}")
         outcome: Outcome = pickle.loads(answer)  # noqa: S301
         return outcome
+
+
+def _reason(traceback: str) -> str:
+    """Where in the checkout a program could not even be imported, and why."""
+    places = re.findall(rf'File "{re.escape(str(ROOT))}/(.*)", line (\d+)', traceback)
+    where = "{}, line {}: ".format(*places[-1]) if places else ""
+    return where + "".join(traceback.strip().splitlines()[-1:])
 
 
 def _imported() -> set[Path]:

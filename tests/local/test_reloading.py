@@ -37,16 +37,22 @@ class Copy:
     def __init__(self, folder: Path, output: Path) -> None:
         self.folder, self._output = folder, output
         self._read = 0
+        self._terminal, terminal = os.openpty()
         with output.open("wb") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local", "run", "--show", "json", "--port", "0"],
                 cwd=folder,
                 env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=terminal,
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
         self.api = Api(self.next(events.SystemStarted).url)
         assert until(lambda: self.whereabouts() is not None)
+
+    def type(self, line: str) -> None:
+        """As a person at the run's terminal."""
+        os.write(self._terminal, line.encode() + b"\n")
 
     def next(self, kind: type[events.Kind]) -> events.Kind:
         """The next event of a type; those before it are passed over."""
@@ -192,6 +198,10 @@ def test_an_invocation_ends_in_the_code_that_it_began_in(copy: Copy, tmp_path: P
         gate.touch()
         request.join()
     assert (answers[0].status, answers[0].headers["x-mark"]) == (404, "old")
+    # Nothing of the former code is kept: a day's saves would fill the memory.
+    now = copy.function("get_order")
+    versions = copy.client("lambda").list_versions_by_function(FunctionName=now["FunctionName"])
+    assert [each["Version"] for each in versions["Versions"]] == ["$LATEST", now["Version"]]
 
 
 def test_a_setting_and_a_function_are_added_in_place(copy: Copy) -> None:
@@ -228,12 +238,18 @@ def test_what_cannot_be_changed_needs_a_restart_which_keeps_the_port(copy: Copy)
     refused = copy.next(events.ChangeRefused).reason
     assert refused == f"__main__.py, line {line}: LookupError: nothing to find"
     copy.save("__main__.py", program)
+    tables = copy.text("components/table.py")
+    copy.save("components/table.py", tables + "\nimport nowhere\n")
+    line = len(tables.splitlines()) + 2
+    refused = copy.next(events.ChangeRefused).reason
+    missing = "ModuleNotFoundError: No module named 'nowhere'"
+    assert refused == f"components/table.py, line {line}: {missing}"
+    copy.save("components/table.py", tables)
     stack = copy.text("Pulumi.local.yaml")
     copy.save("Pulumi.local.yaml", stack.replace("environment: local", "environment: other"))
     assert "tags cannot be changed while it runs" in copy.next(events.RestartNeeded).reason
     assert copy.api.get(order).status == 200
-    command = [sys.executable, "-m", "local", "restart"]
-    subprocess.run(command, cwd=copy.folder, check=True)
+    copy.type("r")
     copy.next(events.SystemStarted)
     assert copy.api.get(order).status == 404
     name = copy.whereabouts()["outputs"]["ordersTableName"]  # type: ignore[index]
@@ -241,3 +257,9 @@ def test_what_cannot_be_changed_needs_a_restart_which_keeps_the_port(copy: Copy)
         ResourceArn=copy.client("dynamodb").describe_table(TableName=name)["Table"]["TableArn"]
     )["Tags"]
     assert {"Key": "environment", "Value": "other"} in tags
+    order = copy.api.create(ORDER).body["id"]
+    assert until(lambda: "control" in (copy.whereabouts() or {}))  # the start is over
+    command = [sys.executable, "-m", "local", "restart"]
+    subprocess.run(command, cwd=copy.folder, check=True)
+    copy.next(events.SystemStarted)
+    assert copy.api.get(order).status == 404
