@@ -28,6 +28,7 @@ def add(commands: Any, add_stack: Callable[[argparse.ArgumentParser], None]) -> 
         parser.set_defaults(console=run)
         return parser
 
+    command("console", "the address of a run's console", _address)
     orders = command("orders", "the latest orders of a run", _orders)
     orders.add_argument("search", nargs="?", default="", help="begin of an id or correlation id")
     orders.add_argument("--status", default="", help="only these, as FAILED")
@@ -77,6 +78,7 @@ class _Asking:
         if "control" not in found:
             raise LocalRunError("this run cannot be asked: it is a test's, or an older one")
         self.arguments, self._path, self._output = arguments, found["control"], output
+        self.console: str | None = found.get("console")
 
     def __call__(self, operation: str, **given: Any) -> Any:
         return control.ask(self._path, operation, **given)
@@ -88,6 +90,12 @@ class _Asking:
             return answer
         self._output.line(shown_json(answer), escaped=True)
         return []
+
+
+def _address(ask: _Asking) -> Rows:
+    if ask.console is None:
+        raise LocalRunError("this run has no console: CONSOLE_PORT= gives it a port")
+    yield ask.console
 
 
 def _orders(ask: _Asking) -> Rows:

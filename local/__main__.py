@@ -204,7 +204,7 @@ def _run(arguments: argparse.Namespace) -> int:
         following = contextlib.nullcontext() if arguments.no_reload else running.following()
         with _desk(running) as desk:
             screen.first_order(running)
-            with _console(desk, arguments.console_port, screen), following:
+            with _console(desk, running, arguments.console_port, screen), following:
                 running.wait()
     return 0
 
@@ -242,7 +242,7 @@ def _restart(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _console(desk: Desk, port: int, screen: Screen) -> Iterator[None]:
+def _console(desk: Desk, running: System, port: int, screen: Screen) -> Iterator[None]:
     """Serve the console's pages; a port that is taken, or the lack of a library, ends no run."""
     from local.emulator import listen
     from local.errors import LocalRunError
@@ -262,6 +262,7 @@ def _console(desk: Desk, port: int, screen: Screen) -> Iterator[None]:
         yield
     else:
         with serving(desk, listening) as url:
+            running.tell(console=url)
             screen.line(f"  Console {url}")
             screen.line()
             yield

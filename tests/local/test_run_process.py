@@ -363,6 +363,22 @@ def _python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
+def test_console_is_open_to_its_address_alone_and_a_taken_port_ends_no_run(
+    start: Callable[..., Run],
+) -> None:
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        port = str(free.getsockname()[1])
+    run = start(CONSOLE_PORT=port)
+    address = run.wait_for(rf"Console (http://{HOST}:{port}/\?token=\S+)")[1]
+    console = Api(address)
+    assert console.request("GET", "/").status == 403
+    assert console.request("GET", address.partition(port)[2]).status == 303
+    second = start(CONSOLE_PORT=port)
+    second.wait_for(f"No console: port {port} is taken, choose another with CONSOLE_PORT=")
+    assert Api(second.serving()).request("GET", "/nowhere").status == 404
+
+
 def test_taken_port_is_named_before_anything_starts(start: Callable[..., Run]) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
