@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import socketserver
@@ -25,6 +26,9 @@ from local.errors import LocalRunError
 ANSWER_SECONDS = 600
 """As long as placing orders may take."""
 
+LONGEST_PLACE = 70
+"""Bytes of a folder's path, of the 103 that the path of a socket may have everywhere."""
+
 Operations = Mapping[str, Callable[..., Any]]
 
 
@@ -34,7 +38,7 @@ def serving(operations: Operations) -> Iterator[str]:
 
     Its answer is made JSON, dataclasses by their fields. What it raises is told.
     """
-    folder = Path(tempfile.mkdtemp(prefix="local-run-"))  # 0700, and short enough for a socket
+    folder = Path(tempfile.mkdtemp(prefix="local-run-", dir=_place()))  # 0700
     path = str(folder / "control")
 
     class Handler(socketserver.StreamRequestHandler):
@@ -54,6 +58,12 @@ def serving(operations: Operations) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place() -> str:
+    """Where temporary files go, unless a path there is too long for a socket."""
+    usual = tempfile.gettempdir()
+    return usual if len(os.fsencode(usual)) <= LONGEST_PLACE else "/tmp"  # noqa: S108
 
 
 def _answer(operations: Operations, line: bytes) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import state
+from local import control, state
 from local.client import Api
 from local.emulator import HOST
 from local.errors import LocalRunError
@@ -260,6 +261,16 @@ def test_state_of_a_reused_process_id_is_no_run(tmp_path: Path) -> None:
             assert state.read(stack)["pid"] == os.getpid()
         finally:
             state.remove(stack)
+
+
+def test_run_is_asked_by_a_socket_wherever_temporary_files_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / ("x" * 120)  # longer than a socket's path may be
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    with control.serving({"told": lambda text: text}) as path:
+        assert control.ask(path, "told", text="é") == "é"
 
 
 def test_environment_meant_for_aws_and_another_encoding_have_no_say(
