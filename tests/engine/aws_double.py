@@ -117,7 +117,7 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
 
     def _look_up(self, token: str, args: Inputs, context: Any) -> dict[str, Any]:
         name = args.get("name")
-        found = [r for r in self._cloud if r["type"] == token and r["outputs"].get("name") == name]
+        found = [r for r in self._cloud.of(token) if r["outputs"].get("name") == name]
         if not found:
             context.abort(grpc.StatusCode.NOT_FOUND, f"there is no {token} {name}")
         outputs: dict[str, Any] = found[0]["outputs"]
@@ -266,9 +266,8 @@ class AwsDouble(provider_pb2_grpc.ResourceProviderServicer):
             return None
         same = (
             record
-            for record in self._cloud
-            if record["type"] == token
-            and all(record["inputs"].get(name) == inputs.get(name) for name in kind.adopts)
+            for record in self._cloud.of(token)
+            if all(record["inputs"].get(name) == inputs.get(name) for name in kind.adopts)
         )
         return next(same, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
@@ -58,14 +59,24 @@ class Cloud:
 
     def named(self, kind: str, name_input: str, name: str) -> bool:
         """Whether a resource of that type has that physical name."""
-        return any(
-            record["type"] == kind and record["inputs"].get(name_input) == name for record in self
-        )
+        return any(record["inputs"].get(name_input) == name for record in self.of(kind))
+
+    def of(self, kind: str) -> Iterator[dict[str, Any]]:
+        """The resources of a type."""
+        return (record for record in self._read(f"{_stem(kind)}-*") if record["type"] == kind)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        for path in sorted(self._folder.glob("*.json")):
-            yield json.loads(path.read_text("utf-8"))
+        return self._read("*")
+
+    def _read(self, stem: str) -> Iterator[dict[str, Any]]:
+        for path in sorted(self._folder.glob(f"{stem}.json")):
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                yield json.loads(path.read_text("utf-8"))
 
     def _path(self, kind: str, identity: str) -> Path:
         digest = hashlib.sha256(f"{kind} {identity}".encode()).hexdigest()
-        return self._folder / f"{digest[:32]}.json"
+        return self._folder / f"{_stem(kind)}-{digest[:32]}.json"
+
+
+def _stem(kind: str) -> str:
+    return kind.rpartition(":")[2]

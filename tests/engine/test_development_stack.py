@@ -9,6 +9,8 @@ from tests.engine.conftest import Engine
 from tests.engine.outcome import Outcome, Step
 from tests.unit import stacks
 
+pytestmark = pytest.mark.long
+
 FUNCTIONS = [f"orders-{label}" for label in sorted(stacks.FUNCTIONS)]
 NAMED = {
     ("aws:dynamodb/table:Table", "orders"),
