@@ -67,6 +67,11 @@ def settings(stack: str, config: Mapping[str, str]) -> Settings:
     return loaded[0]
 
 
+def consumers(stack: str = "dev") -> tuple[str, ...]:
+    """The labels of the functions that consume the bus's events."""
+    return tuple(each.label for each in declared(stack) if each.consumes)
+
+
 def functions(stack: str = "dev") -> tuple[str, ...]:
     """The labels of a stack's functions, as in the names of their resources."""
     return tuple(each.label for each in declared(stack))

@@ -425,7 +425,8 @@ def test_a_threshold_changes_its_own_alarm_alone() -> None:
         for each in recorded.of(stacks.ALARM)
         if each.inputs["threshold"] != conditions("dev")[each.name.removeprefix(PREFIX)][1]
     }
-    assert changed == {"order-events-age": 120, "record-history-events-age": 120}
+    queues = ("order-events", *(f"{each}-events" for each in stacks.consumers()))
+    assert changed == {f"{each}-age": 120 for each in queues}
 
 
 def test_duration_alarm_follows_the_timeout() -> None:

@@ -16,10 +16,9 @@ every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 COMPONENTS = {
     "OrderSystem": {"orders"},
     "Table": {"orders", "orders-history"},
-    "Queue": {"orders-events", "orders-record-history"},
+    "Queue": {"orders-events"},
     "Bucket": {"orders-unpublished"},
     "EventBus": {"orders-bus"},
-    "EventConsumer": {"orders-record-history"},
     "HttpApi": {"orders-api"},
     "Observability": {"orders-observability"},
 }
@@ -82,8 +81,14 @@ def test_components_are_composed_as_designed(stack: str) -> None:
             found.setdefault(each.type.removeprefix(COMPONENT_PREFIX), set()).add(each.name)
     functions = {f"orders-{each}" for each in stacks.functions(stack)}
     imports = {"orders-imports"} if stack == "local" else set()
-    designed = {**COMPONENTS, "Bucket": COMPONENTS["Bucket"] | imports}
-    assert found == {**designed, "PythonFunction": functions}
+    consumers = {f"orders-{each}" for each in stacks.consumers(stack)}
+    assert found == {
+        **COMPONENTS,
+        "Bucket": COMPONENTS["Bucket"] | imports,
+        "EventConsumer": consumers,
+        "Queue": COMPONENTS["Queue"] | consumers,
+        "PythonFunction": functions,
+    }
 
 
 @every_stack
