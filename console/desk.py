@@ -112,9 +112,12 @@ class Desk:
         if order is None and item is None:
             raise LocalRunError(f"there is no order {order_id}")
         if order is None:  # forgotten: the table still knows it
-            order = Order(order_id, 0.0, 0.0, correlations=[str(item and item["correlationId"])])
+            order = Order(order_id, 0.0, 0.0)
         if item is not None:
-            order.status = str(item["status"])
+            order.status = str(item.get("status", ""))
+            # Of a request that failed once its order was stored, nothing else tells.
+            if "correlationId" in item:
+                self.index.correlate(order, str(item["correlationId"]))
         return OrderLife(
             order,
             timeline(self.index, order, self.names, reads),

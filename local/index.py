@@ -172,7 +172,7 @@ class Index:
         self._requests.put(event.request_id, event)
         placed = (event.location or "").removeprefix(_ORDER_PATH)
         if placed and event.method == "POST":
-            self._correlate(self._order(placed, event.at), event.request_id)
+            self.correlate(self._order(placed, event.at), event.request_id)
         elif event.method == "GET":
             read = event.path.removeprefix(_ORDER_PATH).partition("/")[0]
             if read in self._orders:
@@ -204,14 +204,15 @@ class Index:
         if said.get("status") in _STATUSES:
             order.status, order.changed = said["status"], event.at
         if self._is_id(said.get("correlation_id")):
-            self._correlate(order, said["correlation_id"])
+            self.correlate(order, said["correlation_id"])
 
     def _order(self, order_id: str, at: float) -> Order:
         if order_id not in self._orders:
             self._orders.put(order_id, Order(order_id, at, at))
         return self._orders[order_id]
 
-    def _correlate(self, order: Order, correlation: str) -> None:
+    def correlate(self, order: Order, correlation: str) -> None:
+        """Note that a request with this id placed the order."""
         if correlation not in order.correlations and len(order.correlations) < OF_ONE:
             order.correlations.append(correlation)
 

@@ -178,8 +178,10 @@ def _answer(given: Answer) -> None:
         for name in ("location", "idempotency-replayed", "retry-after"):
             if name in given.headers:
                 ui.label(f"{name}: {given.headers[name]}").classes("mono")
-        location = given.headers.get("location", "")
-        if location.startswith("/orders/"):
-            ui.link("See this order", location)
+        # A problem names the order that may be stored all the same.
+        body = given.body if isinstance(given.body, dict) else {}
+        named = body.get("orderId") or body.get("id")
+        if isinstance(named, str):
+            ui.link("See this order", f"/orders/{quote(named, safe='')}")
     text = given.body if isinstance(given.body, str) else json.dumps(given.body, indent=2)
     ui.label(text).classes("mono")

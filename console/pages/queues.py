@@ -77,7 +77,8 @@ def _letters(desk: Desk, queue: str, dead: list[DeadLetter], again: Any) -> None
         if not dead:
             ui.label(
                 "None. A message comes here when its consumer has failed on it as often as the "
-                "queue permits; to see that, take the queue or the table down on the page Faults."
+                "queue permits; to see that, take the table down on the page Faults and place an "
+                "order."
             ).classes("empty")
             return
         ui.button("Send all back", on_click=lambda: redrive(None)).props(

@@ -94,6 +94,22 @@ def test_a_newcomer_breaks_the_table_redrives_what_died_and_finds_the_missing_gr
     assert denied.locator(".grant").inner_text() == 'on_history("Query")'
 
 
+def test_while_the_queue_is_down_an_order_is_kept_and_the_answer_leads_to_it(
+    console: Console,
+) -> None:
+    console.desk.faults.start({}, ["queue_outage"], 60)
+    page = console.open("/api")
+    page.get_by_label("POST /orders: Idempotency-Key").fill("queue-down")
+    page.get_by_role("button", name="Send POST /orders").click()
+    page.locator("section .status", has_text="503").wait_for()
+    page.get_by_role("link", name="See this order").click()
+    page.locator(".steps .call.failed", has_text="SQS SendMessage: fault").first.wait_for()
+    console.desk.faults.stop()
+    page.get_by_role("button", name="Send again: a retry").click()
+    page.get_by_text("201: replayed, the same order").wait_for()
+    page.locator("main .status", has_text=contract.CONFIRMED).wait_for()
+
+
 def test_a_resource_shows_its_role_its_logs_and_the_file_that_made_it(console: Console) -> None:
     _placed(console)
     page = console.open("/system")
