@@ -29,6 +29,8 @@ ANSWER_SECONDS = 600
 LONGEST_PLACE = 70
 """Bytes of a folder's path, of the 103 that the path of a socket may have everywhere."""
 
+_PREFIX = "local-run-"
+
 Operations = Mapping[str, Callable[..., Any]]
 
 
@@ -38,7 +40,7 @@ def serving(operations: Operations) -> Iterator[str]:
 
     Its answer is made JSON, dataclasses by their fields. What it raises is told.
     """
-    folder = Path(tempfile.mkdtemp(prefix="local-run-", dir=_place()))  # 0700
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_place()))  # 0700
     path = str(folder / "control")
 
     class Handler(socketserver.StreamRequestHandler):
@@ -57,6 +59,13 @@ def serving(operations: Operations) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove(path: str) -> None:
+    """Remove the socket at `path`, with its folder, of a run that was killed."""
+    folder = Path(path).parent
+    if folder.name.startswith(_PREFIX):  # whatever the path is: nothing but what `serving` made
         shutil.rmtree(folder, ignore_errors=True)
 
 

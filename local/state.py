@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from local import control
 from local.errors import LocalRunError
 from local.package import BUILD
 
@@ -51,6 +52,8 @@ def forget_dead() -> None:
     """Remove the files of runs that were killed."""
     for file in _files("*"):
         if _alive(file) is None:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                control.remove(json.loads(file.read_text())["control"])
             file.unlink(missing_ok=True)
 
 

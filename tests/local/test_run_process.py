@@ -228,6 +228,8 @@ def test_killed_run_takes_the_emulator_with_it(start: Callable[..., Run]) -> Non
     url = run.started()
     folder, group = run.folder(), run.group()
     assert run.state.exists()
+    socket_folder = Path(json.loads(run.state.read_text())["control"]).parent
+    assert socket_folder.exists()
     run.process.kill()
     run.process.wait(SECONDS)
     assert until(lambda: _gone(group)), "the emulator or a worker is left"
@@ -235,6 +237,7 @@ def test_killed_run_takes_the_emulator_with_it(start: Callable[..., Run]) -> Non
     assert _refused(url)
     state.forget_dead()
     assert not run.state.exists(), "the credentials of a killed run are left"
+    assert not socket_folder.exists(), "the socket of a killed run is left"
 
 
 def test_run_that_ends_leaves_another_findable(start: Callable[..., Run]) -> None:
