@@ -357,7 +357,10 @@ def main() -> None:
     server.start()
     print(port, flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server.wait_for_termination()
+    # An engine that is killed does not end what it started.
+    engine = os.getppid()
+    while server.wait_for_termination(1) and os.getppid() == engine:
+        pass
 
 
 if __name__ == "__main__":
