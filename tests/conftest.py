@@ -11,7 +11,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 SHARING = {
     "recordings": ("tests/inputs/", "tests/policy/"),
-    "stacks": ("tests/unit/",),
     "running system": tuple(
         f"tests/local/test_{name}.py"
         for name in (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from components import order_functions
 from tests.recorder import Recording
 from tests.unit import stacks
@@ -82,6 +84,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{stack: (stack, {}) for stack in STACKS},
     **FEATURES,
 }
+
+MANY = [*STACKS, *(pytest.param(feature, marks=pytest.mark.long) for feature in FEATURES)]
+"""The variants as parameters of a test that takes half a second for each."""
 
 
 def recording(variant: str, preview: bool = False) -> Recording:

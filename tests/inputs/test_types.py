@@ -19,7 +19,7 @@ from tests.inputs.aws_types import (
     problems,
 )
 from tests.recorder import COMPONENT_PREFIX
-from tests.variants import STACKS, VARIANTS, recording
+from tests.variants import MANY, STACKS, VARIANTS, recording
 
 FUNCTION = "aws:lambda/function:Function"
 TABLE = "aws:dynamodb/table:Table"
@@ -73,7 +73,7 @@ def test_every_type_of_the_program_is_described_for_the_tests(variant: str) -> N
     assert {each for each in registered if each.startswith("aws:")} <= RESOURCE_TYPES.keys()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MANY)
 def test_preview_with_unknown_values_registers_the_same_resources(variant: str) -> None:
     def shape(preview: bool) -> set[tuple[Any, ...]]:
         return {
@@ -84,7 +84,7 @@ def test_preview_with_unknown_values_registers_the_same_resources(variant: str) 
     assert shape(preview=True) == shape(preview=False)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MANY)
 def test_known_inputs_of_a_preview_are_those_of_the_deployment(variant: str) -> None:
     deployed = {each.urn: each for each in recording(variant).registrations}
     for each in recording(variant, preview=True).registrations:

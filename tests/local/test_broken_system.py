@@ -17,6 +17,8 @@ from local.resources import CREATORS
 from local.system import System, system
 from tests.local.support import ORDER, SHORT, SMALL, until, without_action
 
+pytestmark = pytest.mark.long
+
 CREATE_BURST = 4
 
 

@@ -21,6 +21,8 @@ from local.program import ROOT
 from local.system import System
 from tests.local.support import ORDER, SECONDS, until
 
+pytestmark = pytest.mark.long
+
 STACK = "inspected"
 
 
@@ -71,7 +73,7 @@ def test_the_life_of_an_order_goes_from_the_door_to_its_confirmation(order_id: s
     )
     places = [told.find(station) for station in stations]
     assert -1 not in places, told
-    assert places == sorted(places)
+    assert places == sorted(places), told
     assert ORDER["customerName"] not in told
 
 

@@ -8,6 +8,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
+import pytest
 
 from functions import contract
 from local.client import Api
@@ -77,6 +78,7 @@ def test_poison_message_ends_in_the_dead_letter_queue_after_three_receives(
     assert api.get(order_id).body["status"] == contract.CONFIRMED
 
 
+@pytest.mark.long
 def test_hundreds_of_concurrent_orders_are_all_confirmed(running: System, api: Api) -> None:
     dead = queue_count(running, running.outputs["orderEventsDlqUrl"])
     with ThreadPoolExecutor(16) as pool:

@@ -10,6 +10,8 @@ from local.errors import DeployError
 from local.system import system
 from tests.local.support import ORDER
 
+pytestmark = pytest.mark.long
+
 
 def test_everything_that_can_be_configured_runs_and_what_has_no_effect_is_listed() -> None:
     overrides = {

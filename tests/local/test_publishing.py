@@ -20,6 +20,8 @@ from local.system import System
 from operations.__main__ import main
 from tests.local.support import ORDER, until, without_grant
 
+pytestmark = pytest.mark.long
+
 Command = Callable[..., tuple[int, str, str]]
 
 

@@ -18,6 +18,8 @@ from tools.chaos.faults import MIXES, Fault, Plan
 from tools.chaos.proxy import FaultProxy
 from tools.chaos.run import Arena, arena
 
+pytestmark = pytest.mark.long
+
 NAME = "Grace Hopper"
 SKU = "NANO-1"
 CONFIGURATION = {"queue.visibilityTimeoutSeconds": 5, "timeoutSeconds": 5}
