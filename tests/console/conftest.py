@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 TIMES = {"queue.visibilityTimeoutSeconds": 4, "timeoutSeconds": 4}
 
 
-@pytest.fixture(scope="session")
+# For one module: while Playwright runs, the thread of the tests has a running event loop.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, as Debian has it."""
     from playwright.sync_api import sync_playwright
@@ -40,7 +42,7 @@ def _changed(args: pulumi.runtime.MockResourceArgs) -> None:
     without_action("orders-get-order-history", "dynamodb:Query")(args.typ, args.name, args.inputs)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running() -> Iterator[System]:
     """The stack `local`, in which a permission is missing: the history cannot be read."""
 
@@ -51,13 +53,14 @@ def running() -> Iterator[System]:
             _changed(args)
             return super().new_resource(args)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("local.system.Deployer", Changed)
-        with system(overrides=TIMES) as started:
-            yield started
+    with ExitStack() as systems:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("local.system.Deployer", Changed)
+            started = systems.enter_context(system(overrides=TIMES))
+        yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def console(browser: Browser, running: System) -> Iterator[Console]:
     """The console in a wide window."""
     from console.server import serving
