@@ -35,11 +35,11 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _RESTART = signal.SIGUSR1
 
 
-class _StopError(Exception):
+class _StopError(BaseException):
     """A signal asked the run to end."""
 
 
-class _RestartError(Exception):
+class _RestartError(BaseException):
     """The run is to end and start anew, with the API at the `port` where it is."""
 
     def __init__(self, port: int) -> None:
