@@ -37,7 +37,7 @@ def _register() -> int:
         def call(
             self, args: pulumi.runtime.MockCallArgs
         ) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-            return {"accountId": "123456789012", "partition": "aws", "region": "us-east-1"}, None
+            return {"accountId": "123456789012", "partition": "aws", "region": "us-east-1"}, []
 
     mocks = Preview()
     archive = pulumi.AssetArchive({"README": pulumi.StringAsset("the functions' bundle")})
