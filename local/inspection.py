@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from local import aws, state
+from local import aws, logs, state
 from local.errors import LocalRunError
 
 FOLLOW_SECONDS = 0.5
@@ -72,8 +72,7 @@ class Run:
             raise LocalRunError(f"there is no function {function}; there are {known}")
         lambdas, found = self._client("lambda"), {}
         for name, physical in self._functions.items():
-            configuration = lambdas.get_function_configuration(FunctionName=physical)
-            found[configuration["LoggingConfig"]["LogGroup"]] = name
+            found[logs.group_of(lambdas, physical)] = name
         if function is not None:
             return [(group, name) for group, name in found.items() if name == function]
         pages = self._client("logs").get_paginator("describe_log_groups").paginate()
@@ -81,11 +80,9 @@ class Run:
         return [(name, found.get(name, "api")) for name in names]
 
     def _read(self, group: str, source: str, words: tuple[str, ...]) -> list[Line]:
-        pages = self._client("logs").get_paginator("filter_log_events")
         return [
             Line(event["timestamp"], source, event["message"].strip().replace("\t", "  "))
-            for page in pages.paginate(logGroupName=group)
-            for event in page["events"]
+            for event in logs.events(self._client("logs"), group)
             if not words or any(word in event["message"] for word in words)
         ]
 

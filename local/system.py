@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from local import events, permissions, program, state
+from local import events, logs, permissions, program, state
 from local.deployer import Deployer, Resource
 from local.edge.definition import define
 from local.emulator import (
@@ -115,17 +115,8 @@ class System:
 
     def logs(self, function: str, pattern: str = "") -> list[str]:
         """The log lines of a function (its name) that match a filter pattern, oldest first."""
-        group = (
-            self.client("lambda")
-            .get_function_configuration(FunctionName=function)["LoggingConfig"]
-            .get("LogGroup", f"/aws/lambda/{function}")
-        )
-        pages = self.client("logs").get_paginator("filter_log_events")
-        return [
-            event["message"]
-            for page in pages.paginate(logGroupName=group, filterPattern=pattern)
-            for event in page["events"]
-        ]
+        group = logs.group_of(self.client("lambda"), function)
+        return [event["message"] for event in logs.events(self.client("logs"), group, pattern)]
 
     def events(self, kind: type[events.Kind]) -> list[events.Kind]:
         """What happened of one type of event, as `BatchProcessed`; the latest, oldest first."""

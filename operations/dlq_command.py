@@ -7,7 +7,7 @@ from typing import Any
 from local.text import shown, shown_json
 from operations import stacks
 from operations.dead_letters import DeadLetter, DeadLetterQueue
-from operations.listing import age, iso
+from operations.listing import age, iso, rewrite
 
 
 def add(kinds: Any) -> None:
@@ -112,7 +112,7 @@ def _redrive(queue: DeadLetterQueue, options: argparse.Namespace) -> int:
         return 0
 
     def progress(moved: int, expected: int) -> None:
-        print(f"\r{moved} of about {expected} moved", end="", file=sys.stderr, flush=True)
+        rewrite(f"{moved} of about {expected} moved")
 
     result = queue.redrive_all(progress)
     if result.moved or result.failed:

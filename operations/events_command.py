@@ -9,7 +9,7 @@ from local.text import shown, shown_json
 from operations import stacks
 from operations.archive import Archive
 from operations.given_up import Batch, GivenUp
-from operations.listing import age, iso
+from operations.listing import age, iso, rewrite
 
 
 def add(kinds: Any) -> None:
@@ -101,7 +101,7 @@ def _replay(archive: Archive, options: argparse.Namespace) -> int:
     until = options.until or datetime.now(UTC)
 
     def progress(share: float) -> None:
-        print(f"\r{share:.0%} of the time replayed", end="", file=sys.stderr, flush=True)
+        rewrite(f"{share:.0%} of the time replayed")
 
     archive.replay(consumer, since, until, progress)
     print(file=sys.stderr)
@@ -146,7 +146,7 @@ def _replay_failed(given_up: GivenUp, options: argparse.Namespace) -> int:
     batches = given_up.batches() if options.all else [given_up.batch(options.batch)]
 
     def progress(done: int, expected: int) -> None:
-        print(f"\r{done} of {expected} batches replayed", end="", file=sys.stderr, flush=True)
+        rewrite(f"{done} of {expected} batches replayed")
 
     try:
         result = given_up.replay(batches, progress)

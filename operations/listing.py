@@ -1,11 +1,17 @@
-"""Times as the commands print them."""
+"""Times and progress as the commands print them."""
 
+import sys
 from datetime import UTC, datetime
 
 
 def iso(moment: datetime, precision: str = "milliseconds") -> str:
     """As 2026-01-31T12:00:00.000Z."""
     return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def rewrite(line: str) -> None:
+    """Show how far something is: over what was shown before, on standard error."""
+    print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
 
 def age(moment: datetime) -> str:
