@@ -10,7 +10,7 @@ from components.order_functions import PUT
 from functions import contract
 from local.deployer import Resource
 from local.events import CallDenied
-from local.program import ROOT
+from local.workspace import ROOT
 
 DECLARATIONS = "components/order_functions.py"
 

@@ -21,9 +21,8 @@ from urllib.parse import urlsplit
 
 from local import aws, events, state
 from local.errors import EmulatorError, LocalRunError
-from local.package import workspace
 from local.processes import collect_group, kill_group
-from local.program import ROOT
+from local.workspace import ROOT, workspace
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from pulumi.runtime.mocks import MockMonitor
 
-from local.program import ROOT
+from local.workspace import ROOT
 
 
 @dataclass(frozen=True)

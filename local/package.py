@@ -17,25 +17,10 @@ from typing import Any
 import pulumi
 
 from components import bundle
-from local.errors import DeployError, LocalRunError
-from local.program import ROOT
+from local.errors import DeployError
+from local.workspace import ROOT, workspace
 
-BUILD = ROOT / ".build"
 _TIME = (1990, 1, 1, 0, 0, 0)  # constant, so that the same code is the same zip
-
-
-def workspace() -> Path:
-    """The folder of local runs; raises `LocalRunError` where nothing can be written."""
-    folder = BUILD / "local"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise LocalRunError(
-            f"{folder} cannot be written ({error.strerror}), and a run keeps its files there: "
-            f"run from a checkout of your own"
-        ) from error
-    return folder
 
 
 def worker_interpreter() -> Path:

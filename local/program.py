@@ -26,8 +26,7 @@ from pulumi.runtime.settings import SETTINGS, get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from local.errors import LocalRunError
-
-ROOT = Path(__file__).resolve().parent.parent
+from local.workspace import ROOT
 
 LOGGER = "local.program"
 """The logger that gets what the program says through `pulumi.log`."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from local import control
 from local.errors import LocalRunError
-from local.package import BUILD
+from local.workspace import BUILD
 
 _ANSWER_SECONDS = 1.0
 

@@ -15,7 +15,7 @@ from nicegui import ui
 from console.desk import Desk
 from console.pages import layout
 from local.client import Answer
-from local.program import ROOT
+from local.workspace import ROOT
 
 DOCUMENT = "openapi.json"
 _JSON = "application/json"

@@ -102,19 +102,10 @@ def client(service: str, attempts: int) -> Client:
     attempts of one call.
 
     Parameters are not checked again by botocore: what we send is made of checked input by our
-    own code, and the service checks it anyway. The fixed user agent, the name of the system,
-    spares its making for every call.
+    own code, and the service checks it anyway.
     """
     return _session.create_client(
-        service,
-        config=Config(
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            retries={"mode": "adaptive", "total_max_attempts": attempts},
-            tcp_keepalive=True,
-            parameter_validation=False,
-            user_agent=environment.text(SERVICE_NAME_ENV),
-        ),
+        service, config=_config("adaptive", attempts, parameter_validation=False)
     )
 
 
@@ -123,18 +114,28 @@ def complete_client(service: str, attempts: int) -> Client:
     all. It costs several times as much to make."""
     return Session().create_client(
         service,
-        config=Config(
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            tcp_keepalive=True,
-            user_agent=environment.text(SERVICE_NAME_ENV),
+        config=_config(
+            "standard",
+            attempts,
             # TLS keeps what is sent whole.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             # Not the global endpoint, which botocore takes in us-east-1 and the data leaves out.
             s3={"us_east_1_regional_endpoint": "regional"},
         ),
+    )
+
+
+def _config(retry_mode: str, attempts: int, **more: Any) -> Config:
+    """What all clients have. The fixed user agent, the name of the system, spares its making for
+    every call."""
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        retries={"mode": retry_mode, "total_max_attempts": attempts},
+        tcp_keepalive=True,
+        user_agent=environment.text(SERVICE_NAME_ENV),
+        **more,
     )
 
 

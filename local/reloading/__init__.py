@@ -19,10 +19,10 @@ from pathlib import Path
 from components import bundle
 from local import events
 from local.errors import LocalRunError
-from local.program import ROOT
 from local.reloading.code import Code, NotPythonError, check, sources
 from local.reloading.update import Outcome, Request, Running
 from local.reloading.watching import Watch
+from local.workspace import ROOT
 
 __all__ = ["Code", "Reloader", "Request", "Running"]
 

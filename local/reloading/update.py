@@ -29,6 +29,7 @@ from local.inputs import Inputs
 from local.package import CodeStore, files_of, fingerprint
 from local.resources import UPDATES, WITHOUT_EFFECT
 from local.resources.removal import HOLDING, REMOVERS, Removed
+from local.workspace import ROOT
 
 
 @dataclass(frozen=True)
@@ -218,11 +219,11 @@ def _told(error: Exception) -> str:
         return str(error)
     if isinstance(error, SyntaxError):
         where = f"{error.filename}, line {error.lineno}: {type(error).__name__}: {error.msg}"
-        return where.replace(f"{program.ROOT}/", "")
+        return where.replace(f"{ROOT}/", "")
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [each for each in frames if Path(each.filename).is_relative_to(program.ROOT)]
+    ours = [each for each in frames if Path(each.filename).is_relative_to(ROOT)]
     last = (ours or frames)[-1]
-    where = f"{last.filename}, line {last.lineno}".replace(f"{program.ROOT}/", "")
+    where = f"{last.filename}, line {last.lineno}".replace(f"{ROOT}/", "")
     return f"{where}: {type(error).__name__}: {error}"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from watchfiles import Change, watch
 
-from local.program import ROOT
+from local.workspace import ROOT
 
 FOLDERS = (ROOT / "functions", ROOT / "components")
 

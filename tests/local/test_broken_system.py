@@ -12,9 +12,9 @@ from local.client import Api
 from local.deployer import Deployer
 from local.errors import DeployError
 from local.events import CallDenied
-from local.package import BUILD
 from local.resources import CREATORS
 from local.system import System, system
+from local.workspace import BUILD
 from tests.local.support import ORDER, SHORT, SMALL, until, without_action
 
 pytestmark = pytest.mark.long

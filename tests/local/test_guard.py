@@ -30,8 +30,8 @@ from h2.connection import H2Connection
 
 from local.client import Api
 from local.guard import Guard
-from local.package import BUILD
 from local.system import System
+from local.workspace import BUILD
 from tests.local.support import ORDER, until
 
 NOBODY = 65534

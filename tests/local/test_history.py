@@ -19,6 +19,7 @@ from local import program
 from local.client import Answer, Api
 from local.events import BatchProcessed, LogLine
 from local.system import System
+from local.workspace import ROOT
 from operations.archive import Archive
 from tests.local.support import until, without_grant
 
@@ -154,7 +155,7 @@ def test_a_consumer_in_another_program_is_given_each_event_too(running: System, 
     )
     with mock.patch.dict(sys.modules, {"serverless_orders": components}):
         outputs = program.execute(
-            lambda: runpy.run_path(str(program.ROOT / "examples/new-consumer/__main__.py")),
+            lambda: runpy.run_path(str(ROOT / "examples/new-consumer/__main__.py")),
             running._deployer,
             project="new-consumer",
             stack="local",

@@ -17,8 +17,8 @@ from console.desk import Desk, operations
 from functions import contract
 from local import control, events, state
 from local.client import Api
-from local.program import ROOT
 from local.system import System
+from local.workspace import ROOT
 from tests.local.support import ORDER, SECONDS, until
 
 pytestmark = pytest.mark.long

@@ -24,8 +24,8 @@ from local import output
 from local.client import Api
 from local.emulator import HOST
 from local.output import Output
-from local.program import ROOT
 from local.text import shown
+from local.workspace import ROOT
 from tests.local.support import ORDER, SECONDS, until
 
 RUN = (

@@ -15,7 +15,7 @@ import pytest
 
 from local import aws, events
 from local.client import Answer, Api
-from local.program import ROOT
+from local.workspace import ROOT
 from tests.local.support import ORDER, until
 from tools.benchmarks.saved import MARKED, copy_checkout
 

@@ -24,8 +24,7 @@ from local import control, state
 from local.client import Api
 from local.emulator import HOST
 from local.errors import LocalRunError
-from local.package import BUILD
-from local.program import ROOT
+from local.workspace import BUILD, ROOT
 from tests.local.support import ORDER, SECONDS, until
 
 pytestmark = pytest.mark.long
@@ -337,8 +336,8 @@ def test_environment_meant_for_aws_and_another_encoding_have_no_say(
 
 _ELSEWHERE = """
 import pathlib, sys
-import local.package
-local.package.BUILD = pathlib.Path(sys.argv.pop())
+import local.workspace
+local.workspace.BUILD = pathlib.Path(sys.argv.pop())
 from local.__main__ import main
 sys.exit(main())
 """

@@ -16,7 +16,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from pulumi_policy.deserialize import serialize_properties
 
-from local.program import ROOT
+from local.workspace import ROOT
 
 PACK = ROOT / "policy"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.program import ROOT
+from local.workspace import ROOT
 
 
 def test_pack_needs_what_the_repository_installs() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from local.program import ROOT
+from local.workspace import ROOT
 from policy.exemptions import INITIAL_CONFIG
 from tests.policy.analyzer import Analyzer, Diagnostic, Registered
 from tests.policy.mutations import MUTATIONS, Mutable

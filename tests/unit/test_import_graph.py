@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.program import ROOT
+from local.workspace import ROOT
 
 # Folder or module -> the modules of ours, outside itself, that it may import; whatever a longer
 # name allows stands in for the shorter one's. Nothing may import the tests but the tests.

@@ -11,7 +11,7 @@ import pytest
 from components.order_functions import functions_of
 from local import map as maps
 from local.map import Arrow, Map, Part
-from local.program import ROOT
+from local.workspace import ROOT
 
 FUNCTION, QUEUE = "aws:lambda/function:Function", "aws:sqs/queue:Queue"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from local.program import ROOT
+from local.workspace import ROOT
 from tests.recorder import COMPONENT_PREFIX, Recording, Registration
 from tests.unit import stacks
 
