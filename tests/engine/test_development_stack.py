@@ -108,6 +108,7 @@ def test_refresh_finds_what_somebody_deleted_and_up_makes_it_again(
 
     assert _summary(engine.refresh("dev")) == [("delete", alarm["type"], name)]
     assert _summary(engine.up("dev")) == [("create", alarm["type"], name)]
+    assert engine.up("dev").changes == []
 
 
 def test_another_physical_name_is_refused_until_it_is_meant(
@@ -116,18 +117,19 @@ def test_another_physical_name_is_refused_until_it_is_meant(
     other = {"nameSuffix": "-b"}
     (keeper,) = [urn for urn in engine.resources("dev") if urn.endswith("::orders-name-suffix")]
     before = list(cloud)
-    refused = engine.up("dev", other)
-    assert "nameSuffix: expected '' as in the first deployment, not '-b'" in refused.message
-    assert f"pulumi up --replace '{keeper}'" in refused.message
-    assert not [step for step in refused.changes if (step.type, step.name) in NAMED]
+    for refused in (engine.preview("dev", other), engine.up("dev", other)):
+        assert "nameSuffix: expected '' as in the first deployment, not '-b'" in refused.message
+        assert f"pulumi up --replace '{keeper}'" in refused.message
+        assert not [step for step in refused.changes if (step.type, step.name) in NAMED]
     assert list(cloud) == before
 
     outcome = engine.up("dev", other, replace=[keeper])
     assert outcome.message == ""
     replaced = {(s.type, s.name) for s in outcome.changes if s.operation == "replace"}
     assert replaced >= NAMED
-    assert engine.preview("dev", other).changes == []
+    assert engine.up("dev", other).changes == []
     assert "expected '-b'" in engine.preview("dev").message
+    assert engine.up("dev", replace=[keeper]).message == ""
 
 
 def test_a_wrong_setting_ends_the_deployment_before_anything_changes(

@@ -57,7 +57,7 @@ class Unread:
         def answers() -> bool:
             assert self.process.poll() is None, self.process.communicate()
             try:
-                return self.api.request("GET", "/nowhere").status == 404
+                return self.api.create(ORDER).status == 201
             except OSError:
                 return False
 

@@ -213,7 +213,7 @@ def test_dead_emulator_ends_the_run_with_an_error(
     start: Callable[..., Run], number: signal.Signals
 ) -> None:
     run = start()
-    run.serving()
+    run.started()
     folder, group = run.folder(), run.group()
     os.kill(group, number)
     assert run.process.wait(SECONDS) == 1
