@@ -13,6 +13,9 @@ from functions.orders import changes
 from local.system import System
 from tools.chaos.audit import Trail
 
+LOOK_SECONDS = 0.2
+"""How often the queue is looked at. The history, a whole table, is read when that is empty."""
+
 _COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
 
@@ -57,21 +60,23 @@ class Follower:
         while True:
             sent_back = sum(self._send_back(body) for body in self._drained(self._dead))
             waiting = sum(int(n) for n in self._attributes(self.queue, _COUNTS).values())
-            history = [
-                row
-                for row in rows(self._local, self._table)
-                if row[contract.HISTORY_ORDER_ATTRIBUTE] in orders
-            ]
-            now = f"history: {len(history)} of {wanted} changes, {waiting} events in its queue"
+            late = time.monotonic() > deadline
+            if late or not (waiting or sent_back):
+                history = self._history(orders)
+                if late or len(history) >= wanted:
+                    say(f"history: {len(history)} of {wanted} changes")
+                    return Trail(self._published(), history)
+            now = f"history: {waiting} events in its queue"
             if sent_back:
                 now += f", {sent_back} sent back from its dead letters"
             if now != told:
                 say(now)
                 told = now
-            done = len(history) >= wanted and not waiting and not sent_back
-            if done or time.monotonic() > deadline:
-                return Trail(self._published(), history)
-            self._local.wait(0.2)
+            self._local.wait(LOOK_SECONDS)
+
+    def _history(self, orders: Collection[str]) -> list[dict[str, Any]]:
+        found = rows(self._local, self._table)
+        return [each for each in found if each[contract.HISTORY_ORDER_ATTRIBUTE] in orders]
 
     def _published(self) -> list[changes.Change]:
         bodies = self._drained(self._heard)
