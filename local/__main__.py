@@ -13,11 +13,10 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from local import processes
+from local import processes, stopping
 
 if TYPE_CHECKING:
     from console.desk import Desk
@@ -29,22 +28,6 @@ STARTED = time.monotonic()
 
 # Starting makes objects that nearly all stay: a third of its CPU went into collecting.
 gc.disable()
-
-
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_RESTART = signal.SIGUSR1
-
-
-class _StopError(BaseException):
-    """A signal asked the run to end."""
-
-
-class _RestartError(BaseException):
-    """The run is to end and start anew, with the API at the `port` where it is."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(port)
-        self.port = port
 
 
 def _arguments() -> argparse.Namespace:
@@ -136,32 +119,22 @@ def _setting(text: str) -> tuple[str, Any]:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    for number in _STOPPING:
-        signal.signal(number, signal.SIG_IGN)  # what follows is short, and must be whole
-    raise _StopError
-
-
 def main() -> int:
     """Run the command; the exit code is 0 when it did what was asked."""
     warnings.simplefilter("ignore")  # PYTHONWARNINGS=error would end in what libraries import
     arguments = _arguments()
     processes.hold_standard_descriptors()
     processes.adopt_orphans()
-    signal.signal(_RESTART, signal.SIG_IGN)  # until there is something to start anew
-    for number in _STOPPING:
-        # `nohup` has the hangup ignored, and means it.
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _stop)
+    stopping.listen()
     try:
         if "console" in arguments:
             from console import commands
 
             return commands.run(arguments)
         return _COMMANDS[arguments.command](arguments)
-    except _StopError:
+    except stopping.StopError:
         return 130 if arguments.command == "demo" else 0
-    except _RestartError as restart:  # as a fresh process: the modules of this one are old
+    except stopping.RestartError as restart:  # as a fresh process: the modules of this one are old
         again = [sys.executable, "-m", "local", *sys.argv[1:], "--port", str(restart.port)]
         os.execv(sys.executable, again)  # noqa: S606
     except Exception as error:
@@ -198,7 +171,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _started()
         screen.first(running, time.monotonic() - STARTED)
         screen.try_it(running.url)
-        _restart_on_signal(urlsplit(running.url).port or 0)
+        stopping.restart_at(urlsplit(running.url).port or 0)
         if sys.stdin is not None and sys.stdin.isatty():
             _restart_when_asked(stream)
         following = contextlib.nullcontext() if arguments.no_reload else running.following()
@@ -207,16 +180,6 @@ def _run(arguments: argparse.Namespace) -> int:
             with _console(desk, running, arguments.console_port, screen), following:
                 running.wait()
     return 0
-
-
-def _restart_on_signal(port: int) -> None:
-    """`python -m local restart` sends it."""
-
-    def restart(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(_RESTART, signal.SIG_IGN)
-        raise _RestartError(port)
-
-    signal.signal(_RESTART, restart)
 
 
 def _restart_when_asked(stream: Stream) -> None:
@@ -228,7 +191,7 @@ def _restart_when_asked(stream: Stream) -> None:
             if isinstance(event, RestartNeeded):
                 with contextlib.suppress(OSError, ValueError):  # it is in the background
                     if sys.stdin.readline().strip() == "r":
-                        os.kill(os.getpid(), _RESTART)
+                        os.kill(os.getpid(), stopping.RESTARTING)
 
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
     threading.Thread(target=listen, daemon=True, name="restart").start()
@@ -237,7 +200,7 @@ def _restart_when_asked(stream: Stream) -> None:
 def _restart(arguments: argparse.Namespace) -> int:
     from local import state
 
-    os.kill(state.read(arguments.stack)["pid"], _RESTART)
+    os.kill(state.read(arguments.stack)["pid"], stopping.RESTARTING)
     return 0
 
 
