@@ -1,32 +1,22 @@
 """The map of what the program registers: its parts by component, and what leads where.
 
-`read` runs the program with made-up answers, so that neither a run nor an account is needed. Every
-made-up id, ARN and generated name holds a token of its resource: whose token an input holds is what
-the resource refers to. Arrows come from routes, event sources, grants and redrive policies; what a
-person wrote nowhere, as the right to write logs, has none.
+Arrows come from routes, event sources, grants and redrive policies; what a person wrote nowhere, as
+the right to write logs, has none.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import pulumi
-from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
-
-from local import program
-from local.inputs import Inputs
-
-ACCOUNT, REGION = "123456789012", "us-east-1"
+from local import graph
+from local.graph import Graph, Registered
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 """Shown as one part, with their number."""
-
-_TOKEN = re.compile(r"-r(\d+)x")
 
 # Mermaid's shapes, by type: https://mermaid.js.org/syntax/flowchart.html#node-shapes
 _SHAPES = {
@@ -79,91 +69,13 @@ class Map:
     arrows: list[Arrow]
 
 
-@dataclass(frozen=True)
-class _Registered:
-    number: int
-    type: str
-    name: str
-    parents: tuple[str, ...]
-    """Components that it is in, the outermost first, as `<type> <name>`."""
-    inputs: dict[str, Any]
-
-    def refers(self, *keys: str) -> set[int]:
-        """The resources whose tokens are in these inputs."""
-        found = {key: self.inputs.get(key) for key in keys}
-        return {int(each) for each in _TOKEN.findall(json.dumps(found, default=str))}
-
-
-@dataclass
-class _Answers(Mocks):
-    """Makes up what the provider would answer, and keeps what was registered."""
-
-    registered: dict[int, _Registered] = field(default_factory=dict)
-    parents: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The parent's URN by the type and name of a resource."""
-
-    def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-        self._count = 0
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        with self._lock:
-            self._count += 1
-            number = self._count
-        token, inputs = f"-r{number}x", Inputs(args.inputs).plain()
-        if args.custom:
-            parents = tuple(self._parents(self.parents.get((args.typ, args.name), "")))
-            made = _Registered(number, args.typ, args.name, parents, inputs)
-            with self._lock:
-                self.registered[number] = made
-        service = args.typ.split(":")[1].split("/")[0]
-        name = str(inputs.get("name") or f"{args.name}{token}")
-        arn = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name.removesuffix(token)}{token}"
-        made_up = {
-            "name": name,
-            "arn": arn,
-            "bucket": name,
-            "url": f"https://{service}/{name}{token}",
-            "invokeArn": arn,
-            "streamArn": arn,
-            "executionArn": arn,
-            "apiEndpoint": f"https://{name}{token}",
-            "version": "1",
-            "output": args.inputs.get("input"),
-        }
-        return f"{args.name}{token}", {**made_up, **args.inputs}
-
-    def call(
-        self, args: pulumi.runtime.MockCallArgs
-    ) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        answers = {"accountId": ACCOUNT, "region": REGION, "name": REGION, "partition": "aws"}
-        return {**answers, "arn": f"arn:aws:iam::{ACCOUNT}:root", "userId": ACCOUNT}, []
-
-    def _parents(self, urn: str) -> Iterator[str]:
-        if not urn:
-            return
-        kind, name = urn.split("::")[2].rpartition("$")[2], urn.split("::")[3]
-        if kind != "pulumi:pulumi:Stack":
-            yield from self._parents(self.parents.get((kind, name), ""))
-            yield f"{kind.rpartition(':')[2]} {name}"
-
-
-class _Monitor(MockMonitor):
-    mocks: _Answers
-
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
-        self.mocks.parents[request.type, request.name] = request.parent
-        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
-
-
 def read(stack: str = "local", overrides: Mapping[str, Any] | None = None) -> Map:
-    """The map of the program's stack; raises as `program.run` does."""
-    answers = _Answers()
-    program.run(stack, answers, overrides, monitor=_Monitor(answers))
-    return _drawn(sorted(answers.registered.values(), key=lambda each: each.parents))
+    """The map of the program's stack; raises as `graph.read` does."""
+    return _drawn(graph.read(stack, overrides))
 
 
-def _drawn(registered: list[_Registered]) -> Map:
+def _drawn(read: Graph) -> Map:
+    registered = read.resources
     shown = [each for each in registered if each.type in _SHAPES and each.type != ALARM]
     shown.sort(key=lambda each: (list(_SHAPES).index(each.type), each.name))
     places = {each.number: place for place, each in enumerate(shown)}
@@ -173,7 +85,7 @@ def _drawn(registered: list[_Registered]) -> Map:
         places |= {each.number: len(parts) for each in alarms}
         parts.append(Part(ALARM, "", f"{len(alarms)} alarms", alarms[0].parents[-1]))
     arrows: dict[tuple[int, int, bool], list[str]] = {}
-    for source, target, label, failure in _Arrows(registered).all():
+    for source, target, label, failure in _Arrows(read).all():
         if source in places and target in places:
             words = arrows.setdefault((places[source], places[target], failure), [])
             words.extend([label] if label and label not in words else [])
@@ -186,7 +98,7 @@ def _drawn(registered: list[_Registered]) -> Map:
     return Map(parts, drawn)
 
 
-def _label(resource: _Registered) -> str:
+def _label(resource: Registered) -> str:
     if resource.type == "aws:scheduler/schedule:Schedule":
         return str(resource.inputs["scheduleExpression"])
     if resource.type == "aws:cloudwatch/eventArchive:EventArchive":
@@ -201,9 +113,8 @@ _Found = Iterable[tuple[int, int, str, bool]]
 class _Arrows:
     """Finds what leads where: (source, target, label, whether it failed), by token."""
 
-    def __init__(self, registered: list[_Registered]) -> None:
-        self._all = registered
-        self._by_number = {each.number: each for each in registered}
+    def __init__(self, read: Graph) -> None:
+        self._graph, self._all = read, read.resources
 
     def all(self) -> _Found:
         """Every arrow, some of them several times."""
@@ -211,24 +122,17 @@ class _Arrows:
             if each.type in _FINDERS:
                 yield from _FINDERS[each.type](self, each)
 
-    def functions(self, resource: _Registered, *keys: str) -> set[int]:
+    def functions(self, resource: Registered, *keys: str) -> set[int]:
         """The functions that inputs refer to, themselves or by an alias."""
-        found = set()
-        for number in resource.refers(*keys):
-            target = self._by_number.get(number)
-            if target is not None and target.type == "aws:lambda/alias:Alias":
-                found |= target.refers("functionName")
-            else:
-                found.add(number)
-        return found
+        return {each.number for each in self._graph.behind(resource, *keys)}
 
-    def route(self, route: _Registered) -> _Found:
+    def route(self, route: Registered) -> _Found:
         for number in route.refers("target"):
             for api in route.refers("apiId"):
-                for function in self.functions(self._by_number[number], "integrationUri"):
+                for function in self.functions(self._graph.by_number[number], "integrationUri"):
                     yield api, function, str(route.inputs["routeKey"]), False
 
-    def mapping(self, mapping: _Registered) -> _Found:
+    def mapping(self, mapping: Registered) -> _Found:
         for function in self.functions(mapping, "functionName"):
             for source in mapping.refers("eventSourceArn"):
                 stream = "startingPosition" in mapping.inputs
@@ -236,17 +140,17 @@ class _Arrows:
             for place in mapping.refers("destinationConfig"):
                 yield function, place, "given up", True
 
-    def schedule(self, schedule: _Registered) -> _Found:
+    def schedule(self, schedule: Registered) -> _Found:
         target = schedule.inputs["target"]
-        of_target = _Registered(0, "", "", (), target)
+        of_target = Registered(0, "", "", (), target)
         for function in self.functions(of_target, "arn"):
             yield schedule.number, function, "", False
         for queue in of_target.refers("deadLetterConfig"):
             yield schedule.number, queue, "not delivered", True
 
-    def target(self, target: _Registered) -> _Found:
+    def target(self, target: Registered) -> _Found:
         for number in target.refers("rule"):
-            rule = self._by_number[number]
+            rule = self._graph.by_number[number]
             sources = rule.refers("eventPattern") or rule.refers("eventBusName")
             for source in sources:
                 for reached in self.functions(target, "arn"):
@@ -254,7 +158,7 @@ class _Arrows:
                 for queue in target.refers("deadLetterConfig"):
                     yield source, queue, "not delivered", True
 
-    def policy(self, policy: _Registered) -> _Found:
+    def policy(self, policy: Registered) -> _Found:
         roles = policy.refers("role")
         functions = [
             each.number
@@ -272,12 +176,12 @@ class _Arrows:
             ]
             if statement["Effect"] != "Allow" or not words:
                 continue
-            on = _Registered(0, "", "", (), {"on": statement["Resource"]})
+            on = Registered(0, "", "", (), {"on": statement["Resource"]})
             for function in functions:
                 for target in self.functions(on, "on") - {function}:
                     yield function, target, ", ".join(words), False
 
-    def redrive(self, queue: _Registered) -> _Found:
+    def redrive(self, queue: Registered) -> _Found:
         policy = queue.inputs.get("redrivePolicy")
         sources = {queue.number} if queue.type.endswith(":Queue") else queue.refers("queueUrl")
         if policy:
@@ -286,16 +190,16 @@ class _Arrows:
                 for target in queue.refers("redrivePolicy") - {source}:
                     yield source, target, f"after {receives} receives", True
 
-    def invoke_config(self, config: _Registered) -> _Found:
+    def invoke_config(self, config: Registered) -> _Found:
         for function in self.functions(config, "functionName"):
             for queue in config.refers("destinationConfig"):
                 yield function, queue, "failed for good", True
 
-    def alarm(self, alarm: _Registered) -> _Found:
+    def alarm(self, alarm: Registered) -> _Found:
         for topic in alarm.refers("alarmActions"):
             yield alarm.number, topic, "ring", False
 
-    def archive(self, archive: _Registered) -> _Found:
+    def archive(self, archive: Registered) -> _Found:
         for bus in archive.refers("eventSourceArn"):
             yield bus, archive.number, "each event", False
 
@@ -314,7 +218,7 @@ _FINDERS = {
 }
 
 
-def _pattern(rule: _Registered) -> str:
+def _pattern(rule: Registered) -> str:
     pattern = rule.inputs.get("eventPattern")
     if not pattern:
         return str(rule.inputs.get("scheduleExpression", ""))

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import yaml
@@ -27,6 +27,9 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from local.errors import LocalRunError
 from local.workspace import ROOT
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 LOGGER = "local.program"
 """The logger that gets what the program says through `pulumi.log`."""
@@ -45,22 +48,61 @@ def run(
     overrides: Mapping[str, Any] | None = None,
     preview: bool = False,
     monitor: pulumi_mocks.MockMonitor | None = None,
+    code: pulumi.Archive | None = None,
 ) -> dict[str, Any]:
     """Execute `__main__.py` for `stack` and return the stack's outputs, resolved.
 
     `overrides` maps configuration keys (`memorySize`, `queue.maxReceiveCount` for a part of one,
-    or `serverless-orders:memorySize`) to plain values. `ProgramError` says that the
-    configuration could not be read; the rest is as `execute` has it.
+    or `serverless-orders:memorySize`) to plain values. `code` stands for the functions' bundle,
+    which is built otherwise. `ProgramError` says that the configuration could not be read; the
+    rest is as `execute` has it.
     """
+
+    def main() -> None:
+        if code is not None:
+            from components import bundle
+
+            bundle.STAND_IN.set(code)
+        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
     return execute(
-        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
+        main,
         mocks,
-        project=_read_yaml(ROOT / "Pulumi.yaml")["name"],
+        project=_project(),
         stack=stack,
         config=stack_config(stack, overrides),
         preview=preview,
         monitor=monitor,
     )
+
+
+def settings(stack: str, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """A stack's settings, checked and with every default; raises as the program does."""
+    from settings import Settings
+
+    loaded: list[Settings] = []
+    execute(
+        lambda: loaded.append(Settings.load(pulumi.Config(), stack)),
+        _Nothing(),
+        project=_project(),
+        stack=stack,
+        config=stack_config(stack, overrides),
+    )
+    return loaded[0]
+
+
+class _Nothing(pulumi.runtime.Mocks):
+    """For what registers nothing."""
+
+    def new_resource(
+        self, args: pulumi_mocks.MockResourceArgs
+    ) -> tuple[str | None, dict[str, Any]]:
+        raise AssertionError(args.typ)
+
+    def call(
+        self, args: pulumi_mocks.MockCallArgs
+    ) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        raise AssertionError(args.token)
 
 
 def execute(
@@ -162,6 +204,10 @@ def _full_key(key: str, namespace: str) -> str:
 
 def _as_config(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _project() -> str:
+    return str(_read_yaml(ROOT / "Pulumi.yaml")["name"])
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 
 import pulumi
@@ -26,6 +27,7 @@ from .commands import BundleError
 __all__ = [
     "FUNCTIONS",
     "OPERATIONS",
+    "STAND_IN",
     "BundleError",
     "build",
     "bundle",
@@ -40,6 +42,9 @@ FUNCTIONS = _INSTALLED if _INSTALLED.is_dir() else _HERE.parents[1] / "functions
 
 OPERATIONS: Operations = operations()
 """What the functions' grants allow them to call, by botocore's service name."""
+
+STAND_IN: ContextVar[pulumi.Archive | None] = ContextVar("stand_in", default=None)
+"""What `bundle` gives instead of building, where a program is only read."""
 
 Warn = Callable[[str], None]
 
@@ -59,6 +64,8 @@ def bundle(
     Without the runtime's Python on this machine the archive lacks bytecode. A warning says so;
     with `require_bytecode` it is a BundleError.
     """
+    if (stand_in := STAND_IN.get()) is not None:
+        return stand_in
     folder = build(
         runtime,
         pulumi.log.warn,
