@@ -9,6 +9,13 @@ ORDERS_PATH = "/orders"
 ORDER_PATH = "/orders/{id}"
 HISTORY_PATH = "/orders/{id}/history"
 
+# Scopes of access tokens, where there is sign-in: `<resource server>/<scope>`. The last one is as
+# good as any other, and shows everybody's orders.
+RESOURCE_SERVER = "orders"
+READ_SCOPE = "orders/read"
+WRITE_SCOPE = "orders/write"
+ADMIN_SCOPE = "orders/admin"
+
 # Order status machine: (from, to) -> what causes the transition.
 PENDING = "PENDING"
 CONFIRMED = "CONFIRMED"

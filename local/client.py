@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,10 +23,13 @@ class Answer:
 
 
 class Api:
-    """The API at `url`."""
+    """The API at `url`, called with the access token that `token` gives, if it is given."""
 
-    def __init__(self, url: str, timeout: float = 60) -> None:
+    def __init__(
+        self, url: str, timeout: float = 60, token: Callable[[], str] | None = None
+    ) -> None:
         parts = urlsplit(url)
+        self._token = token
         self._host, self._port, self._timeout = parts.hostname or "", parts.port, timeout
 
     def request(
@@ -37,9 +40,10 @@ class Api:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request as it is; raises `OSError` when no answer comes."""
+        signed_in = {} if self._token is None else {"authorization": f"Bearer {self._token()}"}
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         try:
-            connection.request(method, path, body, dict(headers or {}))
+            connection.request(method, path, body, {**signed_in, **(headers or {})})
             answer = connection.getresponse()
             content = answer.read()
         finally:

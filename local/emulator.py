@@ -158,6 +158,7 @@ class Emulator:
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
             "AUTH": "true",
+            "STATE_DIR": str(temporary / "state"),  # the keys of user pools, else in /tmp
             "BIND_HOST": HOST,
             "MINISTACK_HOST": HOST,
             "GATEWAY_PORT": str(port),

@@ -34,7 +34,7 @@ from uvicorn.config import Config
 from uvicorn.lifespan.on import LifespanOn
 
 from local import events, ministack, traces
-from local.edge import Edge, Invocation, serving
+from local.edge import Edge, Invocation, fetching, serving
 from local.edge.request import Receive, Scope, Send
 from local.guard import Answer, Guard, Refused
 
@@ -101,7 +101,7 @@ class Server:
 
     def _serve(self, command: dict[str, Any]) -> None:
         first = self._edge is None
-        self._edge = Edge(command["api"], self.invoke, self._record)
+        self._edge = Edge(command["api"], self.invoke, self._record, fetch=_published)
         if first:
             self._begin(command)
         else:
@@ -256,6 +256,12 @@ class Server:
         )
         if status != 200:
             logging.getLogger("local").error("%s: %s", operation, body.decode(errors="replace"))
+
+
+async def _published(url: str) -> bytes:
+    """What an issuer of tokens publishes: a user pool of the emulator, or one elsewhere."""
+    found = await asyncio.to_thread(ministack.published, url)  # which may have to make keys
+    return await fetching.get(url) if found is None else found
 
 
 async def _start_application() -> None:

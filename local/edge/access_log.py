@@ -34,9 +34,11 @@ class AccessLog:
         integration = request.integration_latency
         invoked = None if integration is None else round(integration)
         error = None if integration is None else response.reason
-        return {
+        claims = {f"authorizer.claims.{k}": v for k, v in (request.claims or {}).items()}
+        return claims | {
             "accountId": self._api["account"],
             "apiId": self._api["apiId"],
+            "authorizer.error": request.authorizer_error,
             "domainName": request.headers.get("host"),
             "error.message": response.reason if response.status >= 400 else None,
             "extendedRequestId": request.id,

@@ -10,9 +10,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from local.edge import payload
+from local.edge import fetching, payload
 from local.edge.access_log import AccessLog
 from local.edge.body import MAX_SECONDS, IncompleteError, TooLargeError, TooSlowError, read
 from local.edge.cors import Cors
@@ -22,6 +22,14 @@ from local.edge.response import Response, gateway
 from local.edge.routes import Route, Routes
 from local.edge.throttling import Throttles
 from local.events import RequestAnswered
+
+if TYPE_CHECKING:
+    from local.edge.authorizer import Authorizer
+    from local.edge.keys import Fetch
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+MAX_HEAD_BYTES = 10240
+"""Of a request's line and its headers' values. AWS names no status for more; 431 is RFC 6585's."""
 
 Invoke = Callable[[str, str | None, bytes], Awaitable[Invocation]]
 Record = Callable[[RequestAnswered, str | None], None]
@@ -35,7 +43,7 @@ class Edge:
 
     `definition` is what `definition.define` made; `invoke` runs a function and `record` takes
     one event for each request, with the stage's access log line (None without a format). A body
-    must have arrived after `body_seconds`.
+    must have arrived after `body_seconds`. `fetch` gets what issuers of tokens publish.
     """
 
     def __init__(
@@ -45,6 +53,7 @@ class Edge:
         record: Record,
         clock: Callable[[], float] = time.monotonic,
         body_seconds: float = MAX_SECONDS,
+        fetch: Fetch = fetching.get,
     ) -> None:
         self._api = definition
         self._invoke, self._record, self._clock = invoke, record, clock
@@ -53,6 +62,7 @@ class Edge:
         self._throttles = Throttles(definition, clock)
         self._cors = Cors(definition["cors"]) if definition.get("cors") else None
         self._access_log = AccessLog(definition)
+        self._authorizers = _authorizers(definition.get("authorizers") or {}, fetch, clock)
         self._pending: set[asyncio.Future[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,12 +88,18 @@ class Edge:
             return gateway(408, "Request Timeout", closes=True)
         except TooLargeError as error:
             return gateway(413, "Request Entity Too Large", closes=not error.read)
+        if request.head_bytes > MAX_HEAD_BYTES:
+            return gateway(431, "Request Header Fields Too Large")
         if preflight and self._cors is not None:
             return Response(204, self._cors.preflight(request), b"", "CORS preflight")
         if route is None:
             return gateway(404, "Not Found")
         if not self._throttles.take(route.key):
             return gateway(429, "Too Many Requests")
+        if route.authorizer is not None:
+            refused = await self._authorizers[route.authorizer].admit(request, route.scopes)
+            if refused is not None:
+                return refused
         if not route.permitted:
             return gateway(
                 500, "Internal Server Error", f"no permission to invoke {route.function}"
@@ -135,3 +151,14 @@ class Edge:
             idempotency_key=request.headers.get("idempotency-key"),
         )
         self._record(answered, self._access_log.line(request, response, latency))
+
+
+def _authorizers(
+    definitions: Mapping[str, Any], fetch: Fetch, clock: Callable[[], float]
+) -> dict[str, Authorizer]:
+    if not definitions:
+        return {}
+    # What verifies signatures takes a tenth of a second to import.
+    from local.edge.authorizer import Authorizer
+
+    return {name: Authorizer(definition, fetch, clock) for name, definition in definitions.items()}

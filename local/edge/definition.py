@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from local.errors import DeployError
@@ -43,6 +43,7 @@ def define(resources: Sequence[Any], account: str) -> dict[str, Any] | None:
     stage = stages[0]
     integrations = {f"integrations/{i.id}": i for i in of("Integration", api.id)}
     permissions = [r for r in resources if r.type == "aws:lambda/permission:Permission"]
+    authorizers = {a.id: a.inputs for a in of("Authorizer", api.id)}
     routes = []
     for route in of("Route", api.id):
         integration = integrations.get(route.inputs["target"])
@@ -61,6 +62,7 @@ def define(resources: Sequence[Any], account: str) -> dict[str, Any] | None:
                     _permits(p.inputs, name, qualifier, _source_arn(api, stage, key))
                     for p in permissions
                 ),
+                **_authorization(route.inputs, authorizers),
             }
         )
     logs = stage.inputs.get("accessLogSettings") or {}
@@ -78,6 +80,27 @@ def define(resources: Sequence[Any], account: str) -> dict[str, Any] | None:
             item["routeKey"]: _throttle(item) for item in stage.inputs.get("routeSettings") or []
         },
         "routes": routes,
+        "authorizers": {name: _authorizer(inputs) for name, inputs in authorizers.items()},
+    }
+
+
+def _authorization(route: dict[str, Any], authorizers: Collection[str]) -> dict[str, Any]:
+    if route.get("authorizationType", "NONE") == "NONE":
+        return {}
+    if route.get("authorizerId") not in authorizers:
+        raise DeployError(f"route {route['routeKey']}: no authorizer of this API at authorizerId")
+    return {
+        "authorizer": route["authorizerId"],
+        "scopes": route.get("authorizationScopes") or [],
+    }
+
+
+def _authorizer(inputs: dict[str, Any]) -> dict[str, Any]:
+    source = inputs["identitySources"][0]
+    return {
+        "issuer": inputs["jwtConfiguration"]["issuer"],
+        "audience": inputs["jwtConfiguration"]["audiences"],
+        "header": source.removeprefix("$request.header.").lower(),
     }
 
 

@@ -68,6 +68,9 @@ def event(api: Mapping[str, Any], request: Request, route_key: str, body: bytes)
         },
         **_body(request, body),
     }
+    if request.claims is not None:
+        claims = {"claims": request.claims, "scopes": request.scopes}
+        event["requestContext"]["authorizer"] = {"jwt": claims}
     if "cookie" in request.headers:
         event["cookies"] = [c.strip() for c in request.headers["cookie"].split(";")]
     if query := _query(request):

@@ -17,8 +17,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Request:
     """One request, which arrived at `at` (seconds since the epoch).
 
-    `route_key` and `parameters` are set when a route matches, `integration_latency`
-    (milliseconds) when its function was invoked.
+    `head_bytes` is the size of its line and of its headers' values. `route_key` and `parameters`
+    are set when a route matches, `claims` and `scopes` by the route's authorizer or else
+    `authorizer_error`, `integration_latency` (milliseconds) when its function was invoked.
     """
 
     def __init__(self, scope: Scope, at: float) -> None:
@@ -33,12 +34,17 @@ class Request:
         self.source_ip: str = (scope.get("client") or ("127.0.0.1", 0))[0]
         # API Gateway joins the values of a repeated header with commas.
         self.headers: dict[str, str] = {}
+        self.head_bytes = len(self.method) + len(scope["raw_path"]) + len(self.query)
         for name, value in scope["headers"]:
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
             self.headers[key] = f"{self.headers[key]},{text}" if key in self.headers else text
+            self.head_bytes += len(value)
         self.time = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(at))
         self.route_key: str | None = None
         self.parameters: dict[str, str] = {}
+        self.claims: dict[str, str] | None = None
+        self.scopes: list[str] | None = None
+        self.authorizer_error: str | None = None
         self.integration_latency: float | None = None
 
 

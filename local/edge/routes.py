@@ -14,13 +14,18 @@ DEFAULT = "$default"
 
 @dataclass(frozen=True)
 class Route:
-    """One registered route and the function behind it; `timeout` in seconds."""
+    """One registered route and the function behind it; `timeout` in seconds.
+
+    Only a caller whom `authorizer` admits with one of `scopes` passes, everybody without one.
+    """
 
     key: str
     function: str
     qualifier: str | None
     timeout: float
     permitted: bool
+    authorizer: str | None = None
+    scopes: tuple[str, ...] = ()
     method: str = field(init=False)
     segments: list[str] = field(init=False)
 
@@ -77,6 +82,8 @@ class Routes:
                 qualifier=route.get("qualifier"),
                 timeout=route["timeoutSeconds"],
                 permitted=route["permitted"],
+                authorizer=route.get("authorizer"),
+                scopes=tuple(route.get("scopes") or ()),
             )
             for route in routes
         ]

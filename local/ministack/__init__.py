@@ -15,6 +15,7 @@ import ministack.app  # type: ignore[import-untyped]
 from local.ministack import endpoint, observation, queues, repairs
 from local.ministack.access import refusal, session
 from local.ministack.observation import Publish, denial
+from local.ministack.user_pools import published
 
 __all__ = [
     "application",
@@ -22,6 +23,7 @@ __all__ = [
     "load_services",
     "observe",
     "prepare",
+    "published",
     "refusal",
     "session",
     "use_endpoint",

@@ -3,6 +3,7 @@
 from local.resources import (
     apigateway,
     cloudwatch,
+    cognito,
     dynamodb,
     events,
     iam,
@@ -23,6 +24,7 @@ __all__ = [
     "Creation",
     "apigateway",
     "cloudwatch",
+    "cognito",
     "dynamodb",
     "events",
     "iam",

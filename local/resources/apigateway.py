@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
 from local.errors import DeployError
 from local.inputs import Inputs
 from local.resources.registry import Creation, creates, updates
+
+_HEADER = re.compile(r"\$request\.header\.[A-Za-z0-9-]+")
 
 
 def _cors(item: Inputs) -> dict[str, Any]:
@@ -91,20 +94,47 @@ def integration(creation: Creation) -> tuple[str, dict[str, Any]]:
     return created["IntegrationId"], {}
 
 
+@creates("aws:apigatewayv2/authorizer:Authorizer")
+def authorizer(creation: Creation) -> tuple[str, dict[str, Any]]:
+    inputs = creation.inputs
+    sources = inputs["identitySources"]
+    if inputs["authorizerType"] != "JWT" or not _HEADER.fullmatch(" ".join(sources)):
+        raise DeployError(
+            f"{creation.type} {creation.logical_name}: {inputs['authorizerType']} of {sources} has "
+            f"no local counterpart: only JWT of one $request.header has"
+        )
+    token = inputs["jwtConfiguration"]
+    created = creation.clients("apigatewayv2").create_authorizer(
+        ApiId=inputs["apiId"],
+        AuthorizerType="JWT",
+        IdentitySource=sources,
+        JwtConfiguration={"Issuer": token["issuer"], "Audience": token["audiences"]},
+        Name=creation.name(),
+    )
+    return created["AuthorizerId"], {}
+
+
 @creates("aws:apigatewayv2/route:Route")
 def route(creation: Creation) -> tuple[str, dict[str, Any]]:
     inputs = creation.inputs
     authorization = inputs.get("authorizationType", "NONE")
-    if authorization != "NONE":
+    if authorization not in ("NONE", "JWT"):
         raise DeployError(
             f"{creation.type} {creation.logical_name}: authorizationType {authorization!r} has no "
-            f"local counterpart: add it to local/edge.py, or configure the local stack without it"
+            f"local counterpart: only JWT has"
         )
     created = creation.clients("apigatewayv2").create_route(
         ApiId=inputs["apiId"],
         RouteKey=inputs["routeKey"],
         Target=inputs["target"],
-        **creation.given({"operationName": "OperationName"}),
+        **creation.given(
+            {
+                "authorizationScopes": "AuthorizationScopes",
+                "authorizationType": "AuthorizationType",
+                "authorizerId": "AuthorizerId",
+                "operationName": "OperationName",
+            }
+        ),
     )
     return created["RouteId"], {}
 

@@ -100,6 +100,7 @@ REMOVERS: dict[str, Remover] = {
     ),
     "aws:sns/topic:Topic": lambda gone, clients: clients("sns").delete_topic(TopicArn=gone.id),
     "aws:apigatewayv2/route:Route": _of_api("route", id="RouteId"),
+    "aws:apigatewayv2/authorizer:Authorizer": _of_api("authorizer", id="AuthorizerId"),
     "aws:apigatewayv2/integration:Integration": _of_api("integration", id="IntegrationId"),
     "aws:sqs/queue:Queue": lambda gone, clients: clients("sqs").delete_queue(QueueUrl=gone.id),
 }

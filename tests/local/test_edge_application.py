@@ -2,104 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from typing import Any
 
 import pytest
 
-from local.edge import Edge, Invocation
+from local.edge import Invocation
 from local.edge.payload import MAX_BYTES as MAX_INVOCATION_BYTES
-from local.events import RequestAnswered
+from tests.local.door import Door, part
 
 INTERNAL = {"message": "Internal Server Error"}
-
-
-class Door:
-    """An edge with a function that returns what the test says, and a clock it can turn."""
-
-    def __init__(self, body_seconds: float = 30, **definition: Any) -> None:
-        self.now = 0.0
-        self.returned = Invocation(200, b'{"statusCode": 200, "body": "ok"}')
-        self.seconds = 0.0
-        self.events: list[dict[str, Any]] = []
-        self.called: list[tuple[str, str | None]] = []
-        self.records: list[tuple[RequestAnswered, str | None]] = []
-        route = {"function": "f", "qualifier": "live", "timeoutSeconds": 30, "permitted": True}
-        routes = [{**route, "key": "POST /orders"}, {**route, "key": "GET /orders/{id}"}]
-        self.edge = Edge(
-            {
-                "apiId": "abc",
-                "region": "us-east-1",
-                "account": "000000000000",
-                "stage": "$default",
-                "routes": routes,
-                **definition,
-            },
-            self._invoke,
-            lambda request, line: self.records.append((request, line)),
-            lambda: self.now,
-            body_seconds,
-        )
-
-    async def _invoke(self, function: str, qualifier: str | None, payload: bytes) -> Invocation:
-        self.called.append((function, qualifier))
-        self.events.append(json.loads(payload))
-        if self.seconds:
-            await asyncio.sleep(self.seconds)
-        return self.returned
-
-    def request(
-        self,
-        method: str = "POST",
-        path: str = "/orders",
-        body: bytes = b"{}",
-        headers: dict[str, str] | list[tuple[str, str]] | None = None,
-        query: str = "",
-        content_type: str = "application/json",
-    ) -> tuple[int, dict[str, str], bytes]:
-        pairs = [("content-type", content_type), *_pairs(headers)]
-        start, end = self.messages([_part(body, more=False)], method, path, pairs, query)
-        answered = [(k.decode(), v.decode()) for k, v in start["headers"]]
-        return start["status"], dict(answered), end["body"]
-
-    def messages(
-        self,
-        received: list[dict[str, Any]],
-        method: str = "POST",
-        path: str = "/orders",
-        headers: list[tuple[str, str]] | None = None,
-        query: str = "",
-    ) -> list[dict[str, Any]]:
-        """What the application sends for what it receives; after that, nothing more comes."""
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "http_version": "1.1",
-            "client": ("192.0.2.1", 1),
-            "headers": [(k.encode(), v.encode()) for k, v in headers or []],
-        }
-        coming = iter(received)
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            for message in coming:
-                return message
-            return await asyncio.Future()
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
-        asyncio.run(self.edge(scope, receive, send))
-        return sent
-
-
-def _pairs(headers: dict[str, str] | list[tuple[str, str]] | None) -> list[tuple[str, str]]:
-    return list(headers.items()) if isinstance(headers, dict) else headers or []
 
 
 def _returned(value: Any) -> Invocation:
@@ -382,13 +295,13 @@ def test_other_request_targets_have_no_route(target: str) -> None:
 
 def test_body_that_ends_with_the_connection_is_not_taken() -> None:
     door = Door()
-    assert door.messages([_part(b'{"a":1}'), {"type": "http.disconnect"}]) == []
+    assert door.messages([part(b'{"a":1}'), {"type": "http.disconnect"}]) == []
     assert (door.called, door.records) == ([], [])
 
 
 def test_half_sent_body_is_given_up_in_time() -> None:
     door = Door(body_seconds=0.01)
-    start, end = door.messages([_part(b"{")])
+    start, end = door.messages([part(b"{")])
     assert start["status"] == 408
     assert (b"connection", b"close") in start["headers"]
     assert json.loads(end["body"]) == {"message": "Request Timeout"}
@@ -398,7 +311,7 @@ def test_half_sent_body_is_given_up_in_time() -> None:
 def test_body_in_parts_is_joined() -> None:
     door = Door()
     door.messages(
-        [_part(b'{"a"'), _part(b":1"), _part(b"}", more=False)],
+        [part(b'{"a"'), part(b":1"), part(b"}", more=False)],
         headers=[("content-type", "application/json")],
     )
     assert door.events[0]["body"] == '{"a":1}'
@@ -415,7 +328,3 @@ def test_access_log_in_another_format_stays_one_line() -> None:
     door = Door(accessLogFormat="$context.requestId $context.path")
     _, headers, _ = door.request(path="/a%0aforged%e2%80%a8b")
     assert door.records[0][1] == f"{headers['apigw-requestid']} /a forged b"
-
-
-def _part(content: bytes, more: bool = True) -> dict[str, Any]:
-    return {"type": "http.request", "body": content, "more_body": more}

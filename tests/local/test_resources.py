@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_aws as aws
@@ -12,9 +15,12 @@ from botocore.exceptions import ClientError
 
 from components import Bucket
 from local.deployer import Deployer
+from local.edge.authorizer import Authorizer
+from local.edge.request import Request
 from local.package import CodeStore
 from local.program import execute
 from local.resources import CREATORS
+from local.sign_in import Pool, SignInError, sending
 from local.system import System
 from tests.local.support import until
 
@@ -134,7 +140,64 @@ def program() -> None:
         {"expiries": [{"prefix": "old/", "days": 3}], "notifications": True},
         pulumi.ResourceOptions(provider=provider),
     )
+    pool = aws.cognito.UserPool(
+        "users",
+        alias_attributes=["email"],
+        mfa_configuration="OPTIONAL",
+        software_token_mfa_configuration={"enabled": True},
+        username_configuration={"case_sensitive": False},
+        password_policy={"minimum_length": 12, "require_symbols": True},
+        schemas=[{"name": "email", "attribute_data_type": "String", "required": True}],
+        opts=here,
+    )
+    server = aws.cognito.ResourceServer(
+        "server",
+        identifier="orders",
+        user_pool_id=pool.id,
+        scopes=[{"scope_name": n, "scope_description": n} for n in ("read", "write", "admin")],
+        opts=here,
+    )
+    signing_in = {
+        "user_pool_id": pool.id,
+        "allowed_oauth_flows_user_pool_client": True,
+        "access_token_validity": 5,
+        "token_validity_units": {"access_token": "minutes"},
+    }
+    after = pulumi.ResourceOptions(provider=provider, depends_on=[server])
+    page = aws.cognito.UserPoolClient(
+        "page",
+        allowed_oauth_flows=["code"],
+        allowed_oauth_scopes=["openid", "orders/read"],
+        callback_urls=["http://localhost:3000/"],
+        opts=after,
+        **signing_in,
+    )
+    machine = aws.cognito.UserPoolClient(
+        "machine",
+        allowed_oauth_flows=["client_credentials"],
+        allowed_oauth_scopes=["orders/read", "orders/write"],
+        generate_secret=True,
+        opts=after,
+        **signing_in,
+    )
+    aws.cognito.UserPoolDomain("domain", domain="things", user_pool_id=pool.id, opts=here)
+    api = aws.apigatewayv2.Api("api", protocol_type="HTTP", opts=here)
+    aws.apigatewayv2.Authorizer(
+        "tokens",
+        api_id=api.id,
+        authorizer_type="JWT",
+        identity_sources=["$request.header.Authorization"],
+        jwt_configuration={
+            "issuer": pulumi.Output.concat("https://", pool.endpoint),
+            "audiences": [page.id, machine.id],
+        },
+        opts=here,
+    )
     for output, value in {
+        "userPoolId": pool.id,
+        "pageClientId": page.id,
+        "machineClientId": machine.id,
+        "issuer": pulumi.Output.concat("https://", pool.endpoint),
         "bucket": bucket.name,
         "queue": queue.url,
         "failures": failures.url,
@@ -232,6 +295,47 @@ def test_other_resources_are_what_was_asked_for(running: System, created: Create
         AlarmNames=["many"], AlarmTypes=["CompositeAlarm"]
     )
     assert alarms["CompositeAlarms"][0]["AlarmRule"] == f"ALARM({created[1]['alarm']})"
+
+
+@pytest.mark.parametrize("who", ["user", "machine"])
+def test_pools_tokens_are_those_of_its_issuer(running: System, created: Created, who: str) -> None:
+    where = (running.endpoint, running.region, running.credentials)
+    send = sending(*where)
+    pool = Pool(running.client("cognito-idp"), send, created[1], "secret")
+    # The same user twice at once: neither sign-in ends the other's.
+    tokens = [
+        pool.token_of_user("ada", ["orders/read"]) if who == "user" else pool.token_of_machine()
+        for _ in range(2)
+    ]
+
+    async def published(url: str) -> bytes:
+        return send("GET", urlsplit(url).path, None)[2]
+
+    audience = [created[1]["pageClientId"], created[1]["machineClientId"]]
+    definition = {"issuer": created[1]["issuer"], "audience": audience, "header": "authorization"}
+    authorizer = Authorizer(definition, published, time.monotonic)
+    subjects = set()
+    for token in tokens:
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        request = Request({"method": "GET", "raw_path": b"/", "headers": headers}, time.time())
+        assert asyncio.run(authorizer.admit(request, ["orders/read"])) is None
+        assert request.scopes
+        assert int(request.claims["exp"]) - int(request.claims["iat"]) == 5 * 60
+        subjects.add(request.claims["sub"])
+    assert len(subjects) == 1
+    expected = ["orders/read"] if who == "user" else ["orders/read", "orders/write"]
+    assert sorted(request.scopes) == expected
+
+
+def test_pool_gives_no_scope_that_its_client_may_not_have(
+    running: System, created: Created
+) -> None:
+    send = sending(running.endpoint, running.region, running.credentials)
+    pool = Pool(running.client("cognito-idp"), send, created[1], "secret")
+    with pytest.raises(SignInError, match="invalid_scope"):
+        pool.token_of_user("eve", ["orders/admin"])
+    with pytest.raises(SignInError, match="invalid_grant"):
+        pool.token_of_machine(["orders/admin"])
 
 
 def test_bucket_is_what_was_asked_for(running: System, created: Created) -> None:

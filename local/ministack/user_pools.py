@@ -1,0 +1,29 @@
+"""What Cognito publishes of each user pool: its discovery document and its keys."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+_HOST = re.compile(r"cognito-idp\.[a-z0-9-]+\.amazonaws\.com")
+
+
+def published(url: str) -> bytes | None:
+    """What is at `url`, where AWS serves it; None unless it is of a pool of the emulator."""
+    parts = urlsplit(url)
+    if not _HOST.fullmatch(parts.netloc):
+        return None
+    from ministack.services import cognito  # type: ignore[import-untyped]
+
+    pool, _, document = parts.path.lstrip("/").partition("/")
+    if cognito._get_pool_unscoped(pool) is None:
+        return None
+    if document == ".well-known/openid-configuration":
+        _, _, body = cognito.well_known_openid_configuration(
+            pool, host=parts.netloc, scheme="https"
+        )
+    elif document == ".well-known/jwks.json":
+        _, _, body = cognito.well_known_jwks(pool)
+    else:
+        return None
+    return bytes(body)
