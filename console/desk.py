@@ -18,7 +18,7 @@ from console.load import Load
 from console.map import LiveMap
 from console.resources import Registered
 from functions import contract
-from local import events
+from local import events, sign_in
 from local.client import Answer, Api
 from local.deployer import Resource
 from local.errors import LocalRunError
@@ -87,7 +87,7 @@ class Desk:
         self.index.also(self.metrics.take)
         self.index.follow(system.stream)
         self.faults = Faults(system)
-        self.load = Load(system.url)
+        self.load = Load(self.api)
 
     def close(self) -> None:
         """End what is going on, with the run."""
@@ -160,6 +160,11 @@ class Desk:
                 return request.idempotency_key
         return None
 
+    def api(self) -> Api:
+        """A client of the API, of the run's own user where it asks for somebody; raises
+        `LocalRunError` where only another's provider has tokens."""
+        return sign_in.api(self.system)
+
     def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
@@ -177,7 +182,7 @@ class Desk:
         sent = {"content-type": "application/json"} if body is not None else {}
         content = None if body is None else body.encode()
         try:
-            return Api(self.system.url).request(method, path, content, {**sent, **(headers or {})})
+            return self.api().request(method, path, content, {**sent, **(headers or {})})
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise LocalRunError(f"no answer: {error}") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import uuid4
@@ -31,10 +32,10 @@ class Placed:
 
 
 class Load:
-    """Places orders at `url`; one load at a time."""
+    """Places orders with the client that `api` makes; one load at a time."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, api: Callable[[], Api]) -> None:
+        self._api = api
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -51,11 +52,14 @@ class Load:
         with self._lock:
             if self.running:
                 raise LocalRunError("orders are being placed already: stop that first")
+            api = self._api()
             self._stopping.clear()
             self._statuses.clear()
             self._orders, self._rate = orders, per_second
             self._began, self._ended = time.monotonic(), 0.0
-            self._thread = threading.Thread(target=self._place, name="load", daemon=True)
+            self._thread = threading.Thread(
+                target=self._place, args=(api,), name="load", daemon=True
+            )
             self._thread.start()
         return self.now()
 
@@ -83,22 +87,22 @@ class Load:
         answered = sum(statuses.values())
         return Placed(self._orders, self._rate, answered, statuses, round(seconds, 1), self.running)
 
-    def _place(self) -> None:
+    def _place(self, api: Api) -> None:
         name = uuid4().hex[:6]
         with ThreadPoolExecutor(CLIENTS, thread_name_prefix="load") as clients:
             for number in range(self._orders):
                 due = self._began + number / self._rate
                 if self._stopping.wait(max(0.0, due - time.monotonic())):
                     break
-                clients.submit(self._one, f"Load {name}/{number}")
+                clients.submit(self._one, api, f"Load {name}/{number}")
             # What waits for a free client when it was stopped is not placed any more.
             clients.shutdown(wait=True, cancel_futures=self._stopping.is_set())
         self._ended = time.monotonic()
 
-    def _one(self, customer: str) -> None:
+    def _one(self, api: Api, customer: str) -> None:
         order = {"customerName": customer, "items": [{"sku": "LOAD-1", "qty": 1, "price": 1}]}
         try:
-            status = Api(self._url).create(order).status
+            status = api.create(order).status
         except OSError:
             status = 0
         self._statuses[str(status)] += 1

@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from functions import contract
 from local import events
 from local.client import Api
-from local.screen import EXAMPLE_ORDER, Screen
+from local.example import EXAMPLE_ORDER
+from local.screen import Screen
 from local.system import System
 
 ORDERS = 5

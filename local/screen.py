@@ -5,9 +5,7 @@ Lines hold ids, counts and times, never what a customer sent; `Output` escapes t
 
 from __future__ import annotations
 
-import json
 import logging
-import shlex
 import sys
 import threading
 import time
@@ -17,17 +15,12 @@ from datetime import datetime
 from typing import Any
 
 from functions import contract
-from local import events, program
-from local.client import Api
+from local import events, program, sign_in
+from local.example import EXAMPLE_ORDER, placing
 from local.failures import Failures
 from local.output import Output
+from local.sign_in import SignInError
 from local.system import System
-
-EXAMPLE_ORDER = {
-    "customerName": "Ada Lovelace",
-    "items": [{"sku": "ENGINE-1", "qty": 2, "price": 19.99}],
-}
-
 
 CLOSE_SECONDS = 2
 """How long the end of a run waits for lines of what has already happened."""
@@ -205,18 +198,18 @@ class Screen:
 
     def try_it(self, url: str) -> None:
         """A `curl` line to place an order with."""
-        body = shlex.quote(json.dumps(EXAMPLE_ORDER))
         self.line()
         self.line("  Place an order:")
         self.line()
-        place = f"{url}{contract.ORDERS_PATH}"
-        self.line(f"  curl -i {place} -H 'content-type: application/json' -d {body}")
+        self.line(f"  {placing(url)}")
         self.line()
 
     def first_order(self, system: System) -> None:
         """Place one order and show it move from PENDING to CONFIRMED."""
         try:
             told = self._first_order(system)
+        except SignInError as error:
+            told = f"No first order: {error}"
         except OSError as error:
             system.wait(EMULATOR_SECONDS)  # should that be the reason, it is the one to tell
             told = f"The first order got no answer: {error}"
@@ -225,7 +218,7 @@ class Screen:
         self.line()
 
     def _first_order(self, system: System) -> str:
-        api = Api(system.url)
+        api = sign_in.api(system)
         created = api.create(EXAMPLE_ORDER)
         if created.status != 201:
             return f"The first order was refused: {created.status} {created.body}"

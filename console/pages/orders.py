@@ -10,7 +10,7 @@ from nicegui import ui
 from console.desk import Desk
 from console.pages import layout
 from functions import contract
-from local.screen import EXAMPLE_ORDER
+from local.example import EXAMPLE_ORDER
 
 SHOWN = 100
 
