@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -289,7 +289,7 @@ _TYPES = {kind.__name__: kind for kind in Event.__subclasses__()}
 
 def encode(event: Event) -> bytes:
     """An event as one line of JSON, which a terminal can be given: JSON leaves DEL as it is."""
-    text = json.dumps({"event": type(event).__name__, **asdict(event)})
+    text = json.dumps({"event": type(event).__name__, **vars(event)})
     return text.replace("\x7f", "\\u007f").encode() + b"\n"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools.benchmarks import aws_server, local_system, registration, report, saved
 from tools.benchmarks.events import event
-from tools.benchmarks.measure import events, process_cost
+from tools.benchmarks.measure import events, process_cost, resident_memory
 from tools.benchmarks.subjects import FUNCTIONS, ROOT, Subject, build
 
 ROUNDS = 5
@@ -24,8 +24,9 @@ ITEMS = (1, 10, 50, 100)
 def processes(
     subjects: dict[str, Subject], folder: Path, event_files: dict[str, Path]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """{function: {"init" | "first": {subject: cost}}}, without what a process costs that only
-    starts the interpreter: Lambda's runtime has done that."""
+    """{function: {"init" | "first" | "memory": {subject: cost}}}, in instructions without what a
+    process costs that only starts the interpreter, since Lambda's runtime has done that; in bytes
+    of memory with all."""
     authority = folder / "authority.pem"
     costs: dict[str, dict[str, dict[str, float]]] = {}
     with aws_server.serving(authority) as endpoint:
@@ -41,6 +42,11 @@ def processes(
                 costs[function][mode] = {
                     name: process_cost(mode, subject, function, event_files[function], endpoint)
                     - start
+                    for name, subject in trusting.items()
+                }
+            if sys.platform == "linux":
+                costs[function]["memory"] = {
+                    name: resident_memory(subject, function, event_files[function], endpoint)
                     for name, subject in trusting.items()
                 }
     return costs

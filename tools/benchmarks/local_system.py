@@ -1,5 +1,6 @@
 """The local run from outside: command to first 201, latency, requests a second, lag."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -12,12 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from tools.benchmarks.events import ORDER
 
 ROOT = Path(__file__).resolve().parents[2]
 BODY = json.dumps(ORDER)
 CONNECTIONS = 16
+ORDERS = 800
 DEADLINE = 60.0
 
 
@@ -62,8 +67,8 @@ def wait_for_first_201(port: int, process: subprocess.Popen[bytes], since: float
 
 
 @contextmanager
-def running() -> Iterator[tuple[int, float]]:
-    """The local run as its users start it; yields its port and the seconds to the first 201."""
+def running() -> Iterator[tuple[int, float, psutil.Process]]:
+    """The local run as its users start it: its port, seconds to the first 201, its process."""
     port = free_port()
     # The stack's own throttling would be measured instead of the system.
     unthrottled = ["throttle.rate=10000", "throttle.burst=5000"]
@@ -76,7 +81,8 @@ def running() -> Iterator[tuple[int, float]]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        yield port, wait_for_first_201(port, process, started)
+        first_201 = wait_for_first_201(port, process, started)
+        yield port, first_201, psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(timeout=DEADLINE)
@@ -129,17 +135,32 @@ def _lag(port: int) -> float:
     raise TimeoutError(f"order {order_id} is not CONFIRMED after {DEADLINE:.0f} s")
 
 
-def measure() -> dict[str, float]:
-    """Seconds, except `requests_per_second`."""
-    with running() as (port, first_201):
+def _cpu(run: psutil.Process) -> dict[str, float]:
+    """Seconds of CPU that a run has used: its command, emulator with edge, functions' workers."""
+    used = {"emulator and edge": 0.0, "functions": 0.0, "command": 0.0}
+    for process in [run, *run.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            words = process.cmdline()
+            who = "emulator and edge" if "local.server" in words else "functions"
+            times = process.cpu_times()
+            used["command" if process == run else who] += times.user + times.system
+    return used
+
+
+def measure() -> dict[str, Any]:
+    """Seconds, except `requests_per_second`; `cpu` is an order's, by who used it."""
+    with running() as (port, first_201, run):
         _requests_per_second(port, 64)
         latencies = _latencies(port, 200)
         lags = [_lag(port) for _ in range(20)]
-        rate = _requests_per_second(port, 800)
+        before = _cpu(run)
+        rate = _requests_per_second(port, ORDERS)
+        after = _cpu(run)
     return {
         "command_to_first_201": first_201,
         "post_p50": statistics.median(latencies),
         "post_p99": latencies[int(len(latencies) * 0.99)],
         "requests_per_second": rate,
+        "cpu": {who: (after[who] - before[who]) / ORDERS for who in after},
         "lag_to_confirmed": statistics.median(lags),
     }

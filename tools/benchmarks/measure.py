@@ -84,6 +84,21 @@ def process_cost(
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def resident_memory(subject: Subject, function: str, event: Path, endpoint: str) -> float:
+    """Bytes in memory of a process that has started and handled one event; Linux only."""
+    done = subprocess.run(
+        _command("memory", subject, function, event),
+        env=environment(function, endpoint),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"memory {subject.name} {function} failed:\n{done.stderr[-3000:]}")
+    pages = int(done.stdout.splitlines()[-1].split()[1])
+    return float(pages * resource.getpagesize())
+
+
 def events(mode: str, subject: Subject, function: str, event: Path, count: int) -> dict[str, Any]:
     """Medians over `count` events in one process: cpu and wall in seconds, calls per event."""
     done = subprocess.run(

@@ -59,6 +59,9 @@ def _rows(
         ):
             figures = {name: cost * scale for name, cost in modes[mode].items()}
             rows.append(Row(f"{function}: {words}", unit, figures, limit))
+        if "memory" in modes:
+            held = {name: number / 1e6 for name, number in modes["memory"].items()}
+            rows.append(Row(f"{function}: resident memory after that", "MB", held, 1.0))
     by_size = {items: _medians(rounds, 1e6) for items, (rounds, _) in sizes.items()}
     subjects = next(iter(by_size.values()))
     mean = {
@@ -209,6 +212,10 @@ def _local(result: dict[str, Any]) -> list[tuple[str, str]]:
             (
                 "local run: requests at 16 connections",
                 f"{local['requests_per_second']:.0f}/s",
+            ),
+            (
+                "local run: CPU of an order then",
+                " + ".join(f"{who} {used * 1e3:.1f}" for who, used in local["cpu"].items()) + " ms",
             ),
             (
                 "local run: 201 to CONFIRMED (below 0: before it)",

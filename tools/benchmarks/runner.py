@@ -1,6 +1,7 @@
 """One subject in one fresh interpreter: python -S -E runner.py MODE CODE FUNCTION EVENT [COUNT].
 
-Modes: `empty` only starts; `init` imports the handler; `first` also handles one event;
+Modes: `empty` only starts; `init` imports the handler; `first` also handles one event, and
+`memory` then prints the pages that it holds (Linux only);
 `warm` times COUNT events with the HTTP layer answered in this process, `billed` the same with
 every answer taking LATENCY; `own` with the AWS calls answered instead. The last three print
 JSON: seconds of CPU and of wall clock for each event.
@@ -111,8 +112,12 @@ def main() -> None:
         return
     with open(EVENT, encoding="utf-8") as file:
         text = file.read()
-    if MODE == "first":
+    if MODE in ("first", "memory"):
         handler(json.loads(text), Context())
+        if MODE == "memory":
+            # https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html
+            with open("/proc/self/statm", encoding="ascii") as pages:
+                print(pages.read(), end="")
         return
     count = int(sys.argv[5])
     for _ in range(count // 10 + 5):
