@@ -17,6 +17,7 @@ from .event_bus import PUT_EVENTS, EventBus
 from .event_sources import EventSources
 from .http_api import HttpApi
 from .iam import Statement
+from .pending_index import shards
 from .queues import Queue
 from .table import Table
 
@@ -100,6 +101,11 @@ def _bus(parts: Parts) -> EventBus:
 
 
 PUT = Grant(PUT_EVENTS, lambda parts: _bus(parts).arn, ("PutEvents",))
+
+
+def pending_shards(parts: Parts) -> Environment:
+    """The variable by which a function knows where pending orders are put."""
+    return {contract.PENDING_SHARDS_VARIABLE: str(shards(parts.settings))}
 
 
 def imports(parts: Parts) -> Bucket:
@@ -260,6 +266,7 @@ FUNCTIONS = (
             **table_name(parts),
             **queue_url(parts),
             **synthetic_customer(parts),
+            **pending_shards(parts),
             contract.ORDER_ID_KEY_VARIABLE: parts.order_id_key,
         },
         grants=(on_table("PutItem"), SEND),
@@ -286,12 +293,13 @@ FUNCTIONS = (
         environment=lambda parts: {
             **table_name(parts),
             **queue_url(parts),
+            **pending_shards(parts),
             contract.PENDING_THRESHOLD_VARIABLE: str(
                 parts.settings["republish"]["pending_threshold_seconds"]
             ),
             contract.REPUBLISH_LIMIT_VARIABLE: str(parts.settings["republish"]["limit"]),
         },
-        grants=(on_pending_index("Query"), SEND),
+        grants=(on_pending_index("Query"), on_table("BatchGetItem"), SEND),
         sources=lambda parts: _every(parts.settings["republish"]["rate_minutes"]),
     ),
     OrderFunction(
@@ -338,6 +346,7 @@ FUNCTIONS = (
         environment=lambda parts: {
             **table_name(parts),
             **queue_url(parts),
+            **pending_shards(parts),
             contract.ORDER_ID_KEY_VARIABLE: parts.order_id_key,
             contract.IMPORTS_BUCKET_VARIABLE: imports(parts).name,
         },

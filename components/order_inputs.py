@@ -5,6 +5,7 @@ from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
 
+from ._contract import contract
 from .event_bus import BusArchive
 from .event_sources import (
     LEAST_CONCURRENCY,
@@ -79,6 +80,14 @@ class Republish(TypedDict):
     """Most events sent again in one run."""
 
 
+class PendingIndex(TypedDict):
+    """The index in which the repair finds pending orders."""
+
+    # Fewer than before hide no order: the repair looks at all that there can be.
+    shards: NotRequired[Annotated[int, Whole(1, contract.MOST_PENDING_SHARDS)]]
+    """Partitions that it is spread over; by default as many as the rate of orders needs."""
+
+
 class Synthetic(TypedDict):
     """A synthetic order, placed through the API and seen CONFIRMED: a sign of life."""
 
@@ -124,6 +133,8 @@ class OrderSettings(FunctionSettings):
     """How much the API takes before it answers 429."""
     table: NotRequired[TableSafety]
     """What keeps the table's data from being lost."""
+    pending: NotRequired[PendingIndex]
+    """The index in which the repair finds pending orders."""
     queue: NotRequired[QueueDelivery]
     """How the queue delivers an event until it gives up."""
     processor: NotRequired[Processor]

@@ -190,6 +190,7 @@ class OrderSystem(Component):
                     "partition_key": contract.PENDING_SHARD_ATTRIBUTE,
                     "partition_key_type": "N",
                     "sort_key": contract.CREATED_AT_ATTRIBUTE,
+                    "keys_only": True,
                 }
             ],
         }

@@ -14,7 +14,7 @@ AttributeType = Annotated[str, OneOf(("S", "N", "B"))]
 
 
 class TableIndex(TypedDict):
-    """A global secondary index that carries every attribute."""
+    """A global secondary index."""
 
     name: Annotated[str, Text(r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, -, _ and .")]
     """Name of the index."""
@@ -26,6 +26,8 @@ class TableIndex(TypedDict):
     """Attribute that sorts within a partition."""
     sort_key_type: NotRequired[AttributeType]
     """Its type: S (string, the default), N (number) or B (binary)."""
+    keys_only: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether it carries the keys alone instead of every attribute; no index can be changed so."""
 
 
 class TableSafety(TypedDict):
@@ -155,7 +157,7 @@ def _index(index: TableIndex) -> aws.dynamodb.TableGlobalSecondaryIndexArgs:
         keys["RANGE"] = index["sort_key"]
     return aws.dynamodb.TableGlobalSecondaryIndexArgs(
         name=index["name"],
-        projection_type="ALL",
+        projection_type="KEYS_ONLY" if index["keys_only"] else "ALL",
         key_schemas=[
             aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(
                 attribute_name=attribute, key_type=kind

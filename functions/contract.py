@@ -47,10 +47,12 @@ CHANGE_EVENTS = {PENDING: ORDER_CREATED, CONFIRMED: "OrderConfirmed", FAILED: "O
 CORRELATION_ID_ATTRIBUTE = "correlationId"
 REDRIVEN_ATTRIBUTE = "redriven"
 
-# Sparse index over pending orders: only a PENDING item carries the partition key.
-PENDING_INDEX = "pending"
+# Sparse index over pending orders: only a PENDING item carries the partition key. It holds keys
+# alone. New orders are put in the first PENDING_SHARDS_VARIABLE of its shards; the repair looks at
+# all MOST_PENDING_SHARDS, so that no setting hides an order.
+PENDING_INDEX = "pending-keys"
 PENDING_SHARD_ATTRIBUTE = "pendingShard"
-PENDING_SHARDS = 4
+MOST_PENDING_SHARDS = 256
 CREATED_AT_ATTRIBUTE = "createdAt"
 
 # Attributes of the table of what became of each order: its keys, and when DynamoDB drops an item.
@@ -68,6 +70,7 @@ ORDER_ID_KEY_VARIABLE = "ORDER_ID_KEY"  # secret; keys the HMAC that gives ids f
 MAX_RECEIVE_COUNT_VARIABLE = "MAX_RECEIVE_COUNT"
 PENDING_THRESHOLD_VARIABLE = "PENDING_THRESHOLD_SECONDS"
 REPUBLISH_LIMIT_VARIABLE = "REPUBLISH_LIMIT"
+PENDING_SHARDS_VARIABLE = "PENDING_SHARDS"
 API_URL_VARIABLE = "API_URL"
 SYNTHETIC_CUSTOMER_VARIABLE = "SYNTHETIC_CUSTOMER"  # secret; only where there are synthetic orders
 IMPORTS_BUCKET_VARIABLE = "IMPORTS_BUCKET_NAME"

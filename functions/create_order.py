@@ -34,6 +34,7 @@ _KEY = re.compile(schema.IDEMPOTENCY_KEY["pattern"])
 _store = Store.connect()
 _events = Events.connect()
 _id_secret = environment.text(contract.ORDER_ID_KEY_VARIABLE).encode()
+_shards = environment.positive_integer(contract.PENDING_SHARDS_VARIABLE)
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
@@ -142,7 +143,7 @@ def _store_keyed(new: New, order_id: str) -> Stored | None:
 
 def _put(order_id: str, new: New) -> Stored | None:
     try:
-        return _store.put_new(order_id, new)
+        return _store.put_new(order_id, new, _shards)
     except aws.FAILURES as error:
         raise api.unavailable(
             error,

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import contract
 from .orders import events, import_lines, order, problems, store
-from .orders.events import Events, Message, has_room, message
+from .orders.events import Events, Message, message
 from .orders.import_lines import Line, Lines
 from .orders.import_report import Report
 from .orders.metrics import metrics
@@ -53,6 +53,7 @@ _LONGEST_CALL = max(store.LONGEST_CALL, events.LONGEST_CALL, aws.longest_call(ob
 _store = Store.connect()
 _events = Events.connect()
 _id_secret = environment.text(contract.ORDER_ID_KEY_VARIABLE).encode()
+_shards = environment.positive_integer(contract.PENDING_SHARDS_VARIABLE)
 _bucket = environment.text(contract.IMPORTS_BUCKET_VARIABLE)
 _objects = Objects(aws.complete_client("s3", objects.ATTEMPTS), _bucket)
 _lambda = aws.complete_client("lambda", objects.ATTEMPTS)
@@ -257,7 +258,7 @@ class Run:
             _id_secret, "import", _bucket, file.version, str(number), file.key
         )
         new = New(details, order.fingerprint(text), order.now(), file.correlation_id)
-        stored = _store.put_new(order_id, new)
+        stored = _store.put_new(order_id, new, _shards)
         created_at = stored.created_at if stored else new.created_at
         event = None
         if stored is None or stored.status == contract.PENDING:
@@ -266,7 +267,7 @@ class Run:
 
     def _send(self, announced: list[Message]) -> None:
         """Announce new orders. What SQS refuses is left to the repair: the orders are stored."""
-        for refused in _threads.map(_events.send_batch, _batches(announced)):
+        for refused in _threads.map(_events.send_batch, events.batches(announced)):
             for code in refused.values():
                 self.refused[code] = self.refused.get(code, 0) + 1
 
@@ -277,17 +278,6 @@ class Run:
 
     def _problem(self, number: int, problem: Problem) -> dict[str, Any]:
         return {"line": number, **problem.document(self._file.correlation_id, problems.TYPE)}
-
-
-def _batches(announced: list[Message]) -> Iterator[list[Message]]:
-    batch: list[Message] = []
-    for event in announced:
-        if not has_room(batch, event):
-            yield batch
-            batch = []
-        batch.append(event)
-    if batch:
-        yield batch
 
 
 bootstrap.complete()

@@ -1,10 +1,15 @@
 """The repair: orders PENDING for longer than a threshold get their event sent again.
 
-Runs on a schedule. It reads the sparse index that only pending orders are in, so its work is
-proportional to the backlog and the table is never scanned. A run is bounded by a number of
-orders and by its time; what it leaves is the next run's.
+Runs on a schedule. It finds them in the sparse index of keys that only pending orders are in, so
+its work is proportional to the backlog and the table is never scanned, and reads what it sends
+from the table. A run is bounded by a number of orders and by its time; what it leaves is the next
+run's.
 
-The index is in shards. In each, a run goes on behind the order that the run before it took last,
+The index is in shards. New orders are put in as many of them as the stack says; a stack that says
+fewer than it once did still has orders in the others. So every run looks at a part of those too,
+and soon at all of them: no number of shards hides an order (`_shards_of_run`).
+
+In each shard, a run goes on behind the order that the run before it took last,
 and with the oldest again when it is through (`Shard`). Were it always the oldest, orders whose
 events never succeed would take every run's whole allowance, and those behind them would never
 have their turn. The place is kept in the process, as runs this frequent share one; a new process
@@ -22,13 +27,14 @@ import random
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import contract
 from .orders import events, order, store
-from .orders.events import Events, Message, has_room, message
+from .orders.events import Events, Message, message
 from .orders.metrics import metrics
-from .orders.store import Pending, Store
+from .orders.store import Pending, PendingKey, Store
 from .toolkit import aws, environment, telemetry
 from .toolkit.deadline import Deadline
 
@@ -39,6 +45,11 @@ _store = Store.connect()
 _events = Events.connect()
 _threshold = environment.positive_integer(contract.PENDING_THRESHOLD_VARIABLE)
 _limit = environment.positive_integer(contract.REPUBLISH_LIMIT_VARIABLE)
+_configured_shards = environment.positive_integer(contract.PENDING_SHARDS_VARIABLE)
+
+# In so many runs every shard was looked at. A prime beyond the longest rate in minutes, so that at
+# every rate each run has another minute of the cycle.
+_CYCLE = 61
 
 _LONGEST_CALL = max(store.LONGEST_CALL, events.LONGEST_CALL)
 
@@ -54,12 +65,13 @@ class Run:
         self.sent = 0
         self.refused: dict[str, int] = {}  # SQS error code -> events
         self.unreadable = 0
+        self.settled = 0  # not PENDING any more, of which the index did not know yet
         self.taken: set[str] = set()  # order ids
         self.oldest: str | None = None  # createdAt
         self.complete = True  # nothing of the backlog was left to the next run
         self.failure: dict[str, Any] = {}
 
-    def saw(self, *orders: Pending) -> None:
+    def saw(self, *orders: PendingKey) -> None:
         """Note the age of pending orders."""
         created = [each.created_at for each in orders]
         self.oldest = min([*created, *filter(None, [self.oldest])], default=None)
@@ -77,11 +89,11 @@ class Shard:
         """Whether there was nothing more to take, as of the last `take`."""
         return self._last is None
 
-    def begin_again(self) -> None:
-        """Let the oldest order be the next one."""
-        self._last = None
+    def go_back(self, place: Any = None) -> None:
+        """Let the order behind a place be the next one, or the oldest."""
+        self._last = place
 
-    def take(self, share: int, until: str, run: Run) -> Iterator[Pending]:
+    def take(self, share: int, until: str, run: Run) -> Iterator["Taken"]:
         """At most `share` of the orders created up to `until`: those behind the one taken last,
         then from the oldest on to the first that this run has taken already."""
         if self._last:
@@ -93,16 +105,27 @@ class Shard:
                     break
                 run.taken.add(item.order_id)
                 run.saw(item)
-                yield item
-                # Not before: a run whose time is up leaves the order it was just given.
-                self._last = item.position
+                before, self._last = self._last, item.position
+                yield Taken(item, self, before)
                 share -= 1
                 if not share:
                     return
         self._last = None
 
 
-_shards = [Shard(number) for number in range(contract.PENDING_SHARDS)]
+class Taken(NamedTuple):
+    """An order that a run has taken from a shard, and where the shard was before."""
+
+    key: PendingKey
+    shard: Shard
+    before: Any
+
+    def give_back(self) -> None:
+        """Leave it to the next run; to be called for the order taken last first."""
+        self.shard.go_back(self.before)
+
+
+_shards = [Shard(number) for number in range(contract.MOST_PENDING_SHARDS)]
 
 
 def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
@@ -114,7 +137,7 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         run.complete = False
         run.failure = aws.failure(error).fields
         for shard in _shards:
-            shard.begin_again()  # not all that was taken was sent
+            shard.go_back()  # not all that was taken was sent
     age = _age(run.oldest)
     metrics.count(contract.ORDERS_REPUBLISHED, run.sent)
     metrics.count(contract.OLDEST_PENDING_AGE, age)
@@ -124,6 +147,7 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         republished=run.sent,
         refused=run.refused,
         unreadable=run.unreadable,
+        settled=run.settled,
         oldest_pending_age_seconds=age,
         complete=run.complete,
         function_request_id=context.aws_request_id,
@@ -136,35 +160,37 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 
 
 def _republish(run: Run, deadline: Deadline) -> None:
-    batch: list[Message] = []
-    for item in _stuck(run, deadline):
-        event = _event_of(item)
-        if event is None:
-            run.unreadable += 1
-            continue
-        if not has_room(batch, event):
-            _send(batch, run)
-            batch = []
-            if deadline.passed():
-                run.complete = False
-                return
-        batch.append(event)
-    if batch:
-        _send(batch, run)
+    stuck = _stuck(run, deadline)
+    while group := list(islice(stuck, events.BATCH_MESSAGES)):
+        if not _send_again(group, run, deadline):
+            run.complete = False
+            for taken in reversed(group):
+                taken.give_back()
+            return
 
 
-def _send(batch: list[Message], run: Run) -> None:
-    refused = _events.send_batch(batch)
-    run.sent += len(batch) - len(refused)
-    for code in refused.values():
-        run.refused[code] = run.refused.get(code, 0) + 1
+def _send_again(group: list[Taken], run: Run, deadline: Deadline) -> bool:
+    """Send the events of some orders; False when the time was up before all of them."""
+    if deadline.passed():
+        return False
+    pending = _store.read_pending([taken.key for taken in group])
+    run.settled += len(group) - len(pending)
+    for batch in events.batches(_events_of(pending, run)):
+        if deadline.passed():
+            return False
+        refused = _events.send_batch(batch)
+        run.sent += len(batch) - len(refused)
+        for code in refused.values():
+            run.refused[code] = run.refused.get(code, 0) + 1
+    return True
 
 
-def _stuck(run: Run, deadline: Deadline) -> Iterator[Pending]:
+def _stuck(run: Run, deadline: Deadline) -> Iterator[Taken]:
     """Orders past the threshold, at most the run's limit (and one a shard)."""
     until = order.timestamp(datetime.now(UTC) - timedelta(seconds=_threshold))
     # Where a limit or a deadline cuts a round short, no shard is always the last.
-    shards = random.sample(_shards, len(_shards))
+    shards = _shards_of_run()
+    random.shuffle(shards)
     left = max(_limit, len(shards))
     while shards and left:
         for served, shard in enumerate(shards):
@@ -172,19 +198,32 @@ def _stuck(run: Run, deadline: Deadline) -> Iterator[Pending]:
             if deadline.passed() or not share:
                 run.complete = False
                 return
-            for item in shard.take(share, until, run):
+            for taken in shard.take(share, until, run):
                 left -= 1
-                yield item
+                yield taken
         shards = [shard for shard in shards if not shard.through]
     run.complete = run.complete and not shards
 
 
-def _event_of(pending: Pending) -> Message | None:
-    """The order's event; None for an item that is not one of our orders."""
-    if pending.details is None:
-        return None
-    text = order.text(pending.details)
-    return message(pending.order_id, text, pending.created_at, pending.correlation_id)
+def _shards_of_run() -> list[Shard]:
+    """The shards that new orders are put in, a part of the others, another one every minute, and
+    of those of them the ones that a run has not come to the end of."""
+    minute = int(time.time() / 60) % _CYCLE
+    return [
+        shard
+        for number, shard in enumerate(_shards)
+        if number < _configured_shards or number % _CYCLE == minute or not shard.through
+    ]
+
+
+def _events_of(pending: list[Pending], run: Run) -> Iterator[Message]:
+    """The orders' events, without items that are not of our orders."""
+    for each in pending:
+        if each.details is None:
+            run.unreadable += 1
+            continue
+        text = order.text(each.details)
+        yield message(each.order_id, text, each.created_at, each.correlation_id)
 
 
 def _age(created_at: str | None) -> float:

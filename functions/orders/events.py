@@ -9,6 +9,7 @@ people sent back from the dead-letter queue, the time of that. Whatever is read 
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .. import contract
@@ -42,10 +43,17 @@ class Message(NamedTuple):
         )
 
 
-def has_room(batch: list[Message], event: Message) -> bool:
-    """Whether one call can send the event together with the batch."""
-    size = event.size + sum(queued.size for queued in batch)
-    return not batch or (len(batch) < BATCH_MESSAGES and size <= BATCH_BYTES)
+def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    """The events in batches that one call can send."""
+    batch: list[Message] = []
+    for event in messages:
+        size = event.size + sum(queued.size for queued in batch)
+        if batch and (len(batch) == BATCH_MESSAGES or size > BATCH_BYTES):
+            yield batch
+            batch = []
+        batch.append(event)
+    if batch:
+        yield batch
 
 
 def message(order_id: str, order_text: str, created_at: str, correlation_id: str) -> Message:

@@ -62,9 +62,9 @@ def derived_id(secret: bytes, *names: str) -> str:
     return str(uuid.UUID(int=versioned & ~(0b11 << 62) | 0b10 << 62))
 
 
-def shard(order_id: str) -> int:
-    """The partition of the index over pending orders that an order belongs to."""
-    return int(order_id[-8:], 16) % contract.PENDING_SHARDS
+def shard(order_id: str, shards: int) -> int:
+    """Which of so many shards of the index over pending orders an order belongs to."""
+    return int(order_id[-8:], 16) % shards
 
 
 def now() -> str:

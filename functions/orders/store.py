@@ -1,9 +1,11 @@
-"""The table of orders: each method is one AWS call (the query: one a page). DynamoDB's wire form
+"""The table of orders: each method is one AWS call (the query: one a page; a read of several
+orders: another one for what DynamoDB left out). DynamoDB's wire form
 of values is known here and, for the table's stream, in stream.py.
 
 Raises what botocore raises (`aws.FAILURES`), except where a condition's refusal is an answer.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -15,6 +17,9 @@ from . import order
 # caller gets an answer, not a time-out.
 ATTEMPTS = 3
 LONGEST_CALL = aws.longest_call(ATTEMPTS)
+
+# Seconds before a second request for what a read of several orders left out; twice before a third.
+_LEFT_OUT_PAUSE = 0.1
 
 Item = dict[str, Any]  # in DynamoDB's wire form
 
@@ -37,15 +42,22 @@ class Stored(NamedTuple):
     correlation_id: str | None
 
 
+class PendingKey(NamedTuple):
+    """What the index over pending orders knows of one; `position` is its place there, for
+    `Store.pending` to go on behind."""
+
+    order_id: str
+    created_at: str
+    position: Item
+
+
 class Pending(NamedTuple):
-    """An order of the index over pending ones. `details` is None for an item that is not one of
-    our orders; `position` is its place in the index, for `Store.pending` to go on behind."""
+    """A pending order; `details` is None for an item that is not one of our orders."""
 
     order_id: str
     created_at: str
     correlation_id: str
     details: order.Order | None
-    position: Item
 
 
 class Transition(NamedTuple):
@@ -72,8 +84,9 @@ class Store:
         self._client = client
         self._table = table
 
-    def put_new(self, order_id: str, new: New) -> Stored | None:
-        """Store an order as PENDING unless its id exists; then what is stored comes back."""
+    def put_new(self, order_id: str, new: New, shards: int) -> Stored | None:
+        """Store an order as PENDING, in one of so many shards of the index over pending orders,
+        unless its id exists; then what is stored comes back."""
         created_at = {"S": new.created_at}
         item = {
             **_to_item(new.details),
@@ -84,7 +97,7 @@ class Store:
             "version": {"N": "1"},
             "fingerprint": {"S": new.fingerprint},
             "correlationId": {"S": new.correlation_id},
-            contract.PENDING_SHARD_ATTRIBUTE: {"N": str(order.shard(order_id))},
+            contract.PENDING_SHARD_ATTRIBUTE: {"N": str(order.shard(order_id, shards))},
         }
         try:
             with self._traced("PutItem"):
@@ -188,7 +201,7 @@ class Store:
 
     def pending(
         self, shard: int, until: str, limit: int, after: Item | None = None
-    ) -> Iterator[Pending]:
+    ) -> Iterator[PendingKey]:
         """Orders of one shard still PENDING, created up to `until` (a timestamp), oldest first,
         at most `limit`; behind the order whose `position` is `after`, if given. That one need
         not be there any more."""
@@ -208,14 +221,41 @@ class Store:
                     Limit=limit,
                     **({"ExclusiveStartKey": after} if after else {}),
                 )
-            yield from map(_pending, page["Items"])
+            yield from map(_pending_key, page["Items"])
             limit -= len(page["Items"])
             after = page.get("LastEvaluatedKey")
             if not after:
                 return
 
+    def read_pending(self, keys: list[PendingKey]) -> list[Pending]:
+        """Those of these orders, at most 100, that are still PENDING, read consistently."""
+        wanted = [{"id": {"S": key.order_id}} for key in keys]
+        found: dict[str, Item] = {}
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(_LEFT_OUT_PAUSE * attempt)
+            with self._traced("BatchGetItem"):
+                answer = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}
+                )
+            found |= {item["id"]["S"]: item for item in answer["Responses"][self._table]}
+            # It leaves out what it is throttled for, and botocore does not ask again.
+            wanted = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
+            if not wanted:
+                items = (found.get(key.order_id, {}) for key in keys)
+                return [
+                    _pending(each) for each in items if contract.PENDING_SHARD_ATTRIBUTE in each
+                ]
+        raise aws.throttled("BatchGetItem")
+
     def _traced(self, operation: str) -> tracing.Subsegment:
         return tracing.Subsegment("DynamoDB", operation, table_name=self._table)
+
+
+def _pending_key(item: Item) -> PendingKey:
+    keys = ("id", contract.PENDING_SHARD_ATTRIBUTE, contract.CREATED_AT_ATTRIBUTE)
+    position = {name: item[name] for name in keys}
+    return PendingKey(item["id"]["S"], item[contract.CREATED_AT_ATTRIBUTE]["S"], position)
 
 
 def _pending(item: Item) -> Pending:
@@ -225,10 +265,8 @@ def _pending(item: Item) -> Pending:
         correlation_id = item.get("correlationId", {}).get("S", "")
     except (KeyError, TypeError, ValueError, ArithmeticError):
         details, correlation_id = None, ""
-    keys = ("id", contract.PENDING_SHARD_ATTRIBUTE, contract.CREATED_AT_ATTRIBUTE)
-    position = {name: item[name] for name in keys}
     created_at = item[contract.CREATED_AT_ATTRIBUTE]["S"]
-    return Pending(item["id"]["S"], created_at, correlation_id, details, position)
+    return Pending(item["id"]["S"], created_at, correlation_id, details)
 
 
 def _to_item(details: order.Order) -> Item:

@@ -182,6 +182,11 @@ def failure(error: BaseException) -> Failure:
     return Failure(status >= 500 or code.rpartition(".")[2] in _THROTTLING, fields)
 
 
+def throttled(operation: str) -> ClientError:
+    """The failure of an operation that AWS throttled without saying so by an error."""
+    return ClientError({"Error": {"Code": "ThrottlingException"}}, operation)
+
+
 def condition_failed(error: BaseException) -> dict[str, Any] | None:
     """The stored item ({}: there is none) when a conditional write was refused, else None."""
     if not isinstance(error, ClientError):

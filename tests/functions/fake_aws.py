@@ -61,6 +61,7 @@ class FakeAws:
     bucket: FakeObjects = field(default_factory=FakeObjects)
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     page_size: int = 1000
+    batch_items: int = 100  # that one BatchGetItem reads; the others it leaves out
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def operations(self) -> list[str]:
@@ -153,7 +154,7 @@ class FakeAws:
     def _Query(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         if "history" in request["TableName"]:
             return self._query_history(request)
-        assert request["IndexName"] == "pending"
+        assert request["IndexName"] == "pending-keys"
         expected = "pendingShard = :shard AND createdAt <= :until"
         assert request["KeyConditionExpression"] == expected
         values = request["ExpressionAttributeValues"]
@@ -170,12 +171,26 @@ class FakeAws:
         if start:
             after = (start["createdAt"]["S"], start["id"]["S"])
             found = [i for i in found if (i["createdAt"]["S"], i["id"]["S"]) > after]
-        page = found[: min(request["Limit"], self.page_size)]
+        keys = ("id", "createdAt", "pendingShard")
+        page = [
+            {name: item[name] for name in keys}
+            for item in found[: min(request["Limit"], self.page_size)]
+        ]
         answer: dict[str, Any] = {"Items": page, "Count": len(page)}
         if len(page) < len(found):
-            keys = ("id", "createdAt", "pendingShard")
-            answer["LastEvaluatedKey"] = {name: page[-1][name] for name in keys}
+            answer["LastEvaluatedKey"] = page[-1]
         return 200, answer
+
+    def _BatchGetItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        ((name, asked),) = request["RequestItems"].items()
+        keys = asked["Keys"]
+        assert asked["ConsistentRead"]
+        assert 1 <= len(keys) == len({key["id"]["S"] for key in keys}) <= 100
+        now, left = keys[: self.batch_items], keys[self.batch_items :]
+        found = [self.table[key["id"]["S"]] for key in now if key["id"]["S"] in self.table]
+        # In any order, as DynamoDB answers.
+        unprocessed = {name: {**asked, "Keys": left}} if left else {}
+        return 200, {"Responses": {name: found[::-1]}, "UnprocessedKeys": unprocessed}
 
     def _put_history(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         item = request["Item"]

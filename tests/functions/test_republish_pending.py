@@ -78,7 +78,8 @@ def test_every_order_of_the_backlog_is_sent_once_over_pages_and_batches(
     assert functions.republish() == {"republished": 60, "complete": True}
     assert sorted(sent(functions)) == sorted(orders)
     assert functions.aws.operations().count("SendMessageBatch") == 6
-    assert set(functions.aws.operations()) == {"Query", "SendMessageBatch"}
+    assert functions.aws.operations().count("BatchGetItem") == 6
+    assert set(functions.aws.operations()) == {"Query", "BatchGetItem", "SendMessageBatch"}
 
 
 def test_a_run_is_bounded_and_the_next_ones_finish(
@@ -183,7 +184,7 @@ def test_an_item_that_is_no_order_is_counted_and_stops_nothing(functions: Functi
     assert functions.logs()[-1]["unreadable"] == 1
 
 
-@pytest.mark.parametrize("operation", ["Query", "SendMessageBatch"])
+@pytest.mark.parametrize("operation", ["Query", "BatchGetItem", "SendMessageBatch"])
 @pytest.mark.parametrize("fault", [SERVER_ERROR, DENIED])
 def test_an_aws_failure_is_logged_and_fails_the_run(
     functions: Functions, operation: str, fault: Any
@@ -203,7 +204,7 @@ def test_after_a_failure_the_next_run_begins_with_the_oldest_again(
     functions: Functions, variables: pytest.MonkeyPatch
 ) -> None:
     """What was read but could not be sent must not wait until all the others had their turn."""
-    variables.setenv("REPUBLISH_LIMIT", "4")
+    variables.setenv("REPUBLISH_LIMIT", "9")
     orders = stuck(functions, 12)
     for order_id in orders:
         functions.aws.table[order_id]["pendingShard"] = {"N": "0"}
@@ -211,7 +212,7 @@ def test_after_a_failure_the_next_run_begins_with_the_oldest_again(
     with pytest.raises(RuntimeError):
         functions.republish()
     functions.republish()
-    assert sent(functions) == orders[:4]
+    assert sent(functions) == orders[:9]
 
 
 def test_a_failure_in_the_middle_keeps_what_was_sent(functions: Functions) -> None:
@@ -254,4 +255,82 @@ def test_without_a_backlog_the_metrics_say_zero(functions: Functions) -> None:
     assert functions.republish() == {"republished": 0, "complete": True}
     assert functions.metrics()["OldestPendingAge"] == [0]
     assert functions.metrics()["OrdersRepublished"] == [0]
-    assert functions.aws.operations() == ["Query"] * 4
+    assert set(functions.aws.operations()) == {"Query"}
+
+
+def test_an_order_confirmed_while_the_index_lags_gets_no_event(functions: Functions) -> None:
+    confirmed, pending = stuck(functions, 2)
+    answer = functions.aws.answer
+
+    def confirm(operation: str, request: dict[str, Any]) -> Any:
+        if operation == "BatchGetItem":
+            functions.aws.table[confirmed].pop("pendingShard", None)
+        return answer(operation, request)
+
+    functions.aws.answer = confirm  # type: ignore[method-assign]
+    assert functions.republish()["republished"] == 1
+    assert sent(functions) == [pending]
+    assert functions.logs()[-1]["settled"] == 1
+
+
+def test_what_a_read_leaves_out_is_asked_for_again(
+    functions: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    orders = stuck(functions, 10)
+    module = functions.module("republish_pending")
+    variables.setattr(module.store.time, "sleep", lambda _: None)
+    functions.aws.batch_items = 4
+    assert functions.republish()["republished"] == 10
+    assert sorted(sent(functions)) == sorted(orders)
+    functions.aws.batch_items = 2  # three times: six of ten
+    with pytest.raises(RuntimeError, match="ThrottlingException"):
+        functions.republish()
+
+
+def shards_asked(functions: Functions) -> list[int]:
+    """The shards that were looked at."""
+    queries = [request for name, request in functions.aws.requests if name == "Query"]
+    return [int(each["ExpressionAttributeValues"][":shard"]["N"]) for each in queries]
+
+
+@pytest.mark.parametrize("rate", [1, 60])
+def test_a_stack_that_has_fewer_shards_than_once_hides_no_order(
+    functions: Functions, variables: pytest.MonkeyPatch, rate: int
+) -> None:
+    variables.setenv("PENDING_SHARDS", "3")
+    module = functions.module("republish_pending")
+    looked: set[int] = set()
+    for run in range(61):
+        functions.aws.requests.clear()
+        variables.setattr(module.time, "time", lambda run=run: 60 * rate * run)
+        functions.republish()
+        asked = shards_asked(functions)
+        assert {0, 1, 2} <= set(asked)
+        assert len(asked) <= 3 + 5
+        looked.update(asked)
+    assert looked == set(range(256))
+
+
+def test_a_shard_of_before_is_read_to_its_end(
+    functions: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    variables.setenv("REPUBLISH_LIMIT", "9")
+    orders = stuck(functions, 30)
+    for order_id in orders:
+        functions.aws.table[order_id]["pendingShard"] = {"N": "200"}
+    module = functions.module("republish_pending")
+    for minute in range(200 % 61, 200 % 61 + 4):
+        variables.setattr(module.time, "time", lambda minute=minute: 60 * minute)
+        functions.republish()
+        for order_id in sent(functions):
+            functions.aws.table[order_id].pop("pendingShard", None)
+    assert sorted(sent(functions)) == sorted(orders)
+
+
+def test_new_orders_are_spread_over_as_many_shards_as_the_stack_says(
+    functions: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    variables.setenv("PENDING_SHARDS", "9")
+    stuck(functions, 120)
+    found = [int(item["pendingShard"]["N"]) for item in functions.aws.table.values()]
+    assert {shard: found.count(shard) > 2 for shard in found} == dict.fromkeys(range(9), True)

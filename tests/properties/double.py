@@ -41,6 +41,7 @@ ENVIRONMENT = {
     contract.MAX_RECEIVE_COUNT_VARIABLE: str(MAX_RECEIVES),
     contract.PENDING_THRESHOLD_VARIABLE: "60",
     contract.REPUBLISH_LIMIT_VARIABLE: str(REPUBLISH_LIMIT),
+    contract.PENDING_SHARDS_VARIABLE: "4",
     contract.SERVICE_NAME_VARIABLE: "properties",
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -151,7 +152,7 @@ class Aws:
                             {"AttributeName": contract.PENDING_SHARD_ATTRIBUTE, "KeyType": "HASH"},
                             {"AttributeName": contract.CREATED_AT_ATTRIBUTE, "KeyType": "RANGE"},
                         ],
-                        "Projection": {"ProjectionType": "ALL"},
+                        "Projection": {"ProjectionType": "KEYS_ONLY"},
                     }
                 ],
             },

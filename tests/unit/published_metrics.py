@@ -76,4 +76,6 @@ PUBLISHED: dict[tuple[str, str], Published] = {
 }
 
 # The operations that DynamoDB's dimension `Operation` has, of those that we call (same page).
-OPERATIONS = frozenset({"PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query", "Scan"})
+OPERATIONS = frozenset(
+    {"PutItem", "GetItem", "BatchGetItem", "UpdateItem", "DeleteItem", "Query", "Scan"}
+)

@@ -230,3 +230,25 @@ def test_component_neither_reads_configuration_nor_makes_a_provider(path: Any) -
         assert name not in {"Config", "Provider", "get_stack", "get_project", "export"}, (
             f"{path.name}:{getattr(node, 'lineno', '?')} uses {name}"
         )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "shards"),
+    [
+        ({}, 4),
+        ({"throttle": {"rate": 10_000, "burst": 10_000, "createRate": 10_000}}, 40),
+        ({"throttle": {"rate": 100_000, "createRate": 100_000}}, 256),
+        ({"pending": {"shards": 7}}, 7),
+    ],
+)
+def test_pending_orders_are_spread_as_the_rate_needs(
+    overrides: dict[str, Any], shards: int
+) -> None:
+    recorded = stacks.recording("local", **overrides)
+    told = {
+        each.name.removeprefix("orders-"): each.inputs["environment"]["variables"]["PENDING_SHARDS"]
+        for each in recorded.of(stacks.FUNCTION)
+        if "PENDING_SHARDS" in each.inputs["environment"]["variables"]
+    }
+    writers = ("create-order", "import-orders", "republish-pending")
+    assert told == dict.fromkeys(writers, str(shards))

@@ -25,7 +25,8 @@ GRANTS = {
         ("sqs:GetQueueAttributes", QUEUE),
     },
     "republish-pending": {
-        ("dynamodb:Query", f"{TABLE}/index/pending"),
+        ("dynamodb:Query", f"{TABLE}/index/pending-keys"),
+        ("dynamodb:BatchGetItem", TABLE),
         ("sqs:SendMessage", QUEUE),
         # Lambda itself delivers an invocation given up with the function's role.
         ("sqs:SendMessage", "its failure queue"),

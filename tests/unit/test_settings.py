@@ -136,6 +136,7 @@ WRONG = [
     ("republish", '{"rateMinutes": 0}', ".rateMinutes", "a whole number from 1 to 60"),
     ("republish", '{"pendingThresholdSeconds": 0}', ".pendingThresholdSeconds", "a whole number"),
     ("republish", '{"limit": 0}', ".limit", "a whole number from 1"),
+    ("pending", '{"shards": 257}', ".shards", "a whole number from 1 to 256"),
     ("synthetic", '{"rateMinutes": 61}', ".rateMinutes", "a whole number from 1 to 60"),
     ("imports", "yes", "", "true or false"),
     ("importing", '{"retentionDays": 0}', ".retentionDays", "a whole number from 1 to 36500"),

@@ -7,7 +7,6 @@ from typing import Any
 import pulumi
 import pytest
 
-from functions import contract
 from tests.aws_names import ACCOUNT
 from tests.recorder import Recording, deploy_stack
 from tests.unit import stacks
@@ -81,6 +80,7 @@ VARIABLES: dict[str, dict[str, str]] = {
     "create-order": {
         "ORDERS_TABLE_NAME": "Orders",
         "ORDER_EVENTS_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/order-events",
+        "PENDING_SHARDS": "4",
     },
     "get-order": {"ORDERS_TABLE_NAME": "Orders"},
     "process-order": {"ORDERS_TABLE_NAME": "Orders", "MAX_RECEIVE_COUNT": "3"},
@@ -89,6 +89,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         "ORDER_EVENTS_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/order-events",
         "PENDING_THRESHOLD_SECONDS": "120",
         "REPUBLISH_LIMIT": "1000",
+        "PENDING_SHARDS": "4",
     },
 }
 
@@ -175,11 +176,11 @@ def test_table_is_keyed_billed_and_encrypted_as_specified(stack: str) -> None:
     }
 
 
-def test_pending_orders_are_found_by_shard_and_age_with_all_their_attributes() -> None:
+def test_pending_orders_are_found_by_shard_and_age_by_their_keys_alone() -> None:
     (index,) = stacks.recording().one(stacks.TABLE, "orders").inputs["globalSecondaryIndexes"]
     assert index == {
-        "name": contract.PENDING_INDEX,
-        "projectionType": "ALL",
+        "name": "pending-keys",
+        "projectionType": "KEYS_ONLY",
         "keySchemas": [
             {"attributeName": "pendingShard", "keyType": "HASH"},
             {"attributeName": "createdAt", "keyType": "RANGE"},

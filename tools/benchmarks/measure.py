@@ -45,6 +45,7 @@ def environment(function: str, endpoint: str = "") -> dict[str, str]:
         "ORDERS_TABLE_NAME": "Orders",
         "ORDER_EVENTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/order-events",
         "ORDER_ID_KEY": "example",
+        "PENDING_SHARDS": "4",
         "MAX_RECEIVE_COUNT": "3",
     }
     return variables | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})

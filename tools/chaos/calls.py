@@ -62,6 +62,9 @@ def _details(operation: str, body: Any) -> list[tuple[str, str]]:
         return [(_text(item.get("id")), _text(item.get("customerName")))]
     if operation in ("UpdateItem", "GetItem"):
         return [(_text(body.get("Key", {}).get("id")), "")]
+    if operation == "BatchGetItem":
+        asked = body.get("RequestItems", {}).values()
+        return [(_text(key.get("id")), "") for each in asked for key in each.get("Keys", [])]
     if operation == "SendMessage":
         return _event(body.get("MessageBody"))
     if operation == "SendMessageBatch":

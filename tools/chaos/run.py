@@ -226,14 +226,10 @@ def _settle(local: System, proxy: FaultProxy, seconds: float, say: Callable[[str
     told, waiting = "", 0
     while time.monotonic() < deadline:
         pending = sum(
-            dynamodb.query(
-                TableName=table,
-                IndexName=contract.PENDING_INDEX,
-                KeyConditionExpression=f"{contract.PENDING_SHARD_ATTRIBUTE} = :shard",
-                ExpressionAttributeValues={":shard": {"N": str(shard)}},
-                Select="COUNT",
-            )["Count"]
-            for shard in range(contract.PENDING_SHARDS)
+            page["Count"]
+            for page in dynamodb.get_paginator("scan").paginate(
+                TableName=table, IndexName=contract.PENDING_INDEX, Select="COUNT"
+            )
         )
         counts = sqs.get_queue_attributes(
             QueueUrl=queue,
