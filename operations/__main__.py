@@ -1,4 +1,4 @@
-"""python -m operations: dead letters, archived events and imports of a stack, for people."""
+"""python -m operations: dead letters, archived events, imports and the cost of a stack."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 )
 
 from local.text import shown
-from operations import dlq_command, events_command, import_command, stacks
+from operations import cost_command, dlq_command, events_command, import_command, stacks
 from operations.archive import ArchiveError
 from operations.dead_letters import DeadLetterError
 from operations.given_up import GivenUpError
@@ -44,10 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
-    kinds = parser.add_subparsers(required=True, metavar="dlq|events|import")
+    kinds = parser.add_subparsers(required=True, metavar="dlq|events|import|cost")
     dlq_command.add(kinds)
     events_command.add(kinds)
     import_command.add(kinds)
+    cost_command.add(kinds)
     return parser
 
 

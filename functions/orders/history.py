@@ -8,10 +8,9 @@ from typing import Any
 
 from .. import contract
 from ..toolkit import aws, consumer, environment, tracing
-from . import order, store
+from . import store
 from .changes import Change
-
-SECONDS_PER_DAY = 86_400
+from .history_item import item_of
 
 
 class History:
@@ -30,24 +29,9 @@ class History:
     def record(self, change: Change, days: int) -> bool:
         """Keep a change for so many days (0: for ever) from when it happened; False: it is known
         already."""
-        item = {
-            contract.HISTORY_ORDER_ATTRIBUTE: {"S": change.order_id},
-            contract.HISTORY_VERSION_ATTRIBUTE: {"N": str(change.version)},
-            "to": {"S": change.status},
-            "at": {"S": change.occurred_at},
-            "cause": {"S": change.cause},
-        }
-        if change.previous_status is not None:
-            item["from"] = {"S": change.previous_status}
-        if change.correlation_id is not None:
-            item["correlationId"] = {"S": change.correlation_id}
-        occurred = order.milliseconds(change.occurred_at)
-        if days and occurred is not None:
-            expiry = int(occurred / 1000) + days * SECONDS_PER_DAY
-            item[contract.HISTORY_EXPIRY_ATTRIBUTE] = {"N": str(expiry)}
         with self._traced("PutItem"):
             return consumer.put_once(
-                self._client, self._table, item, contract.HISTORY_ORDER_ATTRIBUTE
+                self._client, self._table, item_of(change, days), contract.HISTORY_ORDER_ATTRIBUTE
             )
 
     def of(self, order_id: str) -> list[dict[str, Any]]:

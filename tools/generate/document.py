@@ -7,17 +7,18 @@ from typing import is_typeddict
 from components.component import docstrings, plainly
 from components.inputs import Declaration, camel_case, declarations
 from settings import Configuration
+from tools.generate import costs
 
 
-def settings(present: str) -> str:
-    """The README with its table of settings renewed."""
+def readme(present: str) -> str:
+    """The README with its tables of settings and of costs renewed."""
     texts = docstrings(Configuration)
     rows = ["| `pulumi config set ...` | default | |", "|---|---|---|"]
     rows += [
         f"| `{camel_case(name)}` | {_default(declared)} | {texts[name]} |"
         for name, declared in declarations(Configuration).items()
     ]
-    return _between(present, "settings", rows)
+    return _between(_between(present, "settings", rows), "costs", costs.rows())
 
 
 def rules(present: str) -> str:

@@ -36,7 +36,7 @@ failed; each function also has its role, log group, alias and alarms.
 
 FILES: dict[str, Render] = {
     "Pulumi.yaml": project.render,
-    "README.md": document.settings,
+    "README.md": document.readme,
     "components/schema.json": schema.render,
     # Read by the rules whose defaults docs/policy.md shows, so it comes before.
     "policy/rules/production.json": _production,

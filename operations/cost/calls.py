@@ -1,0 +1,23 @@
+"""The AWS calls of the functions, where nothing fails: what estimates and benchmarks count on.
+
+tests/functions/test_calls.py runs each handler and counts them.
+"""
+
+from functions import contract
+
+CALLS: dict[str, dict[str, float]] = {
+    "create_order": {"PutItem": 1, "SendMessage": 1},
+    "get_order": {"GetItem": 1},
+    "get_order_history": {"Query": 1},
+    "process_order": {"UpdateItem": 1},
+    "publish_changes": {"PutEvents": 1},
+    "record_history": {"PutItem": 1},
+    "republish_pending": {"Query": contract.PENDING_SHARDS},
+}
+"""Calls by function and operation, for each request, message, record or run; an entry of a call
+counts as the call. Of a function that is not named here, one of each operation it is granted."""
+
+
+def calls(function: str, operation: str) -> float:
+    """How often a function that is granted an operation makes it, for each unit of its work."""
+    return CALLS[function].get(operation, 0) if function in CALLS else 1

@@ -1,0 +1,70 @@
+"""Resources that cost nothing themselves; every other type has to be priced."""
+
+FREE = frozenset(
+    {
+        # Code, names, rights and wiring: what runs through them is billed where it runs.
+        "aws:apigatewayv2/integration:Integration",
+        "aws:apigatewayv2/route:Route",
+        "aws:apigatewayv2/stage:Stage",
+        "aws:cloudwatch/eventBusPolicy:EventBusPolicy",
+        "aws:cloudwatch/eventRule:EventRule",
+        "aws:cloudwatch/eventTarget:EventTarget",
+        "aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        "aws:iam/role:Role",
+        "aws:iam/rolePolicy:RolePolicy",
+        "aws:lambda/alias:Alias",
+        "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+        "aws:lambda/functionRecursionConfig:FunctionRecursionConfig",
+        "aws:lambda/permission:Permission",
+        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        "aws:s3/bucketNotification:BucketNotification",
+        "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+        "aws:s3/bucketPolicy:BucketPolicy",
+        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+        "aws:s3/bucketVersioning:BucketVersioning",
+        "aws:sns/topicPolicy:TopicPolicy",
+        "aws:sns/topicSubscription:TopicSubscription",
+        "aws:sqs/queuePolicy:QueuePolicy",
+        "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
+        "aws:sqs/redrivePolicy:RedrivePolicy",
+        "pulumi:index:Stash",
+        "pulumi:providers:aws",
+    }
+)
+
+BY_USE = frozenset(
+    {
+        # Billed for what passes through or lies in them.
+        "aws:apigatewayv2/api:Api",
+        "aws:cloudwatch/eventArchive:EventArchive",
+        "aws:cloudwatch/eventBus:EventBus",
+        "aws:cloudwatch/logGroup:LogGroup",
+        "aws:dynamodb/table:Table",
+        "aws:lambda/eventSourceMapping:EventSourceMapping",
+        "aws:lambda/function:Function",
+        "aws:s3/bucket:Bucket",
+        "aws:scheduler/schedule:Schedule",
+        "aws:sns/topic:Topic",
+        "aws:sqs/queue:Queue",
+    }
+)
+
+BY_THE_MONTH = frozenset(
+    {
+        "aws:budgets/budget:Budget",
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+        "aws:cloudwatch/dashboard:Dashboard",
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "aws:kms/key:Key",
+    }
+)
+
+NOT_COUNTED = (
+    "free tiers, taxes and AWS Support",
+    "data that leaves AWS, and a VPC's endpoints or NAT",
+    "what fails: retries, dead letters, repairs, alarms' e-mails",
+    "files that are imported and objects in buckets",
+    "KMS requests for the tables, which DynamoDB makes every few minutes",
+)
+"""What an estimate leaves out."""
