@@ -53,6 +53,9 @@ REDRIVEN_ATTRIBUTE = "redriven"
 PENDING_INDEX = "pending-keys"
 PENDING_SHARD_ATTRIBUTE = "pendingShard"
 MOST_PENDING_SHARDS = 256
+# In so many runs the repair looked at every shard. A prime beyond the longest rate in minutes, so
+# that at every rate each run has another minute of the cycle.
+PENDING_CYCLE = 61
 CREATED_AT_ATTRIBUTE = "createdAt"
 
 # Attributes of the table of what became of each order: its keys, and when DynamoDB drops an item.

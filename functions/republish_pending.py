@@ -47,10 +47,6 @@ _threshold = environment.positive_integer(contract.PENDING_THRESHOLD_VARIABLE)
 _limit = environment.positive_integer(contract.REPUBLISH_LIMIT_VARIABLE)
 _configured_shards = environment.positive_integer(contract.PENDING_SHARDS_VARIABLE)
 
-# In so many runs every shard was looked at. A prime beyond the longest rate in minutes, so that at
-# every rate each run has another minute of the cycle.
-_CYCLE = 61
-
 _LONGEST_CALL = max(store.LONGEST_CALL, events.LONGEST_CALL)
 
 
@@ -208,11 +204,13 @@ def _stuck(run: Run, deadline: Deadline) -> Iterator[Taken]:
 def _shards_of_run() -> list[Shard]:
     """The shards that new orders are put in, a part of the others, another one every minute, and
     of those of them the ones that a run has not come to the end of."""
-    minute = int(time.time() / 60) % _CYCLE
+    minute = int(time.time() / 60) % contract.PENDING_CYCLE
     return [
         shard
         for number, shard in enumerate(_shards)
-        if number < _configured_shards or number % _CYCLE == minute or not shard.through
+        if number < _configured_shards
+        or number % contract.PENDING_CYCLE == minute
+        or not shard.through
     ]
 
 

@@ -3,6 +3,8 @@
 tests/functions/test_calls.py runs each handler and counts them.
 """
 
+from collections.abc import Mapping
+
 from functions import contract
 
 CALLS: dict[str, dict[str, float]] = {
@@ -12,12 +14,19 @@ CALLS: dict[str, dict[str, float]] = {
     "process_order": {"UpdateItem": 1},
     "publish_changes": {"PutEvents": 1},
     "record_history": {"PutItem": 1},
-    "republish_pending": {"Query": contract.PENDING_SHARDS},
+    "republish_pending": {"Query": 1},
 }
 """Calls by function and operation, for each request, message, record or run; an entry of a call
 counts as the call. Of a function that is not named here, one of each operation it is granted."""
 
 
-def calls(function: str, operation: str) -> float:
-    """How often a function that is granted an operation makes it, for each unit of its work."""
-    return CALLS[function].get(operation, 0) if function in CALLS else 1
+def calls(function: str, operation: str, environment: Mapping[str, str]) -> float:
+    """How often a function that is granted an operation makes it, for each unit of its work; the
+    repair's depends on the shards that its environment names."""
+    if function not in CALLS:
+        return 1
+    times = CALLS[function].get(operation, 0)
+    if function == "republish_pending":
+        shards = int(environment[contract.PENDING_SHARDS_VARIABLE])
+        times *= shards + (contract.MOST_PENDING_SHARDS - shards) / contract.PENDING_CYCLE
+    return times

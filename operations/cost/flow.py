@@ -101,7 +101,7 @@ class Flow:
         if own_trace and inputs["tracingConfig"]["mode"] == "Active":
             self._use(function, "traces", "xray.trace", self._sampled(runs))
         for operation, resource in self._granted(function):
-            self._call(function, operation, resource, worked * calls(name, operation))
+            self._call(function, operation, resource, worked * self._times(function, operation))
 
     def _milliseconds(self, function: Registered, each: float) -> float:
         """How long an invocation with so many units of work is billed for, on average."""
@@ -111,12 +111,16 @@ class Flow:
         together = assumed["together"].get(name, 1)
         waits = sum(
             assumed["wait_ms"].get(service_of(resource), 0)
-            * calls(name, operation)
+            * self._times(function, operation)
             * max(1.0, each / together)
             for operation, resource in self._granted(function)
         )
         whole: float = assumed["run_ms"].get(name, computed + waits)
         return whole + float(assumed["cold_share"]) * float(assumed["init_ms"])
+
+    def _times(self, function: Registered, operation: str) -> float:
+        variables = (function.inputs.get("environment") or {}).get("variables") or {}
+        return calls(name_of(function), operation, variables)
 
     def _granted(self, function: Registered) -> Iterator[tuple[str, Registered]]:
         """The operations that a function may call itself, each with its resource."""

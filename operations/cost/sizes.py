@@ -46,7 +46,7 @@ def life(items: int, history_days: int) -> Life:
     text, order_id = order.text(details), order.random_id()
     written = _Written()
     new = New(details, order.fingerprint(text), _MOMENT, _REQUEST_ID)
-    Store(written, "").put_new(order_id, new)
+    Store(written, "").put_new(order_id, new, 1)
     [placed] = written.items
     confirmed = {**placed, "status": {"S": contract.CONFIRMED}, "version": {"N": "2"}}
     del confirmed[contract.PENDING_SHARD_ATTRIBUTE]

@@ -10,7 +10,7 @@ from components.order_functions import NAMES
 from operations.cost import sizes
 from operations.cost.calls import CALLS, calls
 from operations.cost.estimate import assumptions
-from tests.functions.support import ORDER, Functions, created, record
+from tests.functions.support import ORDER, VARIABLES, Functions, created, record
 
 BATCHED = ("process_order", "publish_changes", "record_history")
 LINES = assumptions()["logs"]["lines"]
@@ -66,8 +66,11 @@ def test_a_unit_of_work_makes_the_calls_that_are_counted_on(
 ) -> None:
     units = 3 if name in BATCHED else 1
     invoke(functions, name, units)
-    expected = {operation: units * calls(name, operation) for operation in CALLS[name]}
-    assert entries(functions) == expected
+    expected = {each: units * calls(name, each, VARIABLES) for each in CALLS[name]}
+    # The repair looks at some shards only once in many runs.
+    assert entries(functions) == pytest.approx(
+        expected, abs=1 if name == "republish_pending" else 0
+    )
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions import contract
 from operations import graph
 from operations.__main__ import main
 from operations.cost import free, sizes, standing
@@ -69,7 +70,9 @@ def test_each_order_is_billed_for_what_it_passes() -> None:
     assert quantity(found, ORDERS, resource="orders", purpose="writes") == 2 * MILLION
     assert quantity(found, ORDERS, resource="orders-history", purpose="writes") == 2 * MILLION
     # Into the index over pending orders, and out of it.
-    assert quantity(found, ORDERS, purpose="writes of index pending") == 2 * MILLION
+    assert (
+        quantity(found, ORDERS, purpose=f"writes of index {contract.PENDING_INDEX}") == 2 * MILLION
+    )
     # A message of the order and two of its events, each sent, received and deleted.
     assert quantity(found, ORDERS, service="SQS") == 9 * MILLION
     assert quantity(found, ORDERS, unit="events") == 2 * MILLION
