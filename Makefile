@@ -33,7 +33,7 @@ check: setup  ## lint, format and types
 format: setup
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-generate: setup  ## write what follows from the declarations: Pulumi.yaml's config, tables, schema, openapi.json
+generate: setup  ## write what follows from the declarations: Pulumi.yaml's config, tables, schema, openapi/
 	@$(BIN)/python -m tools.generate
 
 openapi: generate

@@ -5,7 +5,7 @@ its route or sources, its environment and its grants. Role, log group, alias, al
 the bundle's AWS operations, CORS, outputs and documents follow from it, or say what they lack.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -157,6 +157,14 @@ def history_name(parts: Parts) -> Environment:
     return {contract.HISTORY_TABLE_NAME_VARIABLE: _there(parts.history).name}
 
 
+def versions(parts: Parts) -> Environment:
+    """The variables by which a function knows what the versions of the API say of orders."""
+    told: Environment = {}
+    if "v2" in parts.settings["api_versions"]:
+        told[contract.CURRENCY_VARIABLE] = parts.settings["currency"]
+    return told
+
+
 def _no_sources(_: Parts) -> EventSources:
     return {}
 
@@ -185,7 +193,7 @@ class OrderFunction:
     grants: tuple[Grant, ...]
     """All that it may do, beside its logs, traces and sources."""
     route: tuple[str, str] | None = None
-    """Method and path that it answers, as ("GET", "/orders/{id}")."""
+    """Method and path that it answers, as ("GET", "/orders/{id}"), in each version of the API."""
     throttled: bool = False
     """Whether its route has the limits of creating orders rather than those of the API."""
     sources: Callable[[Parts], EventSources] = _no_sources
@@ -267,6 +275,7 @@ FUNCTIONS = (
             **queue_url(parts),
             **synthetic_customer(parts),
             **pending_shards(parts),
+            **versions(parts),
             contract.ORDER_ID_KEY_VARIABLE: parts.order_id_key,
         },
         grants=(on_table("PutItem"), SEND),
@@ -274,7 +283,7 @@ FUNCTIONS = (
     OrderFunction(
         name="get_order",
         route=("GET", contract.ORDER_PATH),
-        environment=table_name,
+        environment=lambda parts: {**table_name(parts), **versions(parts)},
         grants=(on_table("GetItem"),),
     ),
     OrderFunction(
@@ -376,6 +385,14 @@ def functions_of(settings: "OrderSettings") -> tuple[OrderFunction, ...]:
     """The functions of a system with these settings; without events nothing consumes them."""
     there = (each for each in FUNCTIONS if settings["events"] or not each.consumes)
     return tuple(each for each in there if each.when(settings))
+
+
+def route_keys(function: OrderFunction, versions: Iterable[str]) -> Iterator[str]:
+    """The keys of a function's route: that of no version, then one for each version."""
+    if function.route:
+        method, path = function.route
+        yield f"{method} {path}"
+        yield from (f"{method} /{version}{path}" for version in versions)
 
 
 def operations(functions: Iterable[OrderFunction] = FUNCTIONS) -> dict[str, tuple[str, ...]]:

@@ -50,7 +50,7 @@ class OrderThrottle(Throttle):
     """How much the API takes before it answers 429."""
 
     create_rate: NotRequired[Annotated[int, Whole(1, 100_000, default=250)]]
-    """Orders created per second, over all callers."""
+    """Orders created per second by the route of each version, over all callers."""
     create_burst: NotRequired[Annotated[int, Whole(1, 100_000, default=500)]]
     """Orders created in a burst."""
 
@@ -120,6 +120,24 @@ class OrderSettings(FunctionSettings):
         ]
     ]
     """Appended to the names of table and queue; another one replaces both, without their data."""
+    api_versions: NotRequired[
+        Annotated[
+            list[Annotated[str, OneOf(contract.API_VERSIONS)]],
+            Items(different=True, default=contract.API_VERSIONS),
+        ]
+    ]
+    """Versions of the API that are served, as /v2/orders; /orders, which means v1, always is."""
+    currency: NotRequired[
+        Annotated[
+            str,
+            Text(
+                "|".join(" ".join(contract.CURRENCIES.values()).split()),
+                "a currency of ISO 4217 as EUR",
+                default=contract.DEFAULT_CURRENCY,
+            ),
+        ]
+    ]
+    """Currency of all prices, which v2 names; an order is stored without it."""
     reserved_concurrency: NotRequired[
         dict[
             Annotated[str, OneOf(NAMES)],

@@ -25,6 +25,7 @@ from .order_functions import (
     Parts,
     functions_of,
     history_operations,
+    route_keys,
     table_operations,
 )
 from .order_inputs import OrderSystemArgs
@@ -316,7 +317,11 @@ class OrderSystem(Component):
 
     def _make_api(self) -> HttpApi:
         routed = [each for each in self._declared if each.route]
-        routes = [self._route(each, self._functions[each.name]) for each in routed]
+        routes = [
+            self._route(each, key)
+            for each in routed
+            for key in route_keys(each, self._args["api_versions"])
+        ]
         args: HttpApiArgs = {
             "routes": routes,
             "cors": self._args["cors"],
@@ -325,9 +330,10 @@ class OrderSystem(Component):
         }
         return HttpApi(f"{self._prefix}-api", args, self._child)
 
-    def _route(self, declared: OrderFunction, function: PythonFunction) -> HttpApiRoute:
+    def _route(self, declared: OrderFunction, key: str) -> HttpApiRoute:
+        function = self._functions[declared.name]
         route: HttpApiRoute = {
-            "route_key": " ".join(declared.route or ()),
+            "route_key": key,
             "function_name": function.name,
             "alias_name": function.alias_name,
             "invoke_arn": function.invoke_arn,

@@ -22,7 +22,7 @@ from local import events, sign_in
 from local.client import Answer, Api
 from local.deployer import Resource
 from local.errors import LocalRunError
-from local.index import Denial, Index, Order
+from local.index import Denial, Index, Order, order_in
 from local.metrics import MINUTES, PERIOD, Alarm, Metrics, alarm
 from local.system import System
 from local.text import shown_json
@@ -253,7 +253,7 @@ class Desk:
                     request,
                     names.get(met.function, met.function) if met else "",
                     met.init_milliseconds is not None if met else None,
-                    _order_in(request.location or request.path),
+                    order_in(request.location or request.path),
                 )
             )
         return rows
@@ -307,12 +307,6 @@ class Desk:
             reading = OrderLetters(self.system.client("dynamodb"), outputs["ordersTableName"])
         url = str(queues[name].outputs["url"])
         return DeadLetterQueue(sqs, reading, url, source.outputs["url"], moves=False, waits=False)
-
-
-def _order_in(path: str) -> str:
-    """The id in a path under /orders; empty without one."""
-    before = contract.ORDER_PATH.partition("{")[0]
-    return path.removeprefix(before).partition("/")[0] if path.startswith(before) else ""
 
 
 def _name(resource: Resource) -> str:

@@ -16,6 +16,25 @@ READ_SCOPE = "orders/read"
 WRITE_SCOPE = "orders/write"
 ADMIN_SCOPE = "orders/admin"
 
+# Versions of the API: each has these paths behind its name, as /v2/orders, and a module in
+# functions/orders/representations. The paths alone mean the version UNVERSIONED.
+API_VERSIONS = ("v1", "v2")
+UNVERSIONED = "v1"
+
+# The currencies of ISO 4217 by their decimals. All prices of a system are in one of them, which
+# version 1 does not name.
+CURRENCIES = {
+    2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD "
+    "CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ "
+    "GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL "
+    "MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR "
+    "PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT "
+    "TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG",
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+}
+DEFAULT_CURRENCY = "EUR"
+
 # Order status machine: (from, to) -> what causes the transition.
 PENDING = "PENDING"
 CONFIRMED = "CONFIRMED"
@@ -76,6 +95,7 @@ REPUBLISH_LIMIT_VARIABLE = "REPUBLISH_LIMIT"
 PENDING_SHARDS_VARIABLE = "PENDING_SHARDS"
 API_URL_VARIABLE = "API_URL"
 SYNTHETIC_CUSTOMER_VARIABLE = "SYNTHETIC_CUSTOMER"  # secret; only where there are synthetic orders
+CURRENCY_VARIABLE = "CURRENCY"  # where a version of the API names it
 IMPORTS_BUCKET_VARIABLE = "IMPORTS_BUCKET_NAME"
 SERVICE_NAME_VARIABLE = "POWERTOOLS_SERVICE_NAME"  # every function; the metrics' dimension
 

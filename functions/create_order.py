@@ -12,13 +12,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from . import contract
-from .orders import order, order_request, problems, schema
+from .orders import order, problems, representations, schema
 from .orders.events import Events, message
 from .orders.metrics import metrics
+from .orders.representations import v1
 from .orders.store import New, Store, Stored
 from .toolkit import api, aws, environment, json_text
 from .toolkit.problems import INTERNAL_ERROR, UNREADABLE_BODY, UNSUPPORTED_MEDIA_TYPE, Problem
-from .toolkit.validation import MAX_ERRORS
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -36,6 +36,8 @@ _events = Events.connect()
 _id_secret = environment.text(contract.ORDER_ID_KEY_VARIABLE).encode()
 _shards = environment.positive_integer(contract.PENDING_SHARDS_VARIABLE)
 
+v1.reader()  # compiled by the start, not by the first request
+
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
@@ -44,14 +46,15 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 
 def create_order(request: api.Request, _context: Any) -> api.Response:
     """201 for a new order or a repeated request; raises Problem."""
-    details = _order(request)
+    version = representations.of(request)
+    details = version.form.reader()(_body(request))
     if not order.is_synthetic(details["customerName"]):
-        response = _placed(request, details)
+        response = _placed(request, details, version)
         if not response.log["replayed"]:
             metrics.count(contract.ORDERS_CREATED)
         return response
     try:
-        response = _placed(request, details)
+        response = _placed(request, details, version)
     except Problem as problem:
         problem.log["synthetic"] = True
         raise
@@ -59,7 +62,9 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
     return response
 
 
-def _placed(request: api.Request, details: order.Order) -> api.Response:
+def _placed(
+    request: api.Request, details: order.Order, version: representations.Version
+) -> api.Response:
     text = order.text(details)
     key = request.header("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
@@ -77,18 +82,18 @@ def _placed(request: api.Request, details: order.Order) -> api.Response:
     created_at = stored.created_at if stored else new.created_at
     if stored is None or stored.status == contract.PENDING:
         _announce(order_id, text, created_at, request.id)
-    headers = {"location": contract.ORDER_PATH.format(id=order_id)}
+    headers = {"location": version.prefix + contract.ORDER_PATH.format(id=order_id)}
     if replayed:
         headers["idempotency-replayed"] = "true"
     return api.Response(
         201,
-        {"id": order_id, "status": contract.PENDING, "createdAt": created_at},
+        version.form.accepted(order_id, contract.PENDING, created_at, details),
         headers,
         {"order_id": order_id, "replayed": replayed, "items": len(details["items"])},
     )
 
 
-def _order(request: api.Request) -> order.Order:
+def _body(request: api.Request) -> Any:
     text = request.text(LONGEST_BODY)
     media_type, _, parameters = (request.header("content-type") or "").partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
@@ -98,19 +103,9 @@ def _order(request: api.Request) -> order.Order:
             "Send the order with Content-Type: application/json, in UTF-8.",
         )
     try:
-        value = json_text.parse(text)
+        return json_text.parse(text)
     except json_text.UnreadableError as error:
         raise Problem(UNREADABLE_BODY, f"The body is not valid JSON: {error}.") from None
-    errors = order_request.validate(value)
-    if errors:
-        count = f"{len(errors)} or more" if len(errors) == MAX_ERRORS else str(len(errors))
-        raise Problem(
-            problems.INVALID_ORDER,
-            f"Errors found: {count}; each is listed with the place it is at.",
-            errors=errors,
-            log={"errors": len(errors)},
-        )
-    return order_request.canonical(value)
 
 
 def _store_new(new: New) -> tuple[str, None]:

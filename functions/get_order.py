@@ -6,7 +6,7 @@ from .toolkit import bootstrap
 # isort: on
 from typing import TYPE_CHECKING, Any
 
-from .orders import problems, resource
+from .orders import problems, representations, resource
 from .orders.metrics import metrics
 from .orders.store import Store
 from .toolkit import api
@@ -25,9 +25,10 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 def get_order(request: api.Request, _context: Any) -> api.Response:
     """200 with the order; raises Problem."""
     order_id = resource.order_id(request)
-    shown = _store.get(order_id)
-    if shown is None:
+    found = _store.get(order_id)
+    if found is None:
         raise resource.absent(order_id)
+    shown = representations.of(request).form.order(found)
     return api.Response(200, shown, {}, {"order_id": order_id})
 
 

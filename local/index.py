@@ -6,6 +6,7 @@ No page and no command is known here: both ask it, see `timeline`.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -28,9 +29,18 @@ OF_ONE = 100
 
 _STATUSES = (contract.PENDING, contract.CONFIRMED, contract.FAILED)
 _LONGEST_ID = 100
-_ORDER_PATH = contract.ORDER_PATH.partition("{")[0]
+# In any version of the API.
+_ORDER_PATH = re.compile(
+    rf"(?:/(?:{'|'.join(contract.API_VERSIONS)}))?{contract.ORDERS_PATH}/(?P<id>[^/]+)"
+)
 
 Kind = TypeVar("Kind")
+
+
+def order_in(path: str) -> str:
+    """The id of the order that a path of the API is about; empty for any other."""
+    found = _ORDER_PATH.match(path)
+    return found["id"] if found else ""
 
 
 class _Latest(OrderedDict[str, Kind]):
@@ -170,11 +180,11 @@ class Index:
 
     def _request(self, event: events.RequestAnswered) -> None:
         self._requests.put(event.request_id, event)
-        placed = (event.location or "").removeprefix(_ORDER_PATH)
+        placed = order_in(event.location or "")
         if placed and event.method == "POST":
             self.correlate(self._order(placed, event.at), event.request_id)
         elif event.method == "GET":
-            read = event.path.removeprefix(_ORDER_PATH).partition("/")[0]
+            read = order_in(event.path)
             if read in self._orders:
                 self._orders[read].reads.append(event.request_id)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from functions import contract
 from local import graph
 from local.graph import Graph, Registered
 
@@ -127,10 +128,17 @@ class _Arrows:
         return {each.number for each in self._graph.behind(resource, *keys)}
 
     def route(self, route: Registered) -> _Found:
+        key = str(route.inputs["routeKey"])
+        method, _, path = key.partition(" ")
+        if path.split("/")[1:2] in [[version] for version in contract.API_VERSIONS]:
+            return  # told with the route that names no version
+        keys = {each.inputs["routeKey"] for each in self._graph.of(route.type)}
+        versions = [each for each in contract.API_VERSIONS if f"{method} /{each}{path}" in keys]
+        label = f"{key} ({', '.join(versions)})" if versions else key
         for number in route.refers("target"):
             for api in route.refers("apiId"):
                 for function in self.functions(self._graph.by_number[number], "integrationUri"):
-                    yield api, function, str(route.inputs["routeKey"]), False
+                    yield api, function, label, False
 
     def mapping(self, mapping: Registered) -> _Found:
         for function in self.functions(mapping, "functionName"):

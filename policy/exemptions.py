@@ -7,6 +7,12 @@ from typing import Any
 
 from pulumi_policy import EnforcementLevel
 
+
+def _in_each_version(method: str, path: str) -> list[str]:
+    """A route of ours, without a version in its path and with each."""
+    return [f"serverless-orders:{method} {prefix}{path}" for prefix in ("", "/v1", "/v2")]
+
+
 INITIAL_CONFIG: dict[str, EnforcementLevel | dict[str, Any]] = {
     "api-route-authorised": {
         # Without it, the protocol's default would make the rule advisory.
@@ -14,9 +20,9 @@ INITIAL_CONFIG: dict[str, EnforcementLevel | dict[str, Any]] = {
         # Anonymous by the specification: customers order without an account. Throttling per
         # route stands in for authorisation.
         "exemptRoutes": [
-            "serverless-orders:POST /orders",
-            "serverless-orders:GET /orders/{id}",
-            "serverless-orders:GET /orders/{id}/history",
+            *_in_each_version("POST", "/orders"),
+            *_in_each_version("GET", "/orders/{id}"),
+            *_in_each_version("GET", "/orders/{id}/history"),
         ],
     },
 }

@@ -45,6 +45,8 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
             "throttle.burst": 20,
             "throttle.createRate": 5,
             "throttle.createBurst": 10,
+            "apiVersions": ["v2"],
+            "currency": "JPY",
         },
     ),
     "queue": (

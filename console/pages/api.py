@@ -1,4 +1,4 @@
-"""The contract, from `openapi.json`: what each route is for, and a form to try it with."""
+"""The contract, from `openapi/`: what each route of a version is for, and a form to try it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from nicegui import ui
 
 from console.desk import Desk
 from console.pages import layout
+from functions import contract
 from local.client import Answer
 from local.workspace import ROOT
 
-DOCUMENT = "openapi.json"
+DOCUMENTS = "openapi"
 _JSON = "application/json"
 
 
@@ -62,13 +63,24 @@ class Call:
         return shlex.join(words)
 
 
-def routes() -> Iterator[Route]:
-    """The document's operations, in its own order."""
-    document = json.loads((ROOT / DOCUMENT).read_text(encoding="utf-8"))
+def routes(version: str) -> Iterator[Route]:
+    """The operations of a version's document, in its own order."""
+    document = json.loads((ROOT / DOCUMENTS / f"{version}.json").read_text(encoding="utf-8"))
+    prefix = "" if version == contract.UNVERSIONED else f"/{version}"
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             secured = bool(operation.get("security", document.get("security")))
-            yield Route(method.upper(), path, operation, secured)
+            yield Route(method.upper(), prefix + path, operation, secured)
+
+
+def served(desk: Desk) -> list[str]:
+    """The versions of which the run has routes."""
+    keys = [each.inputs["routeKey"] for each in desk.system.of_type("apigatewayv2/route:Route")]
+    return [
+        version
+        for version in contract.API_VERSIONS
+        if version == contract.UNVERSIONED or any(f" /{version}/" in key for key in keys)
+    ]
 
 
 def register(desk: Desk) -> None:
@@ -78,10 +90,13 @@ def register(desk: Desk) -> None:
     def api() -> None:
         with layout.frame(desk, "API", "the curl line below each form"):
             ui.html("API", tag="h1")
-            ui.label(f"As {DOCUMENT} has it, at {desk.system.url}").classes("soft q-mb-md")
-            for route in routes():
-                with ui.element("section").classes("card"):
-                    _route(desk, route)
+            for version in served(desk):
+                ui.label(f"As {DOCUMENTS}/{version}.json has it, at {desk.system.url}").classes(
+                    "soft q-mb-md"
+                )
+                for route in routes(version):
+                    with ui.element("section").classes("card"):
+                        _route(desk, route)
 
 
 def _route(desk: Desk, route: Route) -> None:

@@ -1,9 +1,9 @@
 """Lines of an imported file, each a request to create an order: NDJSON or CSV, in UTF-8.
 
-NDJSON has the body of POST /orders on each line. CSV (RFC 4180, but no field spans lines) begins
-with a line of column names: `customerName`, and either `items` with the JSON array of a body or
-`sku`, `qty` and `price`, of further items `sku2`, `qty2`, `price2` and so on. An item whose three
-fields are empty is none.
+NDJSON has the body of POST /orders (of version 1 of the API) on each line. CSV (RFC 4180, but no
+field spans lines) begins with a line of column names: `customerName`, and either `items` with the
+JSON array of a body or `sku`, `qty` and `price`, of further items `sku2`, `qty2`, `price2` and so
+on. An item whose three fields are empty is none.
 
 A line ends in LF or CRLF. A byte order mark before the first line is no part of it.
 """
@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from ..toolkit import json_text
 from ..toolkit.problems import Problem
-from ..toolkit.validation import MAX_ERRORS
-from . import order_request, problems
+from . import problems
 from .order import Order
+from .representations import v1
 
 # Bytes, as of a request's body: the longest valid order is about 90 KB.
 LONGEST_LINE = 262_144
@@ -128,12 +128,7 @@ def text(line: Line) -> str:
 def read(line: Line, names: list[str] | None) -> Order:
     """The order of a line, of NDJSON without and of CSV with names of columns; raises Problem."""
     value = _json(text(line)) if names is None else _record(text(line), names)
-    errors = order_request.validate(value)
-    if errors:
-        count = f"{len(errors)} or more" if len(errors) == MAX_ERRORS else str(len(errors))
-        detail = f"Errors found: {count}; each is listed with the place it is at."
-        raise Problem(problems.INVALID_ORDER, detail, errors=errors)
-    return order_request.canonical(value)
+    return v1.reader()(value)
 
 
 def _json(found: str) -> Any:

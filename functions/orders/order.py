@@ -7,11 +7,23 @@ import os
 import re
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import contract
 
 Order = dict[str, Any]  # canonical: {"customerName": str, "items": [{"sku", "qty", "price"}]}
+
+
+class Found(NamedTuple):
+    """An order as it is stored; times are timestamps (`timestamp`)."""
+
+    order_id: str
+    details: Order
+    status: str
+    created_at: str
+    updated_at: str | None
+    """None: it was stored by something else than these functions."""
+
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

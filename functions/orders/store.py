@@ -119,8 +119,8 @@ class Store:
             )
         return None
 
-    def get(self, order_id: str) -> dict[str, Any] | None:
-        """The order as the API shows it, read consistently: what a 201 has named is found."""
+    def get(self, order_id: str) -> order.Found | None:
+        """An order, read consistently: what a 201 has named is found."""
         with self._traced("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table, Key={"id": {"S": order_id}}, ConsistentRead=True
@@ -128,15 +128,13 @@ class Store:
         item: Item | None = answer.get("Item")
         if item is None:
             return None
-        shown = {
-            "id": order_id,
-            **from_item(item),
-            "status": item["status"]["S"],
-            "createdAt": item[contract.CREATED_AT_ATTRIBUTE]["S"],
-        }
-        if "updatedAt" in item:
-            shown["updatedAt"] = item["updatedAt"]["S"]
-        return shown
+        return order.Found(
+            order_id,
+            from_item(item),
+            item["status"]["S"],
+            item[contract.CREATED_AT_ATTRIBUTE]["S"],
+            item["updatedAt"]["S"] if "updatedAt" in item else None,
+        )
 
     def change_status(
         self, order_id: str, target: str, sources: list[str], failed_message: str = ""

@@ -39,6 +39,11 @@ class Request:
             str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()
         }
 
+    @property
+    def route(self) -> str:
+        """The key of the route that led here, as `GET /things/{id}`; empty when there is none."""
+        return str(self._event.get("routeKey") or "")
+
     def header(self, name: str) -> str | None:
         """A header by its name in lower case; several of one name are joined by commas."""
         return self._headers.get(name)

@@ -66,6 +66,23 @@ def _compile(schema: dict[str, Any]) -> Check:
     return check
 
 
+def _text(keywords: dict[str, Any], messages: dict[str, str]) -> Check:
+    return (_choice if "enum" in keywords else _string)(keywords, messages)
+
+
+def _choice(keywords: dict[str, Any], messages: dict[str, str]) -> Check:
+    allowed = keywords.pop("enum")
+    other = messages.get("enum", f"must be one of {', '.join(allowed)}")
+
+    def check(value: Any, parent: Path, name: Any, errors: list[Error]) -> None:
+        if value.__class__ is not str:
+            _add(errors, parent, name, f"must be a string, not {_kind(value)}")
+        elif value not in allowed:
+            _add(errors, parent, name, other)
+
+    return check
+
+
 def _string(keywords: dict[str, Any], messages: dict[str, str]) -> Check:
     shortest, longest = keywords.pop("minLength", 0), keywords.pop("maxLength", sys.maxsize)
     length = _count("character", shortest, longest)
@@ -172,7 +189,7 @@ def _object(keywords: dict[str, Any], _messages: dict[str, str]) -> Check:
 
 
 _MAKERS: dict[str, Callable[[dict[str, Any], dict[str, str]], Check]] = {
-    "string": _string,
+    "string": _text,
     "number": _number,
     "integer": _integer,
     "array": _array,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from components import order_functions
+from functions import contract
 from tests.functions.fake_aws import FakeAws
 from tests.unit import stacks
 from tests.unit.stacks import STACKS
@@ -53,6 +54,11 @@ VARIABLES = {
     "SYNTHETIC_CUSTOMER": "synthetic SECRET-of-this-stack",
     "POWERTOOLS_SERVICE_NAME": "orders-test",
 }
+
+
+def route(method: str, path: str, version: str) -> str:
+    """The key of a route in a version, as `GET /v2/orders/{id}`."""
+    return f"{method} {'/' if version else ''}{version}{path}"
 
 
 class Context:
@@ -110,12 +116,15 @@ class Functions:
         answer = self.invoke(name, event)
         return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
 
-    def create(self, body: Any, request_id: str = "request-1", **headers: str) -> Answer:
-        """POST /orders; a body that is no text is sent as JSON."""
+    def create(
+        self, body: Any, request_id: str = "request-1", version: str = "", **headers: str
+    ) -> Answer:
+        """POST /orders, or /v2/orders; a body that is no text is sent as JSON."""
         text = body if isinstance(body, str) else json.dumps(body)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         event = {
             "version": "2.0",
+            "routeKey": route("POST", contract.ORDERS_PATH, version),
             "headers": {"content-type": "application/json", **named},
             "requestContext": {"requestId": request_id},
             "body": text,
@@ -123,8 +132,13 @@ class Functions:
         }
         return self.call("create_order", event)
 
-    def get(self, order_id: str) -> Answer:
-        return self.call("get_order", {"pathParameters": {"id": order_id}, "requestContext": {}})
+    def get(self, order_id: str, version: str = "") -> Answer:
+        event = {
+            "routeKey": route("GET", contract.ORDER_PATH, version),
+            "pathParameters": {"id": order_id},
+            "requestContext": {},
+        }
+        return self.call("get_order", event)
 
     def process(self, *records: Any) -> list[str]:
         """The ids of the messages that are reported as failed."""

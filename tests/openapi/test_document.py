@@ -1,4 +1,4 @@
-"""openapi.json: in step with the code, valid, complete, with true examples."""
+"""openapi/*.json: in step with the code, valid, complete, with true examples."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,8 @@ from openapi_spec_validator import validate
 
 from components import order_functions
 from components.order_functions import OrderFunction
-from tools.openapi import PATH
+from functions import contract
+from tools.openapi import FOLDER
 from tools.openapi.document import (
     KINDS,
     UndescribedError,
@@ -19,41 +20,66 @@ from tools.openapi.document import (
 )
 from tools.openapi.document import OPERATIONS as DESCRIBED
 
-DOCUMENT = document()
-OPERATIONS = {
-    operation["operationId"]: (method.upper(), path, operation)
-    for path, methods in DOCUMENT["paths"].items()
-    for method, operation in methods.items()
+DOCUMENTS = {version: document(version) for version in contract.API_VERSIONS}
+OPERATIONS_OF = {
+    version: {
+        operation["operationId"]: (method.upper(), path, operation)
+        for path, methods in made["paths"].items()
+        for method, operation in methods.items()
+    }
+    for version, made in DOCUMENTS.items()
 }
+every_version = pytest.mark.parametrize("version", DOCUMENTS)
 
 
-def test_the_committed_document_is_the_one_the_code_makes() -> None:
-    assert PATH.read_text(encoding="utf-8") == render(), "openapi.json drifted: run `make openapi`"
+@every_version
+def test_the_committed_document_is_the_one_the_code_makes(version: str) -> None:
+    committed = (FOLDER / f"{version}.json").read_text(encoding="utf-8")
+    assert committed == render(version), "it drifted: run `make openapi`"
 
 
-def test_the_document_is_valid_openapi() -> None:
-    validate(DOCUMENT)
-    assert DOCUMENT["openapi"].startswith("3.1.")
+@every_version
+def test_the_document_is_valid_openapi(version: str) -> None:
+    validate(DOCUMENTS[version])
+    assert DOCUMENTS[version]["openapi"].startswith("3.1.")
+    assert DOCUMENTS[version]["info"]["version"].startswith(version[1:] + ".")
 
 
-def test_every_route_is_documented_and_no_other() -> None:
-    documented = {name: (method, path) for name, (method, path, _) in OPERATIONS.items()}
+@every_version
+def test_every_route_is_documented_and_no_other(version: str) -> None:
+    operations = OPERATIONS_OF[version]
+    documented = {name: (method, path) for name, (method, path, _) in operations.items()}
     assert documented == routes()
 
 
-def test_every_kind_of_problem_is_documented_where_it_can_happen() -> None:
+def test_a_document_is_served_where_the_routes_of_its_version_are() -> None:
+    places = {
+        version: {server["url"].partition(":4566")[2] for server in made["servers"][::2]}
+        for version, made in DOCUMENTS.items()
+    }
+    assert places == {"v1": {"", "/v1"}, "v2": {"/v2"}}
+    for version, prefix in (("v1", "/orders/"), ("v2", "/v2/orders/")):
+        created = OPERATIONS_OF[version]["create_order"][2]["responses"]["201"]
+        assert created["headers"]["Location"]["example"].startswith(prefix)
+
+
+@every_version
+def test_every_kind_of_problem_is_documented_where_it_can_happen(version: str) -> None:
     of_files = {"line-too-long", "unknown-file", "unreadable-line"}  # in the reports of imports
     assert {each.name for of in DESCRIBED.values() for each in of.problems} == set(KINDS) - of_files
     for name, described in DESCRIBED.items():
         for kind in described.problems:
-            content = OPERATIONS[name][2]["responses"][str(kind.status)]["content"]
+            responses = OPERATIONS_OF[version][name][2]["responses"]
+            content = responses[str(kind.status)]["content"]
             assert kind.name in content["application/problem+json"]["examples"]
 
 
-def test_our_own_schema_keywords_are_not_published() -> None:
-    assert "errorMessage" not in render()
+@every_version
+def test_our_own_schema_keywords_are_not_published(version: str) -> None:
+    assert "errorMessage" not in render(version)
 
 
+@every_version
 @pytest.mark.parametrize(
     ("operation", "status", "header"),
     [
@@ -64,29 +90,26 @@ def test_our_own_schema_keywords_are_not_published() -> None:
     ],
 )
 def test_the_headers_a_client_relies_on_are_documented(
-    operation: str, status: str, header: str
+    version: str, operation: str, status: str, header: str
 ) -> None:
-    assert header in OPERATIONS[operation][2]["responses"][status]["headers"]
+    assert header in OPERATIONS_OF[version][operation][2]["responses"][status]["headers"]
 
 
-def contents() -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, (_, _, operation) in OPERATIONS.items():
-        if "requestBody" in operation:
-            for kind, content in operation["requestBody"]["content"].items():
-                yield f"{name} request {kind}", content
-        for status, response in operation["responses"].items():
-            for kind, content in response.get("content", {}).items():
-                yield f"{name} {status} {kind}", content
+def contents() -> Iterator[Any]:
+    for version, operations in OPERATIONS_OF.items():
+        for name, (_, _, operation) in operations.items():
+            bodies = [("request", operation.get("requestBody", {}))]
+            for place, body in (*bodies, *operation["responses"].items()):
+                for kind, content in body.get("content", {}).items():
+                    yield pytest.param(version, content, id=f"{version} {name} {place} {kind}")
 
 
-@pytest.mark.parametrize(
-    "content", [pytest.param(content, id=name) for name, content in contents()]
-)
-def test_every_example_is_what_its_schema_says(content: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("version", "content"), list(contents()))
+def test_every_example_is_what_its_schema_says(version: str, content: dict[str, Any]) -> None:
     examples = [entry["value"] for entry in content.get("examples", {}).values()]
     examples += [content["example"]] if "example" in content else []
     assert examples
-    schema = {**content["schema"], "components": DOCUMENT["components"]}
+    schema = {**content["schema"], "components": DOCUMENTS[version]["components"]}
     validator = jsonschema.Draft202012Validator(
         schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )
@@ -94,10 +117,16 @@ def test_every_example_is_what_its_schema_says(content: dict[str, Any]) -> None:
         validator.validate(example)
 
 
-def test_the_example_of_an_invalid_order_names_the_field() -> None:
-    content = OPERATIONS["create_order"][2]["responses"]["400"]["content"]
+@pytest.mark.parametrize(
+    ("version", "pointer", "least"),
+    [("v1", "#/items/0/qty", 1), ("v2", "#/items/0/unitPrice/amount", 0)],
+)
+def test_the_example_of_an_invalid_order_names_the_field(
+    version: str, pointer: str, least: int
+) -> None:
+    content = OPERATIONS_OF[version]["create_order"][2]["responses"]["400"]["content"]
     example = content["application/problem+json"]["examples"]["invalid-order"]["value"]
-    assert example["errors"] == [{"pointer": "#/items/0/qty", "detail": "must be at least 1"}]
+    assert example["errors"] == [{"pointer": pointer, "detail": f"must be at least {least}"}]
 
 
 def test_a_route_without_a_description_is_asked_for_by_name(
@@ -110,4 +139,4 @@ def test_a_route_without_a_description_is_asked_for_by_name(
     with pytest.raises(
         UndescribedError, match=r"lacks a description of archive_order \(POST /orders/\{id\}\)"
     ):
-        document()
+        document("v1")

@@ -32,7 +32,7 @@ def arrows(drawn: Map) -> set[tuple[str, str, str, bool]]:
 @pytest.mark.parametrize(
     ("source", "target", "label", "failure"),
     [
-        ("api", "create-order", "POST /orders", False),
+        ("api", "create-order", "POST /orders (v1, v2)", False),
         ("create-order", "Orders", "PutItem", False),
         ("create-order", "order-events", "SendMessage", False),
         ("order-events", "process-order", "batches", False),

@@ -75,6 +75,8 @@ WRONG = [
     ("events", "sometimes", "", "true or false, not 'sometimes'"),
     ("bus", '{"archiveDays": -1}', ".archiveDays", "0 (none) or a whole number from 1 to 3650"),
     ("history", '{"retentionDays": "long"}', ".retentionDays", "0 (none) or a whole number from"),
+    ("apiVersions", '["v3"]', "[0]", "one of v1, v2, not 'v3'"),
+    ("currency", "euro", "", "a currency of ISO 4217 as EUR, not 'euro'"),
     ("nameSuffix", "-two words", "", "at most 40 letters, digits, - and _"),
     ("nameSuffix", ".two", "", "at most 40 letters, digits, - and _"),
     ("tags", '["a"]', "", "a map"),

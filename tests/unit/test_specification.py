@@ -7,6 +7,8 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.order_functions import route_keys
+from functions import contract
 from tests.aws_names import ACCOUNT
 from tests.recorder import Recording, deploy_stack
 from tests.unit import stacks
@@ -346,12 +348,37 @@ def test_routes_lead_to_the_alias_of_their_function(stack: str) -> None:
 
 def routes(stack: str) -> dict[str, str]:
     """The labels of the functions that a stack's routes are declared to lead to."""
-    return {" ".join(each.route): each.label for each in stacks.declared(stack) if each.route}
+    return {
+        key: each.label
+        for each in stacks.declared(stack)
+        for key in route_keys(each, contract.API_VERSIONS)
+    }
 
 
 def test_the_routes_of_the_specification_are_among_them() -> None:
     assert routes("dev")["POST /orders"] == "create-order"
     assert routes("dev")["GET /orders/{id}"] == "get-order"
+    assert routes("dev")["POST /v1/orders"] == routes("dev")["POST /v2/orders"] == "create-order"
+
+
+@pytest.mark.parametrize("served", [["v1"], ["v2"], []])
+def test_a_version_that_is_not_served_has_no_route_and_the_users_own_stay(
+    served: list[str],
+) -> None:
+    recorded = stacks.recording("dev", apiVersions=served)
+    keys = {each.inputs["routeKey"] for each in recorded.of(stacks.ROUTE)}
+    whole = {key.partition(" ")[2].removesuffix("/orders") for key in keys if "{" not in key}
+    assert whole == {"", *(f"/{each}" for each in served)}
+    assert len(keys) == 3 * (1 + len(served))
+    told = stacks.function(recorded, "get-order").inputs["environment"]["variables"]
+    assert told.get("CURRENCY") == ("EUR" if "v2" in served else None)
+
+
+def test_functions_know_the_currency_of_the_stack() -> None:
+    recorded = stacks.recording("dev", currency="JPY")
+    for label in ("create-order", "get-order"):
+        told = stacks.function(recorded, label).inputs["environment"]["variables"]
+        assert told["CURRENCY"] == "JPY"
 
 
 @every_stack
@@ -363,17 +390,18 @@ def test_api_may_invoke_each_function_by_its_own_route_alone(stack: str) -> None
         for each in recorded.of(stacks.PERMISSION)
         if each.inputs["principal"] == "apigateway.amazonaws.com"
     ]
-    permissions = {each.inputs["function"]: each.inputs for each in of_api}
+    permissions = {each.inputs["sourceArn"]: each.inputs for each in of_api}
 
     assert len(of_api) == len(routes(stack))
     for key, function in routes(stack).items():
         name = stacks.function(recorded, function).outputs["name"]
-        assert permissions[name] == {
+        source = f"{root}/$default/{key.replace(' ', '').replace('{id}', '*')}"
+        assert permissions[source] == {
             "action": "lambda:InvokeFunction",
             "function": name,
             "qualifier": "live",
             "principal": "apigateway.amazonaws.com",
-            "sourceArn": f"{root}/$default/{key.replace(' ', '').replace('{id}', '*')}",
+            "sourceArn": source,
         }
 
 
@@ -412,7 +440,7 @@ def test_stage_deploys_itself_and_throttles_as_a_whole_and_by_route(stack: str) 
     assert stage.inputs["apiId"] == recorded.one(stacks.API).id
     assert stage.inputs["defaultRouteSettings"] == limits(500, 1000)
     assert {each.pop("routeKey"): each for each in map(dict, stage.inputs["routeSettings"])} == {
-        key: limits(250, 500) if key == "POST /orders" else limits(500, 1000)
+        key: limits(250, 500) if key.startswith("POST ") else limits(500, 1000)
         for key in routes(stack)
     }
 

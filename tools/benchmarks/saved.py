@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools.benchmarks.local_system import DEADLINE, ROOT, free_port, wait_for_first_201
 
-PARTS = ("functions", "components", "local", "operations", "console", "tools", "openapi.json")
+PARTS = ("functions", "components", "local", "operations", "console", "tools", "openapi")
 PROGRAM = ("__main__.py", "settings.py", "Pulumi.yaml", "Pulumi.local.yaml")
 MARKED = """
 

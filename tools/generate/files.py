@@ -7,7 +7,7 @@ from pathlib import Path
 from local import map as maps
 from settings import PRODUCTION_STACKS
 from tools.generate import asyncapi, document, project, schema
-from tools.openapi.document import render
+from tools.openapi.document import VERSIONS, render
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +22,10 @@ def _production(_: str) -> str:
 def _map(_: str) -> str:
     everything = {"imports": True, "events": True}
     return MAP.format(map=maps.mermaid(maps.read("dev", everything)))
+
+
+def _openapi(version: str) -> Render:
+    return lambda _: render(version)
 
 
 MAP = """# The map of the system
@@ -41,7 +45,7 @@ FILES: dict[str, Render] = {
     # Read by the rules whose defaults docs/policy.md shows, so it comes before.
     "policy/rules/production.json": _production,
     "docs/policy.md": document.rules,
-    "openapi.json": lambda _: render(),
+    **{f"openapi/{name}.json": _openapi(name) for name in VERSIONS},
     "asyncapi.json": asyncapi.render,
     "docs/map.md": _map,
 }

@@ -1,6 +1,6 @@
-"""The OpenAPI document, made from the schema and the route table that the functions run on."""
+"""The OpenAPI documents, made from the schemas and the route table that the functions run on."""
 
 from pathlib import Path
 
-PATH = Path(__file__).resolve().parents[2] / "openapi.json"
-"""The committed document."""
+FOLDER = Path(__file__).resolve().parents[2] / "openapi"
+"""The committed documents, `v1.json` and so on."""

@@ -1,31 +1,35 @@
-"""python -m tools.openapi: write openapi.json; with `test`: send the requests that it allows."""
+"""python -m tools.openapi: write the documents; with `test`: send the requests that it allows."""
 
 import argparse
 import sys
+from contextlib import nullcontext
 
-from tools.openapi import PATH
-from tools.openapi.document import UndescribedError, render
+from tools.openapi import FOLDER
+from tools.openapi.document import VERSIONS, UndescribedError, render
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it was done and, for `test`, every answer was as documented."""
     parser = argparse.ArgumentParser(prog="python -m tools.openapi", description=__doc__)
     commands = parser.add_subparsers(dest="command")
-    commands.add_parser("write", help="write openapi.json (also without a command)")
+    commands.add_parser("write", help="write the documents (also without a command)")
     test = commands.add_parser("test", help="generate requests, check every answer")
     test.add_argument("--url", help="of a running system; a local one is started otherwise")
+    test.add_argument("--version", choices=list(VERSIONS), help="that alone; all otherwise")
     test.add_argument("--examples", type=int, default=600, help="requests an operation and phase")
     test.add_argument("--seed", type=int, default=1, help="the same seed, the same requests")
     options = parser.parse_args(arguments)
     if options.command == "test":
         return _test(options)
     try:
-        text = render()
+        texts = {name: render(name) for name in VERSIONS}
     except UndescribedError as error:
         print(error, file=sys.stderr)
         return 1
-    PATH.write_text(text, encoding="utf-8")
-    print(f"{PATH.name} written")
+    for name, text in texts.items():
+        path = FOLDER / f"{name}.json"
+        path.write_text(text, encoding="utf-8")
+        print(f"{path.name} written")
     return 0
 
 
@@ -35,16 +39,17 @@ def _test(options: argparse.Namespace) -> int:
     from local.text import shown_lines
     from tools.openapi import exercise
 
+    versions = [options.version] if options.version else list(VERSIONS)
     try:
-        if options.url:
-            done = exercise.run(options.url, options.examples, options.seed)
-        else:
-            with exercise.served() as url:
-                done = exercise.run(url, options.examples, options.seed)
+        with nullcontext(options.url) if options.url else exercise.served() as url:
+            codes = [
+                exercise.run(url, options.examples, options.seed, version=name).returncode
+                for name in versions
+            ]
     except LocalRunError as error:
         print(f"openapi: {shown_lines(str(error))}", file=sys.stderr)
         return 1
-    return done.returncode
+    return max(codes)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,63 @@
-"""Builds the OpenAPI 3.1 document of the API.
+"""Builds the OpenAPI 3.1 document of each version of the API.
 
-Paths come from components/order_functions.py, bodies from functions/orders/schema.py,
-errors from functions/orders/problems.py;
+Paths come from components/order_functions.py, bodies from functions/orders/schema.py and the
+version's module in functions/orders/representations, errors from functions/orders/problems.py;
 examples are made of the schemas' own, and the example of a validation error by validating.
 """
 
 import json
-from decimal import Decimal
+from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from components import order_functions
 from components.inputs import checked
 from components.order_inputs import OrderSettings
 from functions import contract
-from functions.orders import history_schema, order_request, problems, schema
+from functions.orders import history_schema, problems, schema
+from functions.orders.representations import v1, v2
+from functions.toolkit import json_text
 from functions.toolkit import problems as toolkit_problems
 from functions.toolkit.problems import RETRY_AFTER, Kind, Problem
 
 Json = dict[str, Any]
 
-API_VERSION = "1.0.0"
+
+class Version(NamedTuple):
+    """What differs between the documents of two versions."""
+
+    number: str
+    """Of the document, whose changes leave its first figure as it is."""
+    prefixes: tuple[str, ...]
+    """What the paths begin with at a server; what answers hold begins with the first."""
+    reading: ModuleType
+    request: Json
+    accepted: Json
+    order: Json
+    wrong: Json
+    """What the example of a wrong order has in its first item."""
+
+
+VERSIONS = {
+    "v1": Version(
+        "1.0.0",
+        ("", "/v1"),
+        v1,
+        schema.ORDER_REQUEST,
+        schema.ORDER_CREATED_RESPONSE,
+        schema.ORDER,
+        {"qty": 0},
+    ),
+    "v2": Version(
+        "2.0.0",
+        ("/v2",),
+        v2,
+        v2.ORDER_REQUEST,
+        v2.ORDER_CREATED_RESPONSE,
+        v2.ORDER,
+        {"unitPrice": {"amount": -1, "currency": v2.CURRENCY}},
+    ),
+}
 REQUEST_ID = "f3a1c2d4-5b6e-4789-8abc-0d1e2f3a4b5c"
 _SAMPLE_ID = "0b9c1a3e-6f2d-4c57-9a41-7d5be2c8f016"
 
@@ -60,13 +98,26 @@ def routes() -> dict[str, tuple[str, str]]:
     return {each.name: each.route for each in functions if each.route}
 
 
-def render() -> str:
-    """The document as the text of openapi.json."""
-    return json.dumps(document(), indent=2) + "\n"
+def render(name: str) -> str:
+    """A version's document as the text of its file."""
+    return json.dumps(document(name), indent=2) + "\n"
 
 
-def document() -> Json:
-    """The document as JSON values."""
+def document(version_name: str) -> Json:
+    """A version's document as JSON values."""
+    version = VERSIONS[version_name]
+    schemas = {
+        "OrderRequest": version.request,
+        "OrderAccepted": version.accepted,
+        "Order": version.order,
+        "OrderHistory": history_schema.ORDER_HISTORY,
+        "Problem": schema.PROBLEM,
+        "GatewayError": {
+            "type": "object",
+            "required": ["message"],
+            "properties": {"message": {"type": "string"}},
+        },
+    }
     paths: dict[str, Json] = {}
     for name, (method, path) in routes().items():
         if name not in OPERATIONS:
@@ -74,12 +125,13 @@ def document() -> Json:
                 f"tools/openapi lacks a description of {name} ({method} {path}): "
                 "add it to OPERATIONS in tools/openapi/document.py"
             )
-        paths.setdefault(path, {})[method.lower()] = _operation(name, OPERATIONS[name])
+        operation = _operation(name, OPERATIONS[name], version)
+        paths.setdefault(path, {})[method.lower()] = _with_examples(operation, version, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Orders",
-            "version": API_VERSION,
+            "version": version.number,
             "description": (
                 "Places orders and shows them. An accepted order is processed in the background: "
                 f"{contract.PENDING} becomes {contract.CONFIRMED}, or {contract.FAILED} when that "
@@ -87,54 +139,63 @@ def document() -> Json:
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [
-            {"url": "http://127.0.0.1:4566", "description": "make run"},
-            {
-                "url": "https://{apiId}.execute-api.{region}.amazonaws.com",
-                "description": "A deployed stack: its output apiUrl",
-                "variables": {
-                    "apiId": {"default": "api-id"},
-                    "region": {"default": "us-east-1"},
-                },
-            },
-        ],
+        "servers": [server for prefix in version.prefixes for server in _servers(prefix)],
         "paths": paths,
-        "components": {
-            "schemas": {
-                "OrderRequest": public(schema.ORDER_REQUEST),
-                "OrderAccepted": public(schema.ORDER_CREATED_RESPONSE),
-                "Order": public(schema.ORDER),
-                "OrderHistory": public(history_schema.ORDER_HISTORY),
-                "Problem": public(schema.PROBLEM),
-                "GatewayError": {
-                    "type": "object",
-                    "required": ["message"],
-                    "properties": {"message": {"type": "string"}},
-                },
-            }
-        },
+        "components": {"schemas": {name: public(each) for name, each in schemas.items()}},
     }
 
 
-def _operation(name: str, operation: Operation) -> Json:
+def _servers(prefix: str) -> list[Json]:
+    return [
+        {"url": f"http://127.0.0.1:4566{prefix}", "description": "make run"},
+        {
+            "url": f"https://{{apiId}}.execute-api.{{region}}.amazonaws.com{prefix}",
+            "description": "A deployed stack: its output apiUrl",
+            "variables": {
+                "apiId": {"default": "api-id"},
+                "region": {"default": "us-east-1"},
+            },
+        },
+    ]
+
+
+def _with_examples(node: Any, version: Version, schemas: Mapping[str, Json]) -> Any:
+    """Contents with the example of their schema, paths in answers as the version has them."""
+    if isinstance(node, list):
+        return [_with_examples(each, version, schemas) for each in node]
+    if not isinstance(node, dict):
+        return node
+    filled = {name: _with_examples(each, version, schemas) for name, each in node.items()}
+    of = filled.get("schema", {})
+    if of.get("format") == "uri-reference":
+        filled["example"] = version.prefixes[0] + filled["example"]
+    elif "$ref" in of and not filled.keys() & {"example", "examples"}:
+        filled["example"] = _example(schemas[of["$ref"].rpartition("/")[2]])
+    return filled
+
+
+def _operation(name: str, operation: Operation, version: Version) -> Json:
     """The operation with its error responses: problems by status, and API Gateway's own."""
     statuses = [each for each in GATEWAY if each != 413 or "requestBody" in operation.described]
     by_status: dict[int, list[Kind]] = {status: [] for status in statuses}
     for kind in operation.problems:
         by_status.setdefault(kind.status, []).append(kind)
-    errors = {str(status): _error(status, by_status[status]) for status in sorted(by_status)}
+    errors = {
+        str(status): _error(status, by_status[status], version) for status in sorted(by_status)
+    }
     responses = {**operation.described["responses"], **errors}
     return {"operationId": name, **operation.described, "responses": responses}
 
 
-def _error(status: int, kinds: list[Kind]) -> Json:
+def _error(status: int, kinds: list[Kind], version: Version) -> Json:
     titles = [kind.title for kind in kinds]
     content: Json = {}
     if kinds:
         content["application/problem+json"] = {
             "schema": _ref("Problem"),
             "examples": {
-                kind.name: {"summary": kind.title, "value": _problem(kind)} for kind in kinds
+                kind.name: {"summary": kind.title, "value": _problem(kind, version)}
+                for kind in kinds
             },
         }
     if status in GATEWAY:
@@ -155,14 +216,16 @@ def _error(status: int, kinds: list[Kind]) -> Json:
     return response
 
 
-def _problem(kind: Kind) -> Json:
+def _problem(kind: Kind, version: Version) -> Json:
     """A problem document of this kind, made by the code that makes the real ones."""
     errors = None
     if kind == problems.INVALID_ORDER:
-        wrong = _example(schema.ORDER_REQUEST)
-        wrong["items"][0]["qty"] = Decimal(0)
-        wrong["items"][0]["price"] = Decimal(str(wrong["items"][0]["price"]))
-        errors = order_request.validate(wrong)
+        wrong = _example(version.request)
+        wrong["items"][0] |= version.wrong
+        try:
+            version.reading.reader()(json_text.parse(json.dumps(wrong)))
+        except Problem as refused:
+            errors = refused.errors
     unavailable = kind == toolkit_problems.UNAVAILABLE
     members = problems.of_order(_SAMPLE_ID) if unavailable else None
     problem = Problem(kind, kind.title + ".", errors=errors, members=members)
@@ -180,7 +243,9 @@ def _example(node: Json) -> Any:
     if node.get("format") == "uuid":
         return _SAMPLE_ID
     if node["type"] == "object":
-        return {name: _example(member) for name, member in node["properties"].items()}
+        members = node["properties"].items()
+        # A schema with no examples on purpose is of a member that is not always there.
+        return {name: _example(each) for name, each in members if each.get("examples") != []}
     if node["type"] == "array":
         return [_example(node["items"])]
     raise ValueError(f"schema without an example: {node}")
@@ -231,7 +296,6 @@ OPERATIONS: dict[str, Operation] = {
                 "content": {
                     "application/json": {
                         "schema": _ref("OrderRequest"),
-                        "example": _example(schema.ORDER_REQUEST),
                     }
                 },
             },
@@ -255,7 +319,6 @@ OPERATIONS: dict[str, Operation] = {
                     "content": {
                         "application/json": {
                             "schema": _ref("OrderAccepted"),
-                            "example": _example(schema.ORDER_CREATED_RESPONSE),
                         }
                     },
                     "links": {
@@ -289,7 +352,6 @@ OPERATIONS: dict[str, Operation] = {
                     "content": {
                         "application/json": {
                             "schema": _ref("Order"),
-                            "example": _example(schema.ORDER),
                         }
                     },
                 }
@@ -316,7 +378,6 @@ OPERATIONS: dict[str, Operation] = {
                     "content": {
                         "application/json": {
                             "schema": _ref("OrderHistory"),
-                            "example": _example(history_schema.ORDER_HISTORY),
                         }
                     },
                 }

@@ -1,4 +1,4 @@
-"""Requests generated from openapi.json against a running system, every answer checked.
+"""Requests generated from the documents against a running system, every answer checked.
 
 schemathesis does it; which checks do not apply, and why, is in schemathesis.toml beside it.
 """
@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from functions.contract import UNVERSIONED
 from local.system import system
-from tools.openapi import PATH
+from tools.openapi import FOLDER
 
 CONFIGURATION = Path(__file__).parent / "schemathesis.toml"
 
@@ -30,16 +31,18 @@ def served() -> Iterator[str]:
         yield running.url
 
 
-def run(url: str, examples: int, seed: int, kept: bool = False) -> subprocess.CompletedProcess[str]:
+def run(
+    url: str, examples: int, seed: int, kept: bool = False, version: str = UNVERSIONED
+) -> subprocess.CompletedProcess[str]:
     """Up to `examples` generated requests an operation and phase; exit code 0 when all hold.
 
     What schemathesis says goes to the screen, or with `kept` into the result's stdout.
     """
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
-        *("run", str(PATH), "--url", url, "--no-color"),
+        *("run", str(FOLDER / f"{version}.json"), "--url", f"{url}/{version}", "--no-color"),
         *("--max-examples", str(examples), "--seed", str(seed)),
         *("--generation-database", "none", "--continue-on-failure"),
     ]
     screen = subprocess.PIPE if kept else None
-    return subprocess.run(command, cwd=PATH.parent, stdout=screen, text=True, check=False)
+    return subprocess.run(command, cwd=FOLDER.parent, stdout=screen, text=True, check=False)
