@@ -1,6 +1,7 @@
 """Components of a serverless order system, for any Pulumi program."""
 
 from .bucket import Bucket, BucketArgs
+from .deploy_role import DeployRole, DeployRoleArgs
 from .event_bus import EventBus, EventBusArgs
 from .event_consumer import EventConsumer, EventConsumerArgs
 from .function import PythonFunction, PythonFunctionArgs
@@ -14,6 +15,8 @@ from .table import Table, TableArgs
 __all__ = [
     "Bucket",
     "BucketArgs",
+    "DeployRole",
+    "DeployRoleArgs",
     "EventBus",
     "EventBusArgs",
     "EventConsumer",

@@ -199,6 +199,7 @@ class Target(NamedTuple):
     alias: aws.lambda_.Alias
     retries: AsynchronousInvocation
     failures: aws.sqs.Queue | None
+    boundary: str | None
 
 
 class EventSource(ABC):
@@ -323,6 +324,7 @@ class _Schedule(EventSource):
             target.name + self.named,
             description=f"Lets the schedule invoke the function {target.name}",
             assume_role_policy=iam.trust("scheduler.amazonaws.com", account),
+            permissions_boundary=target.boundary,
             opts=child,
         )
         policy = aws.iam.RolePolicy(
@@ -461,9 +463,15 @@ def longest_name(sources: EventSources) -> int:
 class Sources:
     """All sources of one function, with what they share: the retries and the failure queue."""
 
-    def __init__(self, name: str, sources: EventSources, retries: AsynchronousInvocation) -> None:
+    def __init__(
+        self,
+        name: str,
+        sources: EventSources,
+        retries: AsynchronousInvocation,
+        boundary: str | None = None,
+    ) -> None:
         given: dict[str, Any] = dict(sources)
-        self._name = name
+        self._name, self._boundary = name, boundary
         self._sources = {kind: _KINDS[kind](args) for kind, args in given.items()}
         self._asynchronous = any(each.asynchronous for each in self._sources.values())
         self._retries = retries
@@ -504,7 +512,15 @@ class Sources:
         alias: aws.lambda_.Alias,
     ) -> None:
         """Lead the events of every source to the alias."""
-        target = Target(self._name, component, function, alias, self._retries, self.failures)
+        target = Target(
+            self._name,
+            component,
+            function,
+            alias,
+            self._retries,
+            self.failures,
+            self._boundary,
+        )
         if self._asynchronous:
             self._configure(target)
         for source in self._sources.values():

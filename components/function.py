@@ -74,6 +74,15 @@ class FunctionSettings(TypedDict):
     """How long logs are kept, in days."""
     vpc: NotRequired[VpcPlacement]
     """Placement in a VPC; outside of any by default."""
+    permissions_boundary: NotRequired[
+        Annotated[
+            str,
+            Text(
+                r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+)?", "an IAM policy's ARN", default=""
+            ),
+        ]
+    ]
+    """Policy that limits what roles may do, as `DeployRole` makes one."""
 
 
 class PythonFunctionArgs(FunctionSettings):
@@ -144,7 +153,9 @@ class PythonFunction(Component):
         super().__init__("serverless-orders:index:PythonFunction", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         self._prefix, self._timeout_seconds = name, args["timeout_seconds"]
-        sources = Sources(name, args["sources"], args["asynchronous"])
+        sources = Sources(
+            name, args["sources"], args["asynchronous"], args["permissions_boundary"] or None
+        )
 
         log_group = aws.cloudwatch.LogGroup(
             name,
@@ -156,6 +167,7 @@ class PythonFunction(Component):
             name,
             description=f"What the function {name} may do",
             assume_role_policy=iam.trust("lambda.amazonaws.com"),
+            permissions_boundary=args["permissions_boundary"] or None,
             opts=child,
         )
         grants = sources.prepare(self)

@@ -160,10 +160,19 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "aws:dynamodb/table:Table": ResourceType(
         "name", ("name", "hashKey", "rangeKey"), "name", _table
     ),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": ResourceType(
+        "", ("url",), "", _arn("iam", "oidc-provider/{unique}", region="")
+    ),
+    "aws:iam/policy:Policy": ResourceType(
+        "name", ("name", "namePrefix", "path"), "arn", _arn("iam", "policy/{name}", region="")
+    ),
     "aws:iam/role:Role": ResourceType(
         "name", ("name", "namePrefix", "path"), "name", _arn("iam", "role/{name}", region="")
     ),
     "aws:iam/rolePolicy:RolePolicy": ResourceType("name", ("name", "role")),
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": ResourceType(
+        replaced_by=("policyArn", "role")
+    ),
     "aws:kms/key:Key": ResourceType(
         "", ("customerMasterKeySpec", "keyUsage", "multiRegion"), "", _arn("kms", "key/{unique}")
     ),

@@ -40,6 +40,13 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
     """Of each component, with what another resource gives as an output of it."""
     return {
         "Bucket": {"expiries": [{"days": 30.0}], "notifications": True},
+        "DeployRole": {
+            "repository": "acme/shop",
+            "environments": ["prod"],
+            "stack": "prod",
+            "stateBucket": wire.output("states"),
+            "drills": True,
+        },
         "EventBus": {"archiveDays": 7.0},
         "EventConsumer": {
             **_function_inputs(tmp_path),

@@ -77,6 +77,7 @@ WRONG = [
     ("history", '{"retentionDays": "long"}', ".retentionDays", "0 (none) or a whole number from"),
     ("apiVersions", '["v3"]', "[0]", "one of v1, v2, not 'v3'"),
     ("currency", "euro", "", "a currency of ISO 4217 as EUR, not 'euro'"),
+    ("permissionsBoundary", "PowerUsers", "", "an IAM policy's ARN, not 'PowerUsers'"),
     ("nameSuffix", "-two words", "", "at most 40 letters, digits, - and _"),
     ("nameSuffix", ".two", "", "at most 40 letters, digits, - and _"),
     ("tags", '["a"]', "", "a map"),
