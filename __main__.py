@@ -34,3 +34,6 @@ if system.imports_bucket_name is not None:
     pulumi.export("importsBucketName", system.imports_bucket_name)
 pulumi.export("dashboardUrl", system.dashboard_url)
 pulumi.export("functionNames", system.function_names)
+if system.deployments is not None:
+    pulumi.export("deployments", system.deployments)
+    pulumi.export("next", f"python -m operations deploy --stack {stack}")

@@ -108,6 +108,8 @@ class PythonFunctionArgs(FunctionSettings):
     """Retries that all asynchronous sources of the function share."""
     invokes_itself: NotRequired[Annotated[bool, Default(default=False)]]
     """Whether the function may invoke itself, to go on where its time was up."""
+    progressive: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether CodeDeploy moves the alias to a new version, later than the deployment here."""
 
 
 @contradictions(PythonFunctionArgs)
@@ -156,6 +158,8 @@ class PythonFunction(Component):
         sources = Sources(
             name, args["sources"], args["asynchronous"], args["permissions_boundary"] or None
         )
+        self._progressive = args["progressive"]
+        self._attached: list[aws.iam.RolePolicy] = []
 
         log_group = aws.cloudwatch.LogGroup(
             name,
@@ -168,6 +172,8 @@ class PythonFunction(Component):
             description=f"What the function {name} may do",
             assume_role_policy=iam.trust("lambda.amazonaws.com"),
             permissions_boundary=args["permissions_boundary"] or None,
+            # Those of former grants, of which Pulumi knows nothing any more.
+            force_detach_policies=True if self._progressive else None,
             opts=child,
         )
         grants = sources.prepare(self)
@@ -180,14 +186,19 @@ class PythonFunction(Component):
 
         function = self._function(name, args, role, log_group, policies)
         denied = [self._keep_network_from_code(name, role, function)] if "vpc" in args else []
+        self._attached += denied
         alias = aws.lambda_.Alias(
             name,
             name=ALIAS,
             description="What callers target",
             function_name=function.name,
             function_version=function.version,
-            # Nobody calls the code before it is kept from the network's interfaces.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=denied),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Nobody calls the code before it is kept from the network's interfaces.
+                depends_on=denied,
+                ignore_changes=["functionVersion", "routingConfig"] if self._progressive else None,
+            ),
         )
         sources.connect(self, function, alias)
         if args["invokes_itself"]:
@@ -198,6 +209,7 @@ class PythonFunction(Component):
         self.invoke_arn = alias.invoke_arn
         self.role_name, self.role_arn = role.name, role.arn
         self.log_group_name = log_group.name
+        self._published = function.version
         self.failure_queue_name = sources.failures.name if sources.failures else None
         self.stream_mapping_id = sources.stream_mapping_id
         self.register()
@@ -205,11 +217,8 @@ class PythonFunction(Component):
     def _invokes_itself(
         self, role: aws.iam.Role, function: aws.lambda_.Function, alias: aws.lambda_.Alias
     ) -> None:
-        aws.iam.RolePolicy(
-            f"{self._prefix}-itself",
-            role=role.name,
-            policy=iam.document([iam.allow(["lambda:InvokeFunction"], [alias.arn])]),
-            opts=pulumi.ResourceOptions(parent=self, protect=False),
+        self._policy(
+            f"{self._prefix}-itself", role.name, [iam.allow(["lambda:InvokeFunction"], [alias.arn])]
         )
         # Lambda takes a function that calls itself for a loop and stops the 16th call:
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
@@ -219,6 +228,21 @@ class PythonFunction(Component):
             recursive_loop="Allow",
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+    @property
+    def timeout_seconds(self) -> int:
+        """Its timeout."""
+        return self._timeout_seconds
+
+    @property
+    def version(self) -> pulumi.Output[str]:
+        """The version that this deployment published, whether callers get it or not."""
+        return self._published
+
+    @property
+    def policy_names(self) -> pulumi.Output[list[str]]:
+        """Names of its role's policies, so far; the role may have others, of a version before."""
+        return pulumi.Output.all(*(each.name for each in self._attached)).apply(list)
 
     def monitored(self, label: str, service: str | None = None) -> MonitoredFunction:
         """It, for an Observability; `service` is the dimension of cold starts that it counts."""
@@ -235,12 +259,27 @@ class PythonFunction(Component):
 
     def grant(self, actions: list[str], resources: list[pulumi.Input[str]]) -> None:
         """Allow the function more, in a policy of its own."""
-        aws.iam.RolePolicy(
-            f"{self._prefix}-{_slug(actions)}",
-            role=self.role_name,
-            policy=iam.document([iam.allow(actions, resources)]),
-            opts=pulumi.ResourceOptions(parent=self, protect=False),
+        self._policy(
+            f"{self._prefix}-{_slug(actions)}", self.role_name, [iam.allow(actions, resources)]
         )
+
+    def _policy(
+        self,
+        name: str,
+        role: pulumi.Input[str],
+        statements: list[dict[str, Any]],
+    ) -> aws.iam.RolePolicy:
+        """A policy that comes and goes with its grant, in a protected stack as well.
+
+        Of a progressive function it is never changed nor deleted from here: the version that has
+        the traffic may need it for as long as it has. `python -m operations deploy` ends it.
+        """
+        options = pulumi.ResourceOptions(parent=self, protect=False)
+        if self._progressive:
+            options.retain_on_delete, options.replace_on_changes = True, ["policy"]
+        policy = aws.iam.RolePolicy(name, role=role, policy=iam.document(statements), opts=options)
+        self._attached.append(policy)
+        return policy
 
     def _policies(
         self,
@@ -257,13 +296,7 @@ class PythonFunction(Component):
         has left it. As statements of one policy they would go first.
         """
         policies = [
-            aws.iam.RolePolicy(
-                f"{name}-{grant}",
-                role=role.name,
-                policy=iam.document(statements),
-                # A grant comes and goes, in a protected stack as well.
-                opts=pulumi.ResourceOptions(parent=self, protect=False),
-            )
+            self._policy(f"{name}-{grant}", role.name, statements)
             for grant, statements in grants.items()
         ]
         own = [
@@ -281,6 +314,7 @@ class PythonFunction(Component):
             policy=iam.document(own),
             opts=pulumi.ResourceOptions(parent=self, depends_on=policies),
         )
+        self._attached.append(basic)
         return [*policies, basic]
 
     def _function(

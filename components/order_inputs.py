@@ -33,6 +33,7 @@ from .order_functions import METHODS, NAMES, functions_of
 from .queues import QueueDelivery
 from .table import TableSafety
 from .thresholds import Alarms
+from .traffic_shift import MOST_MINUTES, Preference, shift_of
 
 # The longest that an HTTP API waits for a function:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
@@ -171,6 +172,8 @@ class OrderSettings(FunctionSettings):
     """Whether there is a bucket whose files become orders."""
     importing: NotRequired[Importing]
     """The import of files."""
+    deployment: NotRequired[Preference]
+    """How traffic moves to new versions of the functions."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete tables, queues and bus; of a stack, the whole system."""
     alarms: NotRequired[Alarms]
@@ -205,6 +208,17 @@ def _api_waits_for_its_functions(args: OrderSettings) -> Iterator[Problem]:
             "timeout_seconds",
             f"expected a whole number from 1 to {API_TIMEOUT_SECONDS}, "
             f"not {args['timeout_seconds']}: an HTTP API waits no longer for a function",
+        )
+
+
+@contradictions(OrderSettings)
+def _shifts_end_in_time(args: OrderSettings) -> Iterator[Problem]:
+    shift = shift_of(args["deployment"])
+    if shift is not None and shift.longest > MOST_MINUTES:
+        yield problem(
+            "deployment",
+            f"expected a shift of at most {MOST_MINUTES} minutes, not {shift.longest}: CodeDeploy "
+            "takes none that lasts longer",
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Optional
+from typing import Any, Optional
 
 import pulumi
 
@@ -10,6 +10,7 @@ from ._contract import contract
 from .bucket import ABANDONED_UPLOAD_DAYS, Bucket, BucketArgs
 from .bundle import bundle
 from .component import Component
+from .deployments import Deployments, DeploymentsArgs
 from .event_bus import EventBus, EventBusArgs
 from .event_consumer import ConsumerArgs, EventConsumer, EventConsumerArgs
 from .function import FunctionSettings, PythonFunction, PythonFunctionArgs
@@ -29,9 +30,11 @@ from .order_functions import (
     table_operations,
 )
 from .order_inputs import OrderSystemArgs
+from .order_stages import stages
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
 from .thresholds import Alarms
+from .traffic_shift import ALL_AT_ONCE
 
 TABLE_NAME = "Orders"
 QUEUE_NAME = "order-events"
@@ -84,6 +87,7 @@ class OrderSystem(Component):
         self._args = args
         self._declared = functions_of(args)
         self._service = args["service"]
+        self._progressive = args["deployment"] != ALL_AT_ONCE
         self._code = args.get("code") or bundle(
             args["runtime"], require_bytecode=args["require_bytecode"]
         )
@@ -101,6 +105,7 @@ class OrderSystem(Component):
         self._api = self._make_api()
         self._functions |= self._make_functions(parts._replace(api=self._api), routed=False)
         observability = self._make_observability(self._api)
+        self._stages = stages(self._declared, parts)
 
         self.api_url, self.api_id = self._api.url, self._api.api_id
         self.table_name, self.table_arn = self._table.name, self._table.arn
@@ -115,6 +120,7 @@ class OrderSystem(Component):
         )
         self.dashboard_url = observability.dashboard_url
         self.alarm_topic_arn = observability.topic_arn
+        self._deployments = self._make_deployments() if self._progressive else None
         self.register()
 
     @property
@@ -143,6 +149,36 @@ class OrderSystem(Component):
     def functions(self) -> Mapping[str, PythonFunction]:
         """The system's own functions by name, as `create_order`; each takes further grants."""
         return MappingProxyType(self._functions)
+
+    @property
+    def deployments(self) -> pulumi.Output[dict[str, Any]] | None:
+        """What `python -m operations deploy` has to know; None where traffic moves all at once.
+
+        The functions stand in the order in which they are to be deployed, those of a stage
+        together. To be asked for when the functions have all their grants.
+        """
+        if self._deployments is None:
+            return None
+        return pulumi.Output.from_input(
+            {
+                "application": self._deployments.application_name,
+                "stages": [
+                    [self._deployed(name) for name in stage if name in self._groups]
+                    for stage in self._stages
+                ],
+            }
+        )
+
+    def _deployed(self, name: str) -> dict[str, Any]:
+        function = self._functions[name]
+        return {
+            "function": name,
+            "name": function.name,
+            "alias": function.alias_name,
+            "group": self._groups[name],
+            "role": function.role_name,
+            "policies": function.policy_names,
+        }
 
     def add_function(self, label: str, args: PythonFunctionArgs) -> PythonFunction:
         """A further function, with the system's settings where its own say nothing.
@@ -281,6 +317,7 @@ class OrderSystem(Component):
             "statements": [grant.statement(parts) for grant in declared.grants],
             "sources": declared.sources(parts),
             "invokes_itself": declared.invokes_itself,
+            "progressive": self._progressive,
         }
         timeout = declared.timeout_seconds(self._args)
         if timeout:
@@ -313,6 +350,8 @@ class OrderSystem(Component):
             **(args.get("environment") or {}),
             contract.SERVICE_NAME_VARIABLE: self._service,
         }
+        if args.get("progressive"):
+            complete["environment"][contract.VERSION_FAILURES_VARIABLE] = "counted"
         return complete
 
     def _make_api(self) -> HttpApi:
@@ -399,6 +438,19 @@ class OrderSystem(Component):
             "alarms": self._args["alarms"],
         }
         return Observability(f"{self._prefix}-observability", args, self._child)
+
+    def _make_deployments(self) -> Deployments:
+        args: DeploymentsArgs = {
+            "preference": self._args["deployment"],
+            "thresholds": self._args["alarms"]["thresholds"],
+        }
+        deployments = Deployments(f"{self._prefix}-deployments", args, self._child)
+        actions = self._further_alarms()["actions"]
+        self._groups = {
+            each.name: deployments.add(each.label, self._functions[each.name], actions)
+            for each in self._declared
+        }
+        return deployments
 
     def _monitored_history(self) -> list[MonitoredTable]:
         if self._history is None:

@@ -97,6 +97,7 @@ API_URL_VARIABLE = "API_URL"
 SYNTHETIC_CUSTOMER_VARIABLE = "SYNTHETIC_CUSTOMER"  # secret; only where there are synthetic orders
 CURRENCY_VARIABLE = "CURRENCY"  # where a version of the API names it
 IMPORTS_BUCKET_VARIABLE = "IMPORTS_BUCKET_NAME"
+VERSION_FAILURES_VARIABLE = "VERSION_FAILURES"  # whether they are counted: while versions change
 SERVICE_NAME_VARIABLE = "POWERTOOLS_SERVICE_NAME"  # every function; the metrics' dimension
 
 # Custom CloudWatch metrics, emitted in EMF under METRIC_NAMESPACE with the dimension
@@ -106,6 +107,8 @@ METRIC_NAMESPACE = "ServerlessOrders"
 SERVICE_DIMENSION = "service"
 FUNCTION_NAME_DIMENSION = "function_name"
 COLD_START = "ColdStart"
+VERSION_DIMENSION = "version"  # with FUNCTION_NAME_DIMENSION alone
+VERSION_FAILURES = "VersionFailures"  # answers 5xx, and messages to be delivered again
 ORDERS_CREATED = "OrdersCreated"  # answered 201, replays excluded
 ORDERS_REJECTED = "OrdersRejected"  # refused for the caller's fault (4xx)
 ORDERS_CREATE_FAILED = "OrdersCreateFailed"  # refused for ours (5xx)

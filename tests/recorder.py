@@ -36,7 +36,8 @@ class Registration:
     """One registered resource; property names are the provider's, in camelCase.
 
     `parent` and `dependencies` are URNs, `provider` is the provider's URN and id, `aliases`
-    are former names.
+    are former names. `retained` resources outlive their deletion here, `ignored` inputs are never
+    changed, a change of those it is `replaced_on` makes another resource.
     """
 
     type: str
@@ -50,6 +51,9 @@ class Registration:
     protect: bool
     custom: bool
     delete_before_replace: bool
+    retained: bool
+    ignored: frozenset[str]
+    replaced_on: frozenset[str]
     aliases: frozenset[str]
     dependencies: frozenset[str]
     property_dependencies: dict[str, frozenset[str]]
@@ -182,6 +186,9 @@ class _RecordingMocks(Mocks):
                 protect=request.protect,
                 custom=bool(args.custom),
                 delete_before_replace=request.deleteBeforeReplace,
+                retained=request.retainOnDelete,
+                ignored=frozenset(request.ignoreChanges),
+                replaced_on=frozenset(request.replaceOnChanges),
                 aliases=frozenset(each.spec.name for each in request.aliases),
                 dependencies=frozenset(request.dependencies),
                 property_dependencies={

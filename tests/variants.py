@@ -67,6 +67,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
         "dev",
         {"table.pointInTimeRecovery": True, "table.deletionProtection": True, "protect": True},
     ),
+    "deployment": ("prod", {"deployment": "linear20PercentEvery2Minutes", "imports": True}),
     "no-events": ("prod", {"events": False}),
     "synthetic": ("dev", {"synthetic.rateMinutes": 5}),
     "imports": ("prod", {"imports": True, "importing.retentionDays": 7}),

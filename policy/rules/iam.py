@@ -44,6 +44,7 @@ from .types import (
 # them on `*` alone:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/
 ACTIONS_WITHOUT_RESOURCES = (
+    "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSecurityGroups",
@@ -65,6 +66,12 @@ ACTIONS_THAT_LAMBDA_NEEDS_ON_ALL = (
     "ec2:DeleteNetworkInterface",
     "ec2:UnassignPrivateIpAddresses",
 )
+
+# CloudWatch tells somebody who asks for fewer of fewer kinds of alarms, and AWS's own policy for
+# CodeDeploy has it on all:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+# https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambdaLimited.html
+ACTIONS_THAT_CODEDEPLOY_NEEDS_ON_ALL = ("cloudwatch:DescribeAlarms",)
 
 # The services whose resource part begins with a name instead of a type, so that what follows
 # the name may be a wildcard (`bucket/*`, `apiid/*`).
@@ -127,7 +134,11 @@ def _is_broad(arn: str) -> bool:
     settings={
         "actionsWithoutResources": Setting(
             "array",
-            [*ACTIONS_WITHOUT_RESOURCES, *ACTIONS_THAT_LAMBDA_NEEDS_ON_ALL],
+            [
+                *ACTIONS_WITHOUT_RESOURCES,
+                *ACTIONS_THAT_LAMBDA_NEEDS_ON_ALL,
+                *ACTIONS_THAT_CODEDEPLOY_NEEDS_ON_ALL,
+            ],
             "Actions that AWS allows on `*` alone",
         )
     },

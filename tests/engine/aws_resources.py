@@ -157,6 +157,15 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": ResourceType(
         "name", ("name",), "name", _arn("cloudwatch", "alarm:{name}")
     ),
+    "aws:codedeploy/application:Application": ResourceType(
+        "name", ("computePlatform",), "", _arn("codedeploy", "application:{name}")
+    ),
+    "aws:codedeploy/deploymentConfig:DeploymentConfig": ResourceType(
+        "deploymentConfigName",
+        ("deploymentConfigName", "computePlatform", "trafficRoutingConfig"),
+        "deploymentConfigName",
+    ),
+    "aws:codedeploy/deploymentGroup:DeploymentGroup": ResourceType(replaced_by=("appName",)),
     "aws:dynamodb/table:Table": ResourceType(
         "name", ("name", "hashKey", "rangeKey"), "name", _table
     ),

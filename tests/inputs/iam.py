@@ -18,7 +18,10 @@ with warnings.catch_warnings():
     import parliament
 
 from components.event_sources import STREAM_ACTIONS
-from policy.rules.iam import ACTIONS_THAT_LAMBDA_NEEDS_ON_ALL
+from policy.rules.iam import (
+    ACTIONS_THAT_CODEDEPLOY_NEEDS_ON_ALL,
+    ACTIONS_THAT_LAMBDA_NEEDS_ON_ALL,
+)
 
 INFORMATIONAL = ("INFO", "MUTE")
 
@@ -35,6 +38,11 @@ LAMBDA_NETWORK = Tolerated(
     "RESOURCE_STAR",
     "Lambda refuses a function in a VPC unless its role has these on every resource: "
     "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
+)
+CODEDEPLOY = Tolerated(
+    "RESOURCE_STAR",
+    "AWS's own policy for CodeDeploy allows it on every resource: "
+    "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambdaLimited.html",
 )
 CALLING_FUNCTION = Tolerated(
     "UNKNOWN_CONDITION_FOR_ACTION",
@@ -80,6 +88,10 @@ def _findings(document: dict[str, Any]) -> Iterator[str]:
 
 def _tolerated(document: dict[str, Any], finding: Any) -> Tolerated | None:
     detail = finding.detail
+    if finding.issue == CODEDEPLOY.issue and set(detail) <= set(
+        ACTIONS_THAT_CODEDEPLOY_NEEDS_ON_ALL
+    ):
+        return CODEDEPLOY
     if finding.issue == LAMBDA_NETWORK.issue:
         return LAMBDA_NETWORK if set(detail) <= set(ACTIONS_THAT_LAMBDA_NEEDS_ON_ALL) else None
     if finding.issue == CALLING_FUNCTION.issue:

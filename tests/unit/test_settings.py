@@ -72,6 +72,8 @@ WRONG = [
     ("allowedAccountIds", '["12345"]', "[0]", "an account id of 12 digits"),
     ("allowedAccountIds", "123456789012", "", "a list"),
     ("allowedAccountIds", "{not json", "", "a list, not '{not json'"),
+    ("deployment", "canary", "", "allAtOnce, canary10Percent5Minutes or linear10Percent"),
+    ("deployment", "linear1PercentEvery30Minutes", "", "a shift of at most 2880 minutes, not 2970"),
     ("events", "sometimes", "", "true or false, not 'sometimes'"),
     ("bus", '{"archiveDays": -1}', ".archiveDays", "0 (none) or a whole number from 1 to 3650"),
     ("history", '{"retentionDays": "long"}', ".retentionDays", "0 (none) or a whole number from"),

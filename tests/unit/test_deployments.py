@@ -1,0 +1,205 @@
+"""Progressive deployment in the graph: nothing while off, and what CodeDeploy needs when on."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from components import order_functions
+from tests.aws_names import ACCOUNT
+from tests.recorder import Recording
+from tests.unit import stacks
+
+APPLICATION = "aws:codedeploy/application:Application"
+GROUP = "aws:codedeploy/deploymentGroup:DeploymentGroup"
+CONFIGURATION = "aws:codedeploy/deploymentConfig:DeploymentConfig"
+
+
+def on(preference: str = "canary10Percent5Minutes", **more: Any) -> Recording:
+    return stacks.recording("dev", deployment=preference, **more)
+
+
+def names(recorded: Recording) -> set[tuple[str, str]]:
+    return {(each.type, each.name) for each in recorded.registrations}
+
+
+def test_off_it_is_nowhere_and_pulumi_moves_the_alias() -> None:
+    for stack in stacks.STACKS:
+        recorded = stacks.recording(stack)
+        assert not [each for each in names(recorded) if "deploy" in " ".join(each).lower()]
+        assert not {"deployments", "next"} & recorded.outputs.keys()
+        for each in recorded.registrations:
+            assert not each.retained
+            assert not each.replaced_on
+            assert not each.ignored or each.type == stacks.STASH
+        for function in recorded.of(stacks.FUNCTION):
+            assert "VERSION_FAILURES" not in function.inputs["environment"]["variables"]
+
+
+def test_on_it_adds_resources_and_leaves_those_that_are_there() -> None:
+    off, with_it = stacks.recording("dev"), on()
+    now = {(each.type, each.name): each for each in with_it.registrations}
+    for each in off.registrations:
+        before, inputs = (copy.deepcopy(it.inputs) for it in (each, now[each.type, each.name]))
+        if each.type == stacks.FUNCTION:
+            for it in (before, inputs):
+                assert it.pop("code")
+            variables = inputs["environment"]["variables"]
+            assert variables.pop("VERSION_FAILURES") == "counted"
+            for secret in (it["environment"]["variables"] for it in (before, inputs)):
+                secret.pop("ORDER_ID_KEY", None)  # another one in each recording
+        if each.type == stacks.ROLE and each.name.removeprefix("orders-") in stacks.FUNCTIONS:
+            assert inputs.pop("forceDetachPolicies") is True
+        assert inputs == before or each.type == stacks.STASH, each
+    added = names(with_it) - names(off)
+    assert added
+    assert all(name.startswith("orders-deployments") for _, name in added)
+
+
+@pytest.mark.parametrize("label", stacks.FUNCTIONS)
+def test_every_function_has_a_group_that_watches_its_new_version_alone_and_rolls_back(
+    label: str,
+) -> None:
+    recorded = on()
+    group = recorded.one(GROUP, f"orders-deployments-{label}").inputs
+    assert group["appName"] == recorded.one(APPLICATION).outputs["name"]
+    assert group["deploymentStyle"] == {
+        "deploymentOption": "WITH_TRAFFIC_CONTROL",
+        "deploymentType": "BLUE_GREEN",
+    }
+    assert group["autoRollbackConfiguration"]["enabled"] is True
+    assert set(group["autoRollbackConfiguration"]["events"]) == {
+        "DEPLOYMENT_FAILURE",
+        "DEPLOYMENT_STOP_ON_ALARM",
+        "DEPLOYMENT_STOP_ON_REQUEST",
+    }
+    watching = group["alarmConfiguration"]
+    assert (watching["enabled"], watching.get("ignorePollAlarmFailure", False)) == (True, False)
+
+    alarms = {each.outputs["name"]: each for each in recorded.of(stacks.ALARM)}
+    function = stacks.function(recorded, label).outputs
+    version = {
+        "FunctionName": function["name"],
+        "Resource": f"{function['name']}:live",
+        "ExecutedVersion": function["version"],
+    }
+    counted = {"function_name": function["name"], "version": function["version"]}
+    watched = {}
+    for name in watching["alarms"]:
+        inputs = alarms[name].inputs
+        assert (inputs["evaluationPeriods"], inputs.get("period", 60)) == (1, 60)
+        assert inputs["alarmActions"], name
+        for each in inputs.get("metricQueries", ()):
+            if "metric" in each:
+                watched[each["metric"]["metricName"]] = each["metric"]["dimensions"]
+        if "metricName" in inputs:
+            watched[inputs["metricName"]] = inputs["dimensions"]
+    assert watched == {
+        "Invocations": version,
+        "Errors": version,
+        "VersionFailures": counted,
+        "Duration": version,
+    }
+
+
+def test_codedeploy_may_move_these_aliases_and_no_more() -> None:
+    recorded = on()
+    role = recorded.one(stacks.ROLE, "orders-deployments")
+    (trust,) = stacks.document(role.inputs["assumeRolePolicy"])["Statement"]
+    assert trust["Principal"] == {"Service": "codedeploy.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    allowed = {
+        (action, resource)
+        for each in stacks.statements(recorded, role)
+        for action in each["Action"]
+        for resource in each["Resource"]
+    }
+    arns = {
+        each.outputs["arn"]
+        for kind in (stacks.FUNCTION, stacks.ALIAS)
+        for each in recorded.of(kind)
+    }
+    actions = ("lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias")
+    assert allowed == {
+        ("cloudwatch:DescribeAlarms", "*"),
+        *((action, arn) for action in actions for arn in arns),
+    }
+    assert {each.inputs["serviceRoleArn"] for each in recorded.of(GROUP)} == {role.outputs["arn"]}
+
+
+def test_the_alias_is_codedeploys_and_no_grant_of_a_version_with_traffic_goes() -> None:
+    recorded = on()
+    for alias in recorded.of(stacks.ALIAS):
+        assert alias.ignored == {"functionVersion", "routingConfig"}
+    for label in stacks.FUNCTIONS:
+        role = stacks.role_of(recorded, stacks.function(recorded, label).inputs["role"])
+        own = [
+            each
+            for each in recorded.of(stacks.ROLE_POLICY)
+            if each.inputs["role"] == role.outputs["name"]
+        ]
+        grants = [each for each in own if each.name != f"orders-{label}"]  # logs and traces
+        assert all(each.retained and each.replaced_on == {"policy"} for each in grants)
+        (told,) = [
+            each
+            for stage in recorded.outputs["deployments"]["stages"]
+            for each in stage
+            if each["function"] == label.replace("-", "_")
+        ]
+        assert set(told["policies"]) == {each.outputs["name"] for each in own}
+        assert told["role"] == role.outputs["name"]
+
+
+def test_readers_get_their_new_version_before_those_who_write_to_them() -> None:
+    recorded = stacks.recording(
+        "dev", deployment="canary10Percent5Minutes", imports=True, synthetic={"rateMinutes": 5}
+    )
+    stages = recorded.outputs["deployments"]["stages"]
+    found = {each["function"]: n for n, stage in enumerate(stages) for each in stage}
+    assert found.keys() == set(order_functions.NAMES)
+    for earlier, later in (
+        ("process_order", "create_order"),
+        ("process_order", "republish_pending"),
+        ("process_order", "import_orders"),
+        ("publish_changes", "process_order"),
+        ("publish_changes", "create_order"),
+        ("record_history", "publish_changes"),
+    ):
+        assert found[earlier] < found[later], f"{earlier} reads what {later} writes"
+    assert found["get_order"] == 0
+
+
+@pytest.mark.parametrize(
+    ("preference", "kind", "expected"),
+    [
+        ("canary25Percent7Minutes", "timeBasedCanary", {"percentage": 25, "interval": 7}),
+        ("linear20PercentEvery2Minutes", "timeBasedLinear", {"percentage": 20, "interval": 2}),
+    ],
+)
+def test_a_preference_that_codedeploy_has_not_is_made(
+    preference: str, kind: str, expected: dict[str, int]
+) -> None:
+    recorded = on(preference)
+    made = recorded.one(CONFIGURATION)
+    assert made.inputs["computePlatform"] == "Lambda"
+    routing = made.inputs["trafficRoutingConfig"]
+    assert routing == {"type": kind[0].upper() + kind[1:], kind: expected}
+    names = {each.inputs["deploymentConfigName"] for each in recorded.of(GROUP)}
+    assert names == {made.outputs["deploymentConfigName"]}
+
+
+@pytest.mark.parametrize(
+    ("preference", "name"),
+    [
+        ("canary10Percent5Minutes", "CodeDeployDefault.LambdaCanary10Percent5Minutes"),
+        ("linear10PercentEvery1Minute", "CodeDeployDefault.LambdaLinear10PercentEvery1Minute"),
+    ],
+)
+def test_a_preference_that_codedeploy_has_is_used(preference: str, name: str) -> None:
+    recorded = on(preference)
+    assert not recorded.of(CONFIGURATION)
+    assert {each.inputs["deploymentConfigName"] for each in recorded.of(GROUP)} == {name}
+
+
+def test_what_comes_next_is_said() -> None:
+    assert on().outputs["next"] == "python -m operations deploy --stack dev"
