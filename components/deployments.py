@@ -32,6 +32,8 @@ class DeploymentsArgs(TypedDict):
 
     preference: Preference
     """How traffic moves; not allAtOnce, which needs none of this."""
+    service: str
+    """Dimension of the failures that functions count by version."""
     thresholds: NotRequired[AlarmThresholds]
     """The values at which alarms end a deployment."""
 
@@ -49,7 +51,7 @@ class Deployments(Component):
     ) -> None:
         args = checked(DeploymentsArgs, args, f"Deployments {name}")
         super().__init__("serverless-orders:index:Deployments", name, {}, opts)
-        self._name, self._preference = name, args["preference"]
+        self._name, self._preference, self._service = name, args["preference"], args["service"]
         declared = DeclaredThresholds(cast(dict[str, float], args["thresholds"]))
         self._limits = cast(AlarmThresholds, declared)
         child = pulumi.ResourceOptions(parent=self)
@@ -86,6 +88,7 @@ class Deployments(Component):
             "name": function.name,
             "alias_name": function.alias_name,
             "version": function.version,
+            "service": self._service,
             "timeout_seconds": function.timeout_seconds,
         }
         watched = [

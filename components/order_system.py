@@ -442,6 +442,7 @@ class OrderSystem(Component):
     def _make_deployments(self) -> Deployments:
         args: DeploymentsArgs = {
             "preference": self._args["deployment"],
+            "service": self._service,
             "thresholds": self._args["alarms"]["thresholds"],
         }
         deployments = Deployments(f"{self._prefix}-deployments", args, self._child)

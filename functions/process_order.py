@@ -70,6 +70,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
                 failures.append({"itemIdentifier": delivery.message_id})
             else:
                 unnamed += 1
+    metrics.failed(context, len(failures))
     metrics.flush(context)
     if unnamed:
         # Nothing to report it by: failing the batch has SQS deliver all of it again, which

@@ -80,6 +80,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         return {"batchItemFailures": []}
     if failure.place == 0 or number is None:
         raise NotPublishedError(failure.reason)
+    metrics.failed(context)
     return {"batchItemFailures": [{"itemIdentifier": number}]}
 
 

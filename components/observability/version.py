@@ -26,6 +26,8 @@ class MonitoredVersion(TypedDict):
     """Name of the alias that leads traffic to it."""
     version: pulumi.Input[str]
     """The version."""
+    service: str
+    """Dimension of the failures that it counts itself."""
     timeout_seconds: int
     """The function's timeout."""
 
@@ -48,6 +50,7 @@ def alarms(version: MonitoredVersion, limits: AlarmThresholds) -> list[Alarm]:
         contract.VERSION_FAILURES,
         {
             contract.FUNCTION_NAME_DIMENSION: version["name"],
+            contract.SERVICE_DIMENSION: version["service"],
             contract.VERSION_DIMENSION: version["version"],
         },
         "Sum",

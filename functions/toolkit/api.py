@@ -123,6 +123,8 @@ def respond(
             "function_request_id": context.aws_request_id,
         },
     )
+    if status >= 500:
+        metrics.failed(context)
     metric = outcome(status, log)
     if metric:
         metrics.count(metric)

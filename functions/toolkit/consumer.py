@@ -56,6 +56,7 @@ def consume(
         )
         if not done:
             failures.append({"itemIdentifier": record["messageId"]})
+    metrics.failed(context, len(failures))
     metrics.flush(context)
     return {"batchItemFailures": failures}
 

@@ -193,3 +193,26 @@ def test_every_metric_has_the_contracts_name_unit_and_dimension(functions: Funct
         contract.ORDERS_REPUBLISHED: "Count",
         contract.OLDEST_PENDING_AGE: "Seconds",
     }
+
+
+@pytest.mark.parametrize("counted", ["counted", ""])
+def test_what_a_version_fails_at_is_counted_by_version_where_that_is_asked_for(
+    functions: Functions, variables: pytest.MonkeyPatch, counted: str
+) -> None:
+    """Lambda counts neither an answer 5xx nor a message to be delivered again as an error."""
+    variables.setenv("VERSION_FAILURES", counted)
+    variables.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    order_id = functions.create(ORDER).body["id"]
+    functions.create("{}")  # the caller's fault, not the version's
+    functions.process(record(created(order_id)))
+    functions.aws.fail("PutItem", DENIED)
+    functions.create(ORDER)
+    functions.process(record("{"), record("{", "message-2"))
+    functions.record("{", "{")
+    lines = [line for line in emf(functions) if "VersionFailures" in line]
+    for line in lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == contract.METRIC_NAMESPACE
+        assert sorted(directive["Dimensions"][0]) == ["function_name", "service", "version"]
+        assert (line["function_name"], line["version"]) == ("function", "7")
+    assert [line["VersionFailures"] for line in lines] == ([[1], [2], [2]] if counted else [])

@@ -83,7 +83,11 @@ def test_every_function_has_a_group_that_watches_its_new_version_alone_and_rolls
         "Resource": f"{function['name']}:live",
         "ExecutedVersion": function["version"],
     }
-    counted = {"function_name": function["name"], "version": function["version"]}
+    counted = {
+        "function_name": function["name"],
+        "service": "serverless-orders-dev",
+        "version": function["version"],
+    }
     watched = {}
     for name in watching["alarms"]:
         inputs = alarms[name].inputs
