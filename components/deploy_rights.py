@@ -36,6 +36,13 @@ _RULE = ("arn:{partition}:events:{region}:{account}:rule/{system}-*",)
 _ARCHIVE = ("arn:{partition}:events:{region}:{account}:archive/{system}-*",)
 _SCHEDULE = ("arn:{partition}:scheduler:{region}:{account}:schedule/default/{system}-*",)
 _ALARM = ("arn:{partition}:cloudwatch:{region}:{account}:alarm:{system}-*",)
+_APPLICATION = ("arn:{partition}:codedeploy:{region}:{account}:application:{system}-*",)
+_GROUP = ("arn:{partition}:codedeploy:{region}:{account}:deploymentgroup:{system}-*/{system}-*",)
+# Those that every account has, too: whoever deploys by one has to be able to read it.
+_CONFIGURATION = (
+    "arn:{partition}:codedeploy:{region}:{account}:deploymentconfig:{system}-*",
+    "arn:{partition}:codedeploy:{region}:{account}:deploymentconfig:CodeDeployDefault.Lambda*",
+)
 _DASHBOARD = ("arn:{partition}:cloudwatch::{account}:dashboard/{project}-{stack}*",)
 _TOPIC = ("arn:{partition}:sns:{region}:{account}:{system}-*",)
 _KEY = ("arn:{partition}:kms:{region}:{account}:key/*",)
@@ -56,7 +63,7 @@ _OF_FUNCTION = {"ArnLike": {"lambda:FunctionArn": _FUNCTION[0]}}
 # Roles can be made, and given rights, that the boundary limits; no others.
 _WITHIN_BOUNDARY = {"StringEquals": {"iam:PermissionsBoundary": "{boundary}"}}
 
-PASSED_TO = ("lambda.amazonaws.com", "scheduler.amazonaws.com")
+PASSED_TO = ("codedeploy.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com")
 """The services that the roles of a stack are for."""
 
 
@@ -182,6 +189,41 @@ RIGHTS: dict[str, tuple[Rights, ...]] = {
             update="UntagResource",
             delete="DeleteAlarms",
         ),
+    ),
+    "aws:codedeploy/application:Application": (
+        Rights(
+            "codedeploy",
+            _APPLICATION,
+            read="GetApplication ListTagsForResource",
+            # A deployment's revision belongs to the application.
+            create="CreateApplication GetApplicationRevision RegisterApplicationRevision "
+            "TagResource",
+            update="UntagResource UpdateApplication",
+            delete="DeleteApplication",
+        ),
+    ),
+    "aws:codedeploy/deploymentConfig:DeploymentConfig": (
+        Rights(
+            "codedeploy",
+            _CONFIGURATION,
+            "GetDeploymentConfig",
+            "CreateDeploymentConfig",
+            delete="DeleteDeploymentConfig",
+        ),
+    ),
+    "aws:codedeploy/deploymentGroup:DeploymentGroup": (
+        Rights(
+            "codedeploy",
+            _GROUP,
+            # And what `python -m operations deploy` calls.
+            read="GetDeployment GetDeploymentGroup ListDeployments ListTagsForResource",
+            create="CreateDeployment CreateDeploymentGroup TagResource",
+            update="UntagResource UpdateDeploymentGroup",
+            delete="DeleteDeploymentGroup",
+        ),
+        # CodeDeploy knows no resource for these.
+        Rights("codedeploy", _ALL, create="StopDeployment BatchGetDeploymentTargets"),
+        _PASSES_ROLE,
     ),
     "aws:dynamodb/table:Table": (
         Rights(
@@ -384,6 +426,8 @@ BOUNDARY: tuple[Rights, ...] = (
     Rights("s3", _OBJECTS, "GetObject GetObjectVersion", "PutObject"),
     Rights("events", _BUS, create="PutEvents"),
     Rights("lambda", _FUNCTION, create="InvokeFunction"),
+    Rights("lambda", _FUNCTION, "GetAlias GetProvisionedConcurrencyConfig", "", "UpdateAlias"),
+    Rights("cloudwatch", _ALL, "DescribeAlarms"),
     Rights("logs", _LOG_GROUP[:1], create="CreateLogStream PutLogEvents"),
     Rights("xray", _ALL, create="PutTelemetryRecords PutTraceSegments"),
     Rights(
@@ -401,7 +445,7 @@ BOUNDARY: tuple[Rights, ...] = (
 GROUPS = {
     **dict.fromkeys(("apigateway", "ec2", "lambda", "logs"), "code"),
     **dict.fromkeys(("dynamodb", "kms", "s3", "sqs"), "data"),
-    **dict.fromkeys(("cloudwatch", "events", "scheduler", "sns"), "events"),
+    **dict.fromkeys(("cloudwatch", "codedeploy", "events", "scheduler", "sns"), "events"),
     "iam": "roles",
 }
 """Which policy the rights on a service are in: one alone would be too long for IAM."""

@@ -34,6 +34,8 @@ class DeploymentsArgs(TypedDict):
     """How traffic moves; not allAtOnce, which needs none of this."""
     service: str
     """Dimension of the failures that functions count by version."""
+    permissions_boundary: str
+    """Policy that limits what CodeDeploy's role may do; none when empty."""
     thresholds: NotRequired[AlarmThresholds]
     """The values at which alarms end a deployment."""
 
@@ -63,6 +65,7 @@ class Deployments(Component):
             name,
             description=f"What CodeDeploy may do for {name}",
             assume_role_policy=iam.trust("codedeploy.amazonaws.com", account),
+            permissions_boundary=args["permissions_boundary"] or None,
             opts=child,
         )
         aws.iam.RolePolicy(

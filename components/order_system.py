@@ -443,6 +443,7 @@ class OrderSystem(Component):
         args: DeploymentsArgs = {
             "preference": self._args["deployment"],
             "service": self._service,
+            "permissions_boundary": self._args["permissions_boundary"],
             "thresholds": self._args["alarms"]["thresholds"],
         }
         deployments = Deployments(f"{self._prefix}-deployments", args, self._child)

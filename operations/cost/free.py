@@ -10,6 +10,10 @@ FREE = frozenset(
         "aws:cloudwatch/eventRule:EventRule",
         "aws:cloudwatch/eventTarget:EventTarget",
         "aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        # https://aws.amazon.com/codedeploy/pricing/
+        "aws:codedeploy/application:Application",
+        "aws:codedeploy/deploymentConfig:DeploymentConfig",
+        "aws:codedeploy/deploymentGroup:DeploymentGroup",
         "aws:iam/role:Role",
         "aws:iam/rolePolicy:RolePolicy",
         "aws:lambda/alias:Alias",
