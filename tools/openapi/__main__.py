@@ -1,10 +1,14 @@
-"""python -m tools.openapi: write the documents; with `test`: send the requests that it allows."""
+"""python -m tools.openapi: write the documents; `test` sends the requests that they allow,
+`compare` names what breaks callers."""
 
 import argparse
+import json
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
-from tools.openapi import FOLDER
+from tools.openapi import FOLDER, FROZEN
+from tools.openapi.breaking import breaking
 from tools.openapi.document import VERSIONS, UndescribedError, render
 
 
@@ -18,7 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     test.add_argument("--version", choices=list(VERSIONS), help="that alone; all otherwise")
     test.add_argument("--examples", type=int, default=600, help="requests an operation and phase")
     test.add_argument("--seed", type=int, default=1, help="the same seed, the same requests")
+    compare = commands.add_parser("compare", help="name what breaks callers of the frozen ones")
+    compare.add_argument("before", nargs="?", type=Path, default=FROZEN)
+    compare.add_argument("after", nargs="?", type=Path, default=FOLDER)
     options = parser.parse_args(arguments)
+    if options.command == "compare":
+        return _compare(options.before, options.after)
     if options.command == "test":
         return _test(options)
     try:
@@ -31,6 +40,20 @@ def main(arguments: list[str] | None = None) -> int:
         path.write_text(text, encoding="utf-8")
         print(f"{path.name} written")
     return 0
+
+
+def _compare(before: Path, after: Path) -> int:
+    """Print what breaks between two documents, or those of one name in two folders."""
+    pairs = [(before, after)]
+    if before.is_dir():
+        pairs = [(each, after / each.name) for each in sorted(before.glob("*.json"))]
+    found = 0
+    for old, new in pairs:
+        read = (json.loads(each.read_text(encoding="utf-8")) for each in (old, new))
+        for line in breaking(*read):
+            found += 1
+            print(f"{new.name}: {line}")
+    return 1 if found else 0
 
 
 def _test(options: argparse.Namespace) -> int:
