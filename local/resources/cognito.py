@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.inputs import Inputs, plain
+from local.inputs import Inputs
 from local.resources.registry import Creation, creates
 
 _PASSWORD_POLICY = {
@@ -48,9 +48,9 @@ def user_pool(creation: Creation) -> tuple[str, dict[str, Any]]:
         only = inputs["adminCreateUserConfig"].get("allowAdminCreateUserOnly", False)
         request["AdminCreateUserConfig"] = {"AllowAdminCreateUserOnly": only}
     if "userAttributeUpdateSettings" in inputs:
-        key = "attributesRequireVerificationBeforeUpdates"
+        before = inputs["userAttributeUpdateSettings"]["attributesRequireVerificationBeforeUpdates"]
         request["UserAttributeUpdateSettings"] = {
-            key[:1].upper() + key[1:]: plain(inputs["userAttributeUpdateSettings"][key])
+            "AttributesRequireVerificationBeforeUpdate": before
         }
     if "schemas" in inputs:
         request["Schema"] = [_attribute(each) for each in inputs["schemas"]]

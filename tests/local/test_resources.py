@@ -148,6 +148,9 @@ def program() -> None:
         username_configuration={"case_sensitive": False},
         password_policy={"minimum_length": 12, "require_symbols": True},
         schemas=[{"name": "email", "attribute_data_type": "String", "required": True}],
+        user_attribute_update_settings={
+            "attributes_require_verification_before_updates": ["email"]
+        },
         opts=here,
     )
     server = aws.cognito.ResourceServer(
