@@ -56,6 +56,7 @@ PRODUCTION_RECEIVES = 5
 RISKS = (
     "alarms.emails",
     "logRetentionDays",
+    "monthlyBudget",
     "queue.maxReceiveCount",
     "queue.visibilityTimeoutSeconds",
     "vpc.subnetIds",
@@ -280,6 +281,8 @@ def _unprotected(settings: Configuration) -> Iterator[Problem]:
             yield problem(path, "expected true")
     if not settings["alarms"]["emails"] and not settings["alarms"]["actions"]:
         yield problem("alarms.emails", "expected somebody who hears the alarms")
+    if "monthly_budget" not in settings:
+        yield problem("monthly_budget", "expected a budget as {amount: 100}")
     days = settings["log_retention_days"]
     if days < PRODUCTION_LOG_RETENTION_DAYS:
         text = f"expected at least {PRODUCTION_LOG_RETENTION_DAYS}, not {days}"

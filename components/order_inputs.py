@@ -6,6 +6,7 @@ from typing import Annotated, NotRequired, TypedDict
 import pulumi
 
 from ._contract import contract
+from .budget import MOST_ADDRESSES, MonthlyBudget
 from .event_bus import BusArchive
 from .event_sources import (
     LEAST_CONCURRENCY,
@@ -178,6 +179,8 @@ class OrderSettings(FunctionSettings):
     """Whether Pulumi refuses to delete tables, queues and bus; of a stack, the whole system."""
     alarms: NotRequired[Alarms]
     """Who hears the alarms, and when they ring."""
+    monthly_budget: NotRequired[MonthlyBudget]
+    """What the account may cost in a month, and who is told before it does; none by default."""
 
 
 class OrderSystemArgs(OrderSettings):
@@ -298,3 +301,21 @@ def _concurrency_is_reserved_for_what_there_is(args: OrderSettings) -> Iterator[
                 ("reserved_concurrency", Key(name)),
                 "expected no such key, because the other settings leave this function out",
             )
+
+
+def budget_emails(args: OrderSettings) -> list[str]:
+    """Who is told of the budget, of inputs that have one."""
+    return args["monthly_budget"].get("emails") or args["alarms"]["emails"]
+
+
+@contradictions(OrderSettings)
+def _somebody_is_told_of_the_budget(args: OrderSettings) -> Iterator[Problem]:
+    if "monthly_budget" not in args:
+        return
+    told = len(budget_emails(args))
+    if not 1 <= told <= MOST_ADDRESSES:
+        yield problem(
+            "monthly_budget.emails",
+            f"expected 1 to {MOST_ADDRESSES} addresses, not {told}; "
+            "without any, {=alarms.emails} are told",
+        )

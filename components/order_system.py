@@ -8,6 +8,7 @@ import pulumi
 
 from ._contract import contract
 from .bucket import ABANDONED_UPLOAD_DAYS, Bucket, BucketArgs
+from .budget import monthly_budget
 from .bundle import bundle
 from .component import Component
 from .deployments import Deployments, DeploymentsArgs
@@ -29,7 +30,7 @@ from .order_functions import (
     route_keys,
     table_operations,
 )
-from .order_inputs import OrderSystemArgs
+from .order_inputs import OrderSystemArgs, budget_emails
 from .order_stages import stages
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
@@ -106,6 +107,9 @@ class OrderSystem(Component):
         self._functions |= self._make_functions(parts._replace(api=self._api), routed=False)
         observability = self._make_observability(self._api)
         self._stages = stages(self._declared, parts)
+        if "monthly_budget" in args:
+            amount = args["monthly_budget"]["amount"]
+            monthly_budget(f"{name}-monthly", amount, budget_emails(args), self)
 
         self.api_url, self.api_id = self._api.url, self._api.api_id
         self.table_name, self.table_arn = self._table.name, self._table.arn

@@ -72,6 +72,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
     "synthetic": ("dev", {"synthetic.rateMinutes": 5}),
     "imports": ("prod", {"imports": True, "importing.retentionDays": 7}),
     "events": ("dev", {"bus.archiveDays": 0, "history.retentionDays": 30}),
+    "budget": ("dev", {"monthlyBudget": {"amount": 20.5, "emails": ["finance@example.com"]}}),
     "no-topic": ("dev", {"alarms.topic": False}),
     "alarms": (
         "prod",

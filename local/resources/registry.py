@@ -115,6 +115,7 @@ WITHOUT_EFFECT: dict[str, str] = {
     ),
     "aws:lambda/functionRecursionConfig:FunctionRecursionConfig": "loops are always stopped",
     "aws:cloudwatch/eventBusPolicy:EventBusPolicy": "the emulator knows no policies of buses",
+    "aws:budgets/budget:Budget": "nothing costs anything locally",
     "aws:cognito/managedLoginBranding:ManagedLoginBranding": "the sign-in page has one look",
     "aws:xray/group:Group": "the emulator has no X-Ray",
     "aws:xray/samplingRule:SamplingRule": "the emulator has no X-Ray",

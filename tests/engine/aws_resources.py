@@ -228,6 +228,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
             "BucketVersioning",
         )
     },
+    "aws:budgets/budget:Budget": ResourceType("name", ("name", "namePrefix"), "name"),
     "aws:scheduler/schedule:Schedule": ResourceType(
         "name", ("name", "groupName"), "name", _arn("scheduler", "schedule/default/{name}")
     ),

@@ -82,6 +82,9 @@ WRONG = [
     ("permissionsBoundary", "PowerUsers", "", "an IAM policy's ARN, not 'PowerUsers'"),
     ("nameSuffix", "-two words", "", "at most 40 letters, digits, - and _"),
     ("nameSuffix", ".two", "", "at most 40 letters, digits, - and _"),
+    ("monthlyBudget", '{"amount": 0}', ".amount", "a number greater than 0"),
+    ("monthlyBudget", '{"amount": 9, "emails": ["ops"]}', ".emails[0]", "an e-mail address"),
+    ("monthlyBudget", '{"amount": 9}', ".emails", "1 to 10 addresses, not 0"),
     ("tags", '["a"]', "", "a map"),
     ("tags", '{"aws:owner": "x"}', ".aws:owner", "a key of letters"),
     ("tags", '{"AWS:owner": "x"}', ".AWS:owner", "a key of letters"),
@@ -327,6 +330,7 @@ SAFE: dict[str, Any] = {
     "alarms": {"emails": ["on-call@example.com"]},
     "queue": {"maxReceiveCount": 5},
     "processor": {"timeoutSeconds": 5},
+    "monthlyBudget": {"amount": 100, "emails": ["finance@example.com"]},
 }
 
 
@@ -348,6 +352,7 @@ UNSAFE: list[tuple[dict[str, Any], str, str]] = [
         "cors.origins",
         "origins as https://shop.example.com, not ['http://shop.example.com']",
     ),
+    ({"monthlyBudget": {}}, "monthlyBudget", "a budget as {amount: 100}"),
     ({"table": {"deletionProtection": True}}, "table.pointInTimeRecovery", "true"),
     ({"table": {"pointInTimeRecovery": True}}, "table.deletionProtection", "true"),
     ({"protect": False}, "protect", "true"),
