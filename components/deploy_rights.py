@@ -45,6 +45,7 @@ _CONFIGURATION = (
 )
 _DASHBOARD = ("arn:{partition}:cloudwatch::{account}:dashboard/{project}-{stack}*",)
 _TOPIC = ("arn:{partition}:sns:{region}:{account}:{system}-*",)
+_BUDGET = ("arn:{partition}:budgets::{account}:budget/{system}-*",)
 _KEY = ("arn:{partition}:kms:{region}:{account}:key/*",)
 _BUCKET = ("arn:{partition}:s3:::{system}-*",)
 _OBJECTS = ("arn:{partition}:s3:::{system}-*/*",)
@@ -364,6 +365,16 @@ RIGHTS: dict[str, tuple[Rights, ...]] = {
     "aws:s3/bucketVersioning:BucketVersioning": (
         Rights("s3", _BUCKET, "GetBucketVersioning", "PutBucketVersioning"),
     ),
+    "aws:budgets/budget:Budget": (
+        Rights(
+            "budgets",
+            _BUDGET,
+            "ViewBudget ListTagsForResource",
+            "ModifyBudget TagResource",
+            "ModifyBudget TagResource UntagResource",
+            "ModifyBudget",
+        ),
+    ),
     "aws:scheduler/schedule:Schedule": (
         Rights(
             "scheduler",
@@ -445,7 +456,9 @@ BOUNDARY: tuple[Rights, ...] = (
 GROUPS = {
     **dict.fromkeys(("apigateway", "ec2", "lambda", "logs"), "code"),
     **dict.fromkeys(("dynamodb", "kms", "s3", "sqs"), "data"),
-    **dict.fromkeys(("cloudwatch", "codedeploy", "events", "scheduler", "sns"), "events"),
+    **dict.fromkeys(
+        ("budgets", "cloudwatch", "codedeploy", "events", "scheduler", "sns"), "events"
+    ),
     "iam": "roles",
 }
 """Which policy the rights on a service are in: one alone would be too long for IAM."""

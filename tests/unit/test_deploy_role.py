@@ -175,7 +175,7 @@ def test_role_that_reads_changes_nothing() -> None:
         for statement in document["Statement"]
         for action in statement["Action"]
     }
-    reading = ("Describe", "Get", "List", "GET", "Decrypt")
+    reading = ("Describe", "Get", "List", "GET", "Decrypt", "ViewBudget")
     assert {each for each in actions if not each.startswith(reading)} == set()
     assert {"GetFunction", "DescribeTable", "GetObject"} <= actions
     assert [each.name for each in recorded.of(POLICY) if "boundary" in each.name] == []
