@@ -32,6 +32,15 @@ if system.bus_name is not None:
     pulumi.export("unpublishedEventsBucketName", system.unpublished_bucket_name)
 if system.imports_bucket_name is not None:
     pulumi.export("importsBucketName", system.imports_bucket_name)
+if system.issuer is not None:
+    pulumi.export("issuer", system.issuer)
+if system.user_pool_id is not None:
+    pulumi.export("userPoolId", system.user_pool_id)
+    pulumi.export("signInUrl", system.sign_in_url)
+    pulumi.export("pageClientId", system.page_client_id)
+if system.machine_client_id is not None:
+    pulumi.export("machineClientId", system.machine_client_id)
+    pulumi.export("machineClientSecret", system.machine_client_secret)
 pulumi.export("dashboardUrl", system.dashboard_url)
 pulumi.export("functionNames", system.function_names)
 if system.deployments is not None:

@@ -86,6 +86,8 @@ class ProgramSettings(TypedDict):
 
     production: NotRequired[Annotated[bool, Default(default=False)]]
     """Whether this is a production stack, which has to protect its data and name its origins."""
+    public_api: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether a production stack means it when its `auth` is none: everybody may call the API."""
     accepted_risks: NotRequired[
         dict[
             Annotated[str, OneOf(RISKS)],
@@ -271,6 +273,7 @@ def _unprotected(settings: Configuration) -> Iterator[Problem]:
     if open_origins:
         text = f"expected origins as https://shop.example.com, not {open_origins}"
         yield problem("cors.origins", text)
+    yield from _open_to_everybody(settings)
     for path, value in (
         ("table.point_in_time_recovery", settings["table"]["point_in_time_recovery"]),
         ("table.deletion_protection", settings["table"]["deletion_protection"]),
@@ -289,6 +292,21 @@ def _unprotected(settings: Configuration) -> Iterator[Problem]:
         yield problem("log_retention_days", text)
     if "vpc" in settings and len(settings["vpc"]["subnet_ids"]) < 2:
         yield problem("vpc.subnet_ids", "expected two subnets or more, of different zones")
+
+
+def _open_to_everybody(settings: Configuration) -> Iterator[Problem]:
+    """An API without sign-in that nobody has asked for, or sign-in that sends tokens in clear."""
+    if settings["auth"] == "none" and not settings["public_api"]:
+        yield problem("auth", "expected cognito or jwt, or {=public_api!} true")
+    plain = [each for each in settings["user_pool"]["callback_urls"] if each.startswith("http:")]
+    if settings["auth"] == "cognito" and plain:
+        text = f"expected addresses as https://shop.example.com/signed-in, not {plain}"
+        yield problem("user_pool.callback_urls", text)
+    issuer = settings["jwt"]["issuer"] if "jwt" in settings else ""
+    if issuer.startswith("http:"):
+        yield problem(
+            "jwt.issuer", f"expected an issuer as https://login.example.com, not {issuer}"
+        )
 
 
 def _against_advice(settings: Configuration) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from .order_inputs import OrderSystemArgs
 from .order_system import OrderSystem
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
+from .user_pool import UserPool, UserPoolArgs
 
 __all__ = [
     "Bucket",
@@ -33,4 +34,6 @@ __all__ = [
     "QueueArgs",
     "Table",
     "TableArgs",
+    "UserPool",
+    "UserPoolArgs",
 ]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, NotRequired, Optional, TypedDict
 
 import pulumi
@@ -53,6 +53,7 @@ ACCESS_LOG_FORMAT = json.dumps(
 
 # What a browser's script may read of an answer beyond the few headers that it always may.
 EXPOSED_HEADERS = ("location", "retry-after", "idempotency-replayed")
+AUTHORIZATION = "authorization"
 PREFLIGHT_AGE_SECONDS = 300
 
 
@@ -71,6 +72,10 @@ class HttpApiRoute(TypedDict):
     """Requests per second for this route, over all callers; the stage's by default."""
     throttle_burst: NotRequired[Annotated[int, Whole(1, 100_000)]]
     """Requests in a burst for this route; the stage's by default."""
+    scopes: NotRequired[
+        Annotated[list[Annotated[str, Text(r"\S+", "a scope without spaces")]], Items(default=())]
+    ]
+    """Scopes of which a token needs one for this route; any will do without them."""
 
 
 Methods = list[Annotated[str, OneOf(METHODS)]]
@@ -116,11 +121,36 @@ class Throttle(TypedDict):
     """Requests in a burst."""
 
 
+# API Gateway takes no plain HTTP; an emulator of it may, from the machine that it runs on.
+Issuer = Annotated[
+    str,
+    Text(
+        r"(https://[^/\s?#@]+|http://(localhost|127\.0\.0\.1)(:[0-9]{1,5})?)(/[^\s?#]*)?",
+        "an issuer as https://login.example.com/tenant",
+    ),
+]
+Audience = Annotated[
+    list[Annotated[str, Text(r"\S{1,1000}", "an audience as https://orders.example.com")]],
+    Items(1, different=True),
+]
+
+
+class JwtAuthorizer(TypedDict):
+    """Whose access tokens an API takes."""
+
+    issuer: pulumi.Input[str]
+    """The OpenID Connect provider, exactly as its tokens name it (`iss`)."""
+    audience: Annotated[list[pulumi.Input[str]], Items(1)]
+    """For whom the tokens have to be (`aud`, or without one `client_id`): one of these."""
+
+
 class HttpApiArgs(TypedDict):
     """Inputs of HttpApi."""
 
     routes: Annotated[list[HttpApiRoute], Items(1)]
     """The routes; any other path is answered with 404."""
+    authorizer: NotRequired[JwtAuthorizer]
+    """Whose access tokens every route takes; without it, everybody may call."""
     cors: NotRequired[Cors]
     """Which web pages may call the API, and how."""
     throttle: NotRequired[Throttle]
@@ -149,6 +179,14 @@ def _routes_within_the_stage(args: HttpApiArgs) -> Iterator[Problem]:
                 )
 
 
+class _Authorization(TypedDict, total=False):
+    """The part of a route's inputs that says who may call it."""
+
+    authorization_type: str
+    authorizer_id: pulumi.Output[str]
+    authorization_scopes: list[str] | None
+
+
 class HttpApi(Component):
     """An HTTP API with one automatically deployed stage, throttling, CORS and access logs."""
 
@@ -175,7 +213,7 @@ class HttpApi(Component):
             protocol_type="HTTP",
             cors_configuration=aws.apigatewayv2.ApiCorsConfigurationArgs(
                 allow_origins=cors["origins"],
-                allow_headers=cors["headers"],
+                allow_headers=_headers(cors["headers"], signed_in="authorizer" in args),
                 allow_methods=cors["methods"],
                 expose_headers=list(EXPOSED_HEADERS),
                 max_age=PREFLIGHT_AGE_SECONDS,
@@ -191,6 +229,9 @@ class HttpApi(Component):
             opts=child,
         )
         self._prefix, self._api, self._cors = name, api, cors
+        self._authorizer = (
+            self._make_authorizer(args["authorizer"]) if "authorizer" in args else None
+        )
         routes = [self._route(route) for route in args["routes"]]
         stage = aws.apigatewayv2.Stage(
             name,
@@ -221,16 +262,20 @@ class HttpApi(Component):
         self.log_group_name = log_group.name
         self.register()
 
-    def add_route(self, route_key: str, function: PythonFunction) -> None:
+    def add_route(
+        self, route_key: str, function: PythonFunction, scopes: Sequence[str] = ()
+    ) -> None:
         """Lead the requests of a further route, as `DELETE /orders/{id}`, to a function.
 
-        The limits of the stage hold for it.
+        The limits of the stage hold for it. Where the API takes access tokens, the route takes
+        those with one of the scopes; any without scopes.
         """
         further: HttpApiRoute = {
             "route_key": route_key,
             "function_name": function.name,
             "alias_name": function.alias_name,
             "invoke_arn": function.invoke_arn,
+            "scopes": list(scopes),
         }
         further = checked(HttpApiRoute, further, f"the route {route_key} of HttpApi {self._prefix}")
         method = route_key.partition(" ")[0]
@@ -239,6 +284,27 @@ class HttpApi(Component):
             text = f"expected {method} too, for the route {route_key}: no page could call it"
             raise InputError(f"HttpApi {self._prefix}", [problem("cors.methods", text)])
         self._route(further)
+
+    def _make_authorizer(self, issued: JwtAuthorizer) -> aws.apigatewayv2.Authorizer:
+        return aws.apigatewayv2.Authorizer(
+            self._prefix,
+            api_id=self._api.id,
+            authorizer_type="JWT",
+            identity_sources=["$request.header.Authorization"],
+            jwt_configuration=aws.apigatewayv2.AuthorizerJwtConfigurationArgs(
+                issuer=issued["issuer"], audiences=issued["audience"]
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _authorization(self, route: HttpApiRoute) -> _Authorization:
+        if self._authorizer is None:
+            return {}
+        return {
+            "authorization_type": "JWT",
+            "authorizer_id": self._authorizer.id,
+            "authorization_scopes": route["scopes"] or None,
+        }
 
     def _route(self, route: HttpApiRoute) -> aws.apigatewayv2.Route:
         child = pulumi.ResourceOptions(parent=self)
@@ -272,8 +338,17 @@ class HttpApi(Component):
             api_id=api.id,
             route_key=route["route_key"],
             target=pulumi.Output.concat("integrations/", integration.id),
+            **self._authorization(route),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
         )
+
+
+def _headers(allowed: list[str], *, signed_in: bool) -> list[str]:
+    """The request headers that pages may send; `*` is every one but Authorization:
+    https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name."""
+    if not signed_in or AUTHORIZATION in (each.lower() for each in allowed):
+        return allowed
+    return [AUTHORIZATION, *allowed]
 
 
 def _slug(route_key: str) -> str:

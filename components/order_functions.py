@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 Environment = dict[str, pulumi.Input[str]]
 
 
+SCOPES = {
+    contract.READ_SCOPE: "See your own orders",
+    contract.WRITE_SCOPE: "Place orders",
+    contract.ADMIN_SCOPE: "See everybody's orders, and all else that the API can do",
+}
+"""The scopes of access tokens, and what people who sign in are told of each."""
+
+
 class Parts(NamedTuple):
     """What a function can be connected to."""
 
@@ -152,6 +160,11 @@ def synthetic_customer(parts: Parts) -> Environment:
     return {contract.SYNTHETIC_CUSTOMER_VARIABLE: parts.synthetic_customer}
 
 
+def sign_in(parts: Parts) -> Environment:
+    """The variable by which a function knows that no request comes without a caller."""
+    return {contract.SIGN_IN_VARIABLE: "true"} if with_sign_in(parts.settings) else {}
+
+
 def history_name(parts: Parts) -> Environment:
     """The variable by which a function finds the history of orders."""
     return {contract.HISTORY_TABLE_NAME_VARIABLE: _there(parts.history).name}
@@ -182,6 +195,11 @@ def with_events(settings: "OrderSettings") -> bool:
     return settings["events"]
 
 
+def with_sign_in(settings: "OrderSettings") -> bool:
+    """Whether every request of the API has to come with an access token."""
+    return settings["auth"] != "none"
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrderFunction:
     """One function; what is not said here is as for all of them."""
@@ -194,6 +212,9 @@ class OrderFunction:
     """All that it may do, beside its logs, traces and sources."""
     route: tuple[str, str] | None = None
     """Method and path that it answers, as ("GET", "/orders/{id}"), in each version of the API."""
+    scope: str | None = None
+    """Scope that its requests need where there is sign-in, if they have not contract.ADMIN_SCOPE;
+    by default that of reading for GET and of writing for other methods."""
     throttled: bool = False
     """Whether its route has the limits of creating orders rather than those of the API."""
     sources: Callable[[Parts], EventSources] = _no_sources
@@ -206,6 +227,15 @@ class OrderFunction:
     """Whether it goes on in another invocation when its time is up."""
     when: Callable[["OrderSettings"], bool] = _always
     """Whether a system with these settings has it."""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes of which one lets a request in where there is sign-in."""
+        if self.route is None:
+            return ()
+        reads = self.route[0] in ("GET", "HEAD")
+        scope = self.scope or (contract.READ_SCOPE if reads else contract.WRITE_SCOPE)
+        return tuple(dict.fromkeys([scope, contract.ADMIN_SCOPE]))
 
     @property
     def handler(self) -> str:
@@ -269,6 +299,7 @@ FUNCTIONS = (
     OrderFunction(
         name="create_order",
         route=("POST", contract.ORDERS_PATH),
+        scope=contract.WRITE_SCOPE,
         throttled=True,
         environment=lambda parts: {
             **table_name(parts),
@@ -276,6 +307,7 @@ FUNCTIONS = (
             **synthetic_customer(parts),
             **pending_shards(parts),
             **versions(parts),
+            **sign_in(parts),
             contract.ORDER_ID_KEY_VARIABLE: parts.order_id_key,
         },
         grants=(on_table("PutItem"), SEND),
@@ -283,7 +315,8 @@ FUNCTIONS = (
     OrderFunction(
         name="get_order",
         route=("GET", contract.ORDER_PATH),
-        environment=lambda parts: {**table_name(parts), **versions(parts)},
+        scope=contract.READ_SCOPE,
+        environment=lambda parts: {**table_name(parts), **versions(parts), **sign_in(parts)},
         grants=(on_table("GetItem"),),
     ),
     OrderFunction(
@@ -337,7 +370,8 @@ FUNCTIONS = (
         name="get_order_history",
         when=with_events,
         route=("GET", contract.HISTORY_PATH),
-        environment=history_name,
+        scope=contract.READ_SCOPE,
+        environment=lambda parts: {**history_name(parts), **sign_in(parts)},
         grants=(on_history("Query"),),
     ),
     OrderFunction(

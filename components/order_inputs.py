@@ -16,7 +16,7 @@ from .event_sources import (
     queue_is_not_throttled,
 )
 from .function import FunctionSettings
-from .http_api import CorsOfPages, Methods, Throttle
+from .http_api import Audience, CorsOfPages, Issuer, Methods, Throttle
 from .inputs import (
     Default,
     Items,
@@ -27,14 +27,18 @@ from .inputs import (
     Whole,
     ZeroOr,
     contradictions,
+    declarations,
     problem,
 )
 from .observability import DashboardName
-from .order_functions import METHODS, NAMES, functions_of
+from .order_functions import METHODS, NAMES, SCOPES, functions_of
 from .queues import QueueDelivery
 from .table import TableSafety
 from .thresholds import Alarms
 from .traffic_shift import MOST_MINUTES, Preference, shift_of
+from .user_pool import UserPoolSettings
+
+AUTH = ("none", "cognito", "jwt")
 
 # The longest that an HTTP API waits for a function:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
@@ -113,6 +117,27 @@ class Importing(TypedDict):
     """Longest run of its function, which goes on in another one when its time is up."""
 
 
+class Jwt(TypedDict):
+    """Whose access tokens the API takes with `auth` jwt: of an OpenID Connect provider."""
+
+    issuer: Issuer
+    """The provider, exactly as its tokens name it (`iss`)."""
+    audience: Audience
+    """For whom the tokens have to be (`aud`, or without one `client_id`): one of these."""
+
+
+class OrderUserPool(UserPoolSettings):
+    """The users of `auth` cognito, and the pages and machines that may sign in."""
+
+    machine_scopes: NotRequired[
+        Annotated[
+            list[Annotated[str, OneOf(tuple(SCOPES))]],
+            Items(different=True, default=(contract.READ_SCOPE, contract.WRITE_SCOPE)),
+        ]
+    ]
+    """What the client for machines may do; orders/admin shows it everybody's orders."""
+
+
 class OrderSettings(FunctionSettings):
     """What can be set of an order system, by a stack's configuration, too."""
 
@@ -149,6 +174,13 @@ class OrderSettings(FunctionSettings):
     """Reserved concurrency by function, as `{"process_order": 50}`; none by default."""
     cors: NotRequired[OrderCors]
     """Which web pages may call the API, and how."""
+    auth: NotRequired[Annotated[str, OneOf(AUTH, default="none")]]
+    """Who may call the API: none (everybody), cognito (users and machines of a user pool of our
+    own), jwt (those of another provider)."""
+    jwt: NotRequired[Jwt]
+    """Whose access tokens the API takes with `auth` jwt: of an OpenID Connect provider."""
+    user_pool: NotRequired[OrderUserPool]
+    """The users of `auth` cognito, and the pages and machines that may sign in."""
     throttle: NotRequired[OrderThrottle]
     """How much the API takes before it answers 429."""
     table: NotRequired[TableSafety]
@@ -202,6 +234,16 @@ def _orders_within_the_stage(throttle: OrderThrottle) -> Iterator[Problem]:
         yield problem(
             "create_burst", f"expected at most {{=burst}}, not {throttle['create_burst']}"
         )
+
+
+@contradictions(OrderSettings)
+def _tokens_have_one_issuer(args: OrderSettings) -> Iterator[Problem]:
+    if args["auth"] == "jwt" and "jwt" not in args:
+        for name, declared in declarations(Jwt).items():
+            text = f"expected {declared.expected}, but {{=jwt!}} is missing, and {{=auth}}"
+            yield problem(f"jwt.{name}", text)
+    if args["auth"] != "jwt" and "jwt" in args:
+        yield problem("jwt", "expected nothing, because {=auth}: nobody would ask for its tokens")
 
 
 @contradictions(OrderSettings)

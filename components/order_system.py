@@ -15,7 +15,7 @@ from .deployments import Deployments, DeploymentsArgs
 from .event_bus import EventBus, EventBusArgs
 from .event_consumer import ConsumerArgs, EventConsumer, EventConsumerArgs
 from .function import FunctionSettings, PythonFunction, PythonFunctionArgs
-from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, Throttle
+from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, JwtAuthorizer, Throttle
 from .inputs import checked, part
 from .kept_name import kept_name
 from .kept_secret import kept_secret
@@ -23,6 +23,7 @@ from .observability import Observability, ObservabilityArgs
 from .observability.orders import MonitoredOrders
 from .observability.table import MonitoredTable
 from .order_functions import (
+    SCOPES,
     OrderFunction,
     Parts,
     functions_of,
@@ -36,6 +37,7 @@ from .queues import Queue, QueueArgs
 from .table import Table, TableArgs
 from .thresholds import Alarms
 from .traffic_shift import ALL_AT_ONCE
+from .user_pool import UserPool, UserPoolArgs
 
 TABLE_NAME = "Orders"
 QUEUE_NAME = "order-events"
@@ -71,6 +73,18 @@ class OrderSystem(Component):
     """Name of the bucket of changes that could not be told on the bus; only with `events`."""
     imports_bucket_name: Optional[pulumi.Output[str]]
     """Name of the bucket of imports; only with `imports`."""
+    issuer: Optional[pulumi.Output[str]]
+    """Whose access tokens the API takes; without sign-in nobody's."""
+    user_pool_id: Optional[pulumi.Output[str]]
+    """Id of the user pool; only with `auth` cognito."""
+    sign_in_url: Optional[pulumi.Output[str]]
+    """Where people sign in, and machines get their tokens; only with `auth` cognito."""
+    page_client_id: Optional[pulumi.Output[str]]
+    """Id of the client for pages; only with `auth` cognito."""
+    machine_client_id: Optional[pulumi.Output[str]]
+    """Id of the client for machines; only with `auth` cognito and scopes for it."""
+    machine_client_secret: Optional[pulumi.Output[str]]
+    """Secret of the client for machines."""
     function_names: pulumi.Output[dict[str, str]]
     """Physical names of the system's functions by their own, as `create_order`."""
     dashboard_url: pulumi.Output[str]
@@ -101,6 +115,7 @@ class OrderSystem(Component):
         self._consumers: dict[str, EventConsumer] = {}
         self._unpublished = self._make_unpublished() if args["events"] else None
         self._imports = self._make_imports() if args["imports"] else None
+        self._user_pool = self._make_user_pool() if args["auth"] == "cognito" else None
         parts = self._make_parts()
         self._functions = self._make_functions(parts, routed=True)
         self._api = self._make_api()
@@ -119,6 +134,14 @@ class OrderSystem(Component):
         self.bus_arn = self._bus.arn if self._bus else None
         self.unpublished_bucket_name = self._unpublished.name if self._unpublished else None
         self.imports_bucket_name = self._imports.name if self._imports else None
+        self.issuer = self._issuer()
+        self.user_pool_id = self._user_pool.pool_id if self._user_pool else None
+        self.sign_in_url = self._user_pool.sign_in_url if self._user_pool else None
+        self.page_client_id = self._user_pool.page_client_id if self._user_pool else None
+        self.machine_client_id = self._user_pool.machine_client_id if self._user_pool else None
+        self.machine_client_secret = (
+            self._user_pool.machine_client_secret if self._user_pool else None
+        )
         self.function_names = pulumi.Output.all(
             **{name: function.name for name, function in self._functions.items()}
         )
@@ -290,6 +313,37 @@ class OrderSystem(Component):
         }
         return Bucket(f"{self._prefix}-imports", args, self._child)
 
+    def _make_user_pool(self) -> UserPool:
+        args: UserPoolArgs = {
+            **part(UserPoolArgs, self._args, self._args["user_pool"]),
+            "resource_server": contract.RESOURCE_SERVER,
+            "scopes": {scope.partition("/")[2]: text for scope, text in SCOPES.items()},
+            "page_scopes": [contract.READ_SCOPE, contract.WRITE_SCOPE],
+            "deletion_protection": self._args["table"]["deletion_protection"],
+        }
+        return UserPool(f"{self._prefix}-users", args, self._child)
+
+    def _issuer(self) -> pulumi.Output[str] | None:
+        if self._user_pool:
+            return self._user_pool.issuer
+        return (
+            pulumi.Output.from_input(self._args["jwt"]["issuer"]) if "jwt" in self._args else None
+        )
+
+    def _authorizer(self) -> JwtAuthorizer | None:
+        if self._user_pool:
+            pages, machines = self._user_pool.page_client_id, self._user_pool.machine_client_id
+            audience: list[pulumi.Input[str]] = [pages]
+            if machines is not None:
+                audience.append(machines)
+            return {"issuer": self._user_pool.issuer, "audience": audience}
+        if "jwt" in self._args:
+            return {
+                "issuer": self._args["jwt"]["issuer"],
+                "audience": list(self._args["jwt"]["audience"]),
+            }
+        return None
+
     def _make_parts(self) -> Parts:
         customer = None
         if "synthetic" in self._args:
@@ -371,6 +425,9 @@ class OrderSystem(Component):
             "throttle": part(Throttle, self._args["throttle"]),
             "log_retention_days": self._args["log_retention_days"],
         }
+        authorizer = self._authorizer()
+        if authorizer is not None:
+            args["authorizer"] = authorizer
         return HttpApi(f"{self._prefix}-api", args, self._child)
 
     def _route(self, declared: OrderFunction, key: str) -> HttpApiRoute:
@@ -380,6 +437,7 @@ class OrderSystem(Component):
             "function_name": function.name,
             "alias_name": function.alias_name,
             "invoke_arn": function.invoke_arn,
+            "scopes": list(declared.scopes),
         }
         if declared.throttled:
             route["throttle_rate"] = self._args["throttle"]["create_rate"]

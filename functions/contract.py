@@ -77,6 +77,9 @@ MOST_PENDING_SHARDS = 256
 PENDING_CYCLE = 61
 CREATED_AT_ATTRIBUTE = "createdAt"
 
+# Whose an order is: the subject of who placed it. Orders without a caller have none.
+OWNER_ATTRIBUTE = "owner"
+
 # Attributes of the table of what became of each order: its keys, and when DynamoDB drops an item.
 HISTORY_ORDER_ATTRIBUTE = "orderId"
 HISTORY_VERSION_ATTRIBUTE = "version"
@@ -98,6 +101,7 @@ SYNTHETIC_CUSTOMER_VARIABLE = "SYNTHETIC_CUSTOMER"  # secret; only where there a
 CURRENCY_VARIABLE = "CURRENCY"  # where a version of the API names it
 IMPORTS_BUCKET_VARIABLE = "IMPORTS_BUCKET_NAME"
 VERSION_FAILURES_VARIABLE = "VERSION_FAILURES"  # whether they are counted: while versions change
+SIGN_IN_VARIABLE = "SIGN_IN_REQUIRED"  # set where no request may come without a caller
 SERVICE_NAME_VARIABLE = "POWERTOOLS_SERVICE_NAME"  # every function; the metrics' dimension
 
 # Custom CloudWatch metrics, emitted in EMF under METRIC_NAMESPACE with the dimension

@@ -33,6 +33,7 @@ _KEY = re.compile(schema.IDEMPOTENCY_KEY["pattern"])
 
 _store = Store.connect()
 _events = Events.connect()
+_sign_in = environment.flag(contract.SIGN_IN_VARIABLE)
 _id_secret = environment.text(contract.ORDER_ID_KEY_VARIABLE).encode()
 _shards = environment.positive_integer(contract.PENDING_SHARDS_VARIABLE)
 
@@ -46,15 +47,17 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 
 def create_order(request: api.Request, _context: Any) -> api.Response:
     """201 for a new order or a repeated request; raises Problem."""
+    caller = request.caller(required=_sign_in)
+    owner = caller.subject if caller else None
     version = representations.of(request)
     details = version.form.reader()(_body(request))
     if not order.is_synthetic(details["customerName"]):
-        response = _placed(request, details, version)
+        response = _placed(request, details, version, owner)
         if not response.log["replayed"]:
             metrics.count(contract.ORDERS_CREATED)
         return response
     try:
-        response = _placed(request, details, version)
+        response = _placed(request, details, version, owner)
     except Problem as problem:
         problem.log["synthetic"] = True
         raise
@@ -63,7 +66,10 @@ def create_order(request: api.Request, _context: Any) -> api.Response:
 
 
 def _placed(
-    request: api.Request, details: order.Order, version: representations.Version
+    request: api.Request,
+    details: order.Order,
+    version: representations.Version,
+    owner: str | None,
 ) -> api.Response:
     text = order.text(details)
     key = request.header("idempotency-key")
@@ -72,11 +78,11 @@ def _placed(
             problems.INVALID_IDEMPOTENCY_KEY,
             "Send one Idempotency-Key of 1 to 255 visible ASCII characters, without a comma.",
         )
-    new = New(details, order.fingerprint(text), order.now(), request.id)
+    new = New(details, order.fingerprint(text), order.now(), request.id, owner)
     if key is None:
         order_id, stored = _store_new(new)
     else:
-        order_id = order.derived_id(_id_secret, request.caller(), key)
+        order_id = order.derived_id(_id_secret, owner or "", key)
         stored = _store_keyed(new, order_id)
     replayed = stored is not None
     created_at = stored.created_at if stored else new.created_at

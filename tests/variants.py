@@ -73,6 +73,20 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
     "imports": ("prod", {"imports": True, "importing.retentionDays": 7}),
     "events": ("dev", {"bus.archiveDays": 0, "history.retentionDays": 30}),
     "budget": ("dev", {"monthlyBudget": {"amount": 20.5, "emails": ["finance@example.com"]}}),
+    "cognito": (
+        "dev",
+        {
+            "auth": "cognito",
+            "userPool.machineScopes": ["orders/admin"],
+            "userPool.mfa": "off",
+            "userPool.sesIdentityArn": "arn:aws:ses:eu-west-1:123456789012:identity/shop.example",
+        },
+    ),
+    "jwt": (
+        "dev",
+        {"auth": "jwt", "jwt": {"issuer": "https://login.example.com", "audience": ["orders"]}},
+    ),
+    "public": ("prod", {"auth": "none", "publicApi": True}),
     "no-topic": ("dev", {"alarms.topic": False}),
     "alarms": (
         "prod",

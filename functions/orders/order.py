@@ -23,6 +23,8 @@ class Found(NamedTuple):
     created_at: str
     updated_at: str | None
     """None: it was stored by something else than these functions."""
+    owner: str | None = None
+    """The subject of who placed it; None: nobody had signed in."""
 
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -90,6 +90,12 @@ STATUS: Schema = {
     "enum": list(dict.fromkeys(status for pair in TRANSITIONS for status in pair)),
 }
 
+OWNER: Schema = {
+    "type": "string",
+    "description": "Who placed it, as access tokens name them (`sub`): where there is sign-in.",
+    "examples": ["7c1b2e5a-90d4-4f6b-8a3e-2d5f1c9b0e47"],
+}
+
 ORDER: Schema = {
     "type": "object",
     "additionalProperties": False,
@@ -101,6 +107,7 @@ ORDER: Schema = {
         "status": STATUS,
         "createdAt": TIMESTAMP,
         "updatedAt": TIMESTAMP,
+        "owner": OWNER,
     },
 }
 

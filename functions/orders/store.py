@@ -25,12 +25,14 @@ Item = dict[str, Any]  # in DynamoDB's wire form
 
 
 class New(NamedTuple):
-    """An order to be stored; the correlation id is that of the request that places it."""
+    """An order to be stored; the correlation id is that of the request that places it, the owner
+    the subject of its caller (None: it has none)."""
 
     details: order.Order
     fingerprint: str
     created_at: str
     correlation_id: str
+    owner: str | None = None
 
 
 class Stored(NamedTuple):
@@ -99,6 +101,8 @@ class Store:
             "correlationId": {"S": new.correlation_id},
             contract.PENDING_SHARD_ATTRIBUTE: {"N": str(order.shard(order_id, shards))},
         }
+        if new.owner is not None:
+            item[contract.OWNER_ATTRIBUTE] = {"S": new.owner}
         try:
             with self._traced("PutItem"):
                 self._client.put_item(
@@ -134,6 +138,7 @@ class Store:
             item["status"]["S"],
             item[contract.CREATED_AT_ATTRIBUTE]["S"],
             item["updatedAt"]["S"] if "updatedAt" in item else None,
+            item[contract.OWNER_ATTRIBUTE]["S"] if contract.OWNER_ATTRIBUTE in item else None,
         )
 
     def change_status(

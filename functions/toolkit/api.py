@@ -7,10 +7,13 @@ into answers, and writes the invocation's log line and metrics.
 import base64
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import aws, problems, telemetry
 from .problems import Problem
+
+if TYPE_CHECKING:
+    from .caller import Caller
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -52,11 +55,20 @@ class Request:
         """A parameter of the route; empty when the route has none of this name."""
         return str((self._event.get("pathParameters") or {}).get(name) or "")
 
-    def caller(self) -> str:
-        """Who calls, by the route's JWT authorizer; empty while the API has none."""
-        authorizer = self._context.get("authorizer") or {}
-        claims = (authorizer.get("jwt") or {}).get("claims") or {}
-        return f"{claims['iss']} {claims['sub']}" if "iss" in claims and "sub" in claims else ""
+    def caller(self, *, required: bool) -> "Caller | None":
+        """Who calls, by the API's JWT authorizer; None: the request has passed none.
+
+        Raises Problem for a token that names nobody and, where a caller is required, for a request
+        that has passed no authorizer: it came by a way that it should not have.
+        """
+        if not (required or "authorizer" in self._context):
+            return None
+        from . import caller  # which an API without callers does not load
+
+        found = caller.caller(self._event)
+        if found is None and required:
+            raise Problem(caller.UNAUTHENTICATED, "Send an access token: Authorization: Bearer.")
+        return found
 
     def text(self, longest: int) -> str:
         """The body as text; raises Problem when there is none, it is longer than `longest`

@@ -15,6 +15,11 @@ def text(name: str) -> str:
     return value
 
 
+def flag(name: str) -> bool:
+    """Whether the variable is set: one that says no is left out."""
+    return name in os.environ
+
+
 def positive_integer(name: str) -> int:
     """The variable's value as an integer of at least 1."""
     return whole_number(name, least=1)

@@ -94,6 +94,13 @@ def _table(made: Made) -> dict[str, Any]:
     return {"arn": arn, "streamLabel": label, "streamArn": f"{arn}/stream/{label}"}
 
 
+def _user_pool(made: Made) -> dict[str, Any]:
+    pool = f"{made.region}_{made.unique}"
+    endpoint = f"cognito-idp.{made.region}.amazonaws.com/{pool}"
+    arn = made.arn("cognito-idp", f"userpool/{pool}")
+    return {"id": pool, "arn": arn, "endpoint": endpoint, "region": made.region}
+
+
 def _event_rule(made: Made) -> dict[str, Any]:
     # The default bus does not stand in the ARN: it is that of rules before there were others.
     bus = str(made.inputs.get("eventBusName") or "default").rpartition("/")[2]
@@ -127,6 +134,7 @@ QUEUE_ATTRIBUTES = (
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
     "aws:apigatewayv2/api:Api": ResourceType("name", ("protocolType",), "", _api),
+    "aws:apigatewayv2/authorizer:Authorizer": ResourceType("name", ("apiId",)),
     "aws:apigatewayv2/integration:Integration": ResourceType(
         replaced_by=("apiId", "integrationType", "connectionType")
     ),
@@ -166,6 +174,24 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
         "deploymentConfigName",
     ),
     "aws:codedeploy/deploymentGroup:DeploymentGroup": ResourceType(replaced_by=("appName",)),
+    "aws:cognito/managedLoginBranding:ManagedLoginBranding": ResourceType(
+        replaced_by=("clientId", "userPoolId")
+    ),
+    "aws:cognito/resourceServer:ResourceServer": ResourceType(
+        replaced_by=("identifier", "userPoolId")
+    ),
+    "aws:cognito/userPool:UserPool": ResourceType(
+        "name", ("aliasAttributes", "usernameAttributes", "usernameConfiguration"), "id", _user_pool
+    ),
+    "aws:cognito/userPoolClient:UserPoolClient": ResourceType(
+        "name",
+        ("generateSecret", "userPoolId"),
+        "",
+        lambda made: {"clientSecret": f"secret of {made.unique}"},
+    ),
+    "aws:cognito/userPoolDomain:UserPoolDomain": ResourceType(
+        "", ("domain", "userPoolId"), "domain"
+    ),
     "aws:dynamodb/table:Table": ResourceType(
         "name", ("name", "hashKey", "rangeKey"), "name", _table
     ),

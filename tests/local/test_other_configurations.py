@@ -25,6 +25,8 @@ def test_everything_that_can_be_configured_runs_and_what_has_no_effect_is_listed
         "nameSuffix": "-two",
         "architecture": "arm64",
         "region": "eu-west-1",
+        "auth": "none",
+        "publicApi": True,
     }
     with system(stack="prod", overrides=overrides) as other:
         api = Api(other.url)

@@ -90,6 +90,7 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
             "processor": {"maximumConcurrency": 5.0},
             "republish": {"rateMinutes": 5.0},
             "imports": True,
+            "auth": "cognito",
         },
         "PythonFunction": {
             **_function_inputs(tmp_path),
@@ -125,6 +126,13 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
             "indexes": [{"name": "pending", "partitionKey": "shard", "partitionKeyType": "N"}],
             "pointInTimeRecovery": True,
             "stream": True,
+        },
+        "UserPool": {
+            "resourceServer": "letters",
+            "scopes": {"read": "Read letters"},
+            "pageScopes": ["letters/read"],
+            "machineScopes": ["letters/read"],
+            "accessTokenMinutes": 15.0,
         },
     }
 

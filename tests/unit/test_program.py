@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from local.workspace import ROOT
-from tests.recorder import COMPONENT_PREFIX, Recording, Registration
+from tests.recorder import COMPONENT_PREFIX, REGION, Recording, Registration
 from tests.unit import stacks
 
 every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
@@ -38,9 +38,24 @@ def test_outputs_are_those_that_callers_and_operators_need(stack: str) -> None:
         "unpublishedEventsBucketName": bucket_name(recorded, "unpublished"),
         **({"importsBucketName": bucket_name(recorded, "imports")} if stack == "local" else {}),
         "dashboardUrl": recorded.outputs["dashboardUrl"],
+        **(sign_in_outputs(recorded) if stack == "prod" else {}),
         "functionNames": {
             each.name: names[f"orders-{each.label}"] for each in stacks.declared(stack)
         },
+    }
+
+
+def sign_in_outputs(recorded: Recording) -> dict[str, Any]:
+    pool = recorded.one(stacks.USER_POOL)
+    domain = recorded.one(stacks.USER_POOL_DOMAIN).outputs["domain"]
+    machines = recorded.one(stacks.USER_POOL_CLIENT, "orders-users-machines")
+    return {
+        "issuer": f"https://{pool.outputs['endpoint']}",
+        "userPoolId": pool.id,
+        "signInUrl": f"https://{domain}.auth.{REGION}.amazoncognito.com",
+        "pageClientId": recorded.one(stacks.USER_POOL_CLIENT, "orders-users-pages").id,
+        "machineClientId": machines.id,
+        "machineClientSecret": machines.outputs["clientSecret"],
     }
 
 
@@ -84,6 +99,7 @@ def test_components_are_composed_as_designed(stack: str) -> None:
     consumers = {f"orders-{each}" for each in stacks.consumers(stack)}
     assert found == {
         **COMPONENTS,
+        **({"UserPool": {"orders-users"}} if stack == "prod" else {}),
         "Bucket": COMPONENTS["Bucket"] | imports,
         "EventConsumer": consumers,
         "Queue": COMPONENTS["Queue"] | consumers,

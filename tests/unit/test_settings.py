@@ -122,6 +122,35 @@ WRONG = [
     ("cors", '{"origins": ["https://*.a.example"]}', ".origins[0]", "`*` or an origin"),
     ("cors", '{"headers": ["x y"]}', ".headers[0]", "`*` or a header's name"),
     ("cors", '{"methods": ["get"]}', ".methods[0]", "one of GET"),
+    ("publicApi", "perhaps", "", "true or false, not 'perhaps'"),
+    ("auth", "github", "", "one of none, cognito, jwt, not 'github'"),
+    ("auth", '{"mode": "jwt"}', "", "one of none, cognito, jwt, not"),
+    ("jwt", "https://login.example.com", "", "a map, not 'https://login.example.com'"),
+    (
+        "userPool",
+        '{"callbackUrls": ["https://*.example.com"]}',
+        ".callbackUrls[0]",
+        "one exact address as https",
+    ),
+    *(
+        ("userPool", json.dumps({"callbackUrls": [url]}), ".callbackUrls[0]", "one exact address")
+        for url in (
+            "http://shop.example.com/",
+            "http://localhost.example.com/",
+            "https://shop.example.com@evil.example/",
+            "https://shop.example.com/#signed-in",
+            "shop://signed-in",
+        )
+    ),
+    ("userPool", '{"callbackUrls": []}', ".callbackUrls", "a list with at least 1 entry"),
+    ("userPool", '{"logoutUrls": ["https://a.example/*"]}', ".logoutUrls[0]", "one exact address"),
+    ("userPool", '{"mfa": "sms"}', ".mfa", "one of off, optional, required"),
+    ("userPool", '{"passwordLength": 7}', ".passwordLength", "a whole number from 8 to 99"),
+    ("userPool", '{"accessTokenMinutes": 4}', ".accessTokenMinutes", "a whole number from 5"),
+    ("userPool", '{"refreshTokenDays": 0}', ".refreshTokenDays", "a whole number from 1"),
+    ("userPool", '{"domainPrefix": "my-aws-shop"}', ".domainPrefix", "at most 63 lower-case"),
+    ("userPool", '{"machineScopes": ["orders/all"]}', ".machineScopes[0]", "one of orders/read"),
+    ("userPool", '{"sesIdentityArn": "me@shop.example"}', ".sesIdentityArn", "the ARN of an "),
     ("throttle", '{"rate": 0}', ".rate", "a whole number from 1"),
     ("throttle", '{"burst": -1}', ".burst", "a whole number from 1"),
     ("throttle", '{"createRate": 0}', ".createRate", "a whole number from 1"),
@@ -267,6 +296,11 @@ CONTRADICTIONS: list[tuple[dict[str, str], str, str]] = [
         "processor.batchWindowSeconds",
         "less than queue.visibilityTimeoutSeconds (30), not 30",
     ),
+    (
+        {"jwt": '{"issuer": "https://login.example.com", "audience": ["orders"]}'},
+        "jwt",
+        "nothing, because auth ('none'): nobody",
+    ),
     ({"throttle": '{"rate": 100}'}, "throttle.createRate", "at most rate (100), not 250"),
     ({"throttle": '{"burst": 100}'}, "throttle.createBurst", "at most burst (100), not 500"),
     (
@@ -331,6 +365,8 @@ SAFE: dict[str, Any] = {
     "queue": {"maxReceiveCount": 5},
     "processor": {"timeoutSeconds": 5},
     "monthlyBudget": {"amount": 100, "emails": ["finance@example.com"]},
+    "auth": "cognito",
+    "userPool": {"callbackUrls": ["https://shop.example.com/"]},
 }
 
 
@@ -353,6 +389,17 @@ UNSAFE: list[tuple[dict[str, Any], str, str]] = [
         "origins as https://shop.example.com, not ['http://shop.example.com']",
     ),
     ({"monthlyBudget": {}}, "monthlyBudget", "a budget as {amount: 100}"),
+    ({"auth": "none"}, "auth", "cognito or jwt, or publicApi true"),
+    (
+        {"userPool": {"callbackUrls": ["https://a.example/", "http://localhost:3000/"]}},
+        "userPool.callbackUrls",
+        "addresses as https://shop.example.com/signed-in, not ['http://localhost:3000/']",
+    ),
+    (
+        {"auth": "jwt", "jwt": {"issuer": "http://localhost:8080/realm", "audience": ["orders"]}},
+        "jwt.issuer",
+        "an issuer as https://login.example.com, not http://localhost:8080/realm",
+    ),
     ({"table": {"deletionProtection": True}}, "table.pointInTimeRecovery", "true"),
     ({"table": {"pointInTimeRecovery": True}}, "table.deletionProtection", "true"),
     ({"protect": False}, "protect", "true"),
@@ -389,6 +436,28 @@ def test_a_risk_that_a_production_stack_accepts_has_its_reason_beside_it() -> No
     values = {**SAFE, "queue": {"maxReceiveCount": 3}}
     values["acceptedRisks"] = {"queue.maxReceiveCount": "the operator redrives by hand"}
     assert load("prod", **texts(values)).system["queue"]["max_receive_count"] == 3
+
+
+def test_an_api_that_everybody_may_call_is_accepted_of_production_that_says_so() -> None:
+    values = {**SAFE, "auth": "none", "publicApi": True}
+    assert load("prod", **texts(values)).system["auth"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("given", "lacking"),
+    [
+        (None, ["issuer", "audience"]),
+        ({"issuer": "https://login.example.com"}, ["audience"]),
+        ({"audience": ["orders"]}, ["issuer"]),
+    ],
+)
+def test_tokens_of_another_provider_need_issuer_and_audience(
+    given: dict[str, Any] | None, lacking: list[str]
+) -> None:
+    lines = refused(auth="jwt", **({"jwt": json.dumps(given)} if given else {}))
+    assert [line.partition(": expected ")[0] for line in lines] == [
+        f"serverless-orders:jwt.{name}" for name in lacking
+    ]
 
 
 @pytest.mark.parametrize("stack", ["prod", "prod-eu", "production", "shop-prod", "Production"])

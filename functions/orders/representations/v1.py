@@ -51,4 +51,6 @@ def order(found: Found) -> dict[str, Any]:
     }
     if found.updated_at is not None:
         shown["updatedAt"] = found.updated_at
+    if found.owner is not None:
+        shown["owner"] = found.owner
     return shown

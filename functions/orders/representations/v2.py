@@ -124,6 +124,7 @@ ORDER: Schema = {
         "status": schema.STATUS,
         "createdAt": schema.TIMESTAMP,
         "updatedAt": schema.TIMESTAMP,
+        "owner": schema.OWNER,
     },
 }
 
@@ -181,6 +182,8 @@ def order(found: Found) -> dict[str, Any]:
     }
     if found.updated_at is not None:
         shown["updatedAt"] = found.updated_at
+    if found.owner is not None:
+        shown["owner"] = found.owner
     return shown
 
 
