@@ -5,14 +5,16 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 4566
 CONSOLE_PORT ?= 4567
+CONFIG :=
+CONFIGURED = $(foreach setting,$(CONFIG),--config $(setting))
 
 # Python's own variables are about the user's other programs: no command here depends on them.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 
 .PHONY: run demo test coverage check format generate openapi chaos bench engine bundle lock setup clean
 
-run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose; CONSOLE_PORT=)
-	@exec $(BIN)/python -m local run --port $(PORT) --console-port $(CONSOLE_PORT)
+run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose; CONSOLE_PORT=, CONFIG=auth=cognito)
+	@exec $(BIN)/python -m local run --port $(PORT) --console-port $(CONSOLE_PORT) $(CONFIGURED)
 
 demo: setup  ## show the system at work, then end
 	@exec $(BIN)/python -m local demo
@@ -38,7 +40,7 @@ generate: setup  ## write what follows from the declarations: Pulumi.yaml's conf
 
 openapi: generate
 
-chaos: setup  ## 2,000 orders under injected faults (ORDERS=, SEED=, MIX=)
+chaos: setup  ## 2,000 orders under injected faults (ORDERS=, SEED=, MIX=, AUTH=cognito)
 	@exec $(BIN)/python -m tools.chaos
 
 bench: setup  ## cold start, warm cost and the local run, against bare boto3

@@ -170,7 +170,7 @@ def _run(arguments: argparse.Namespace) -> int:
     ):
         _started()
         screen.first(running, time.monotonic() - STARTED)
-        screen.try_it(running.url)
+        screen.try_it(running)
         stopping.restart_at(urlsplit(running.url).port or 0)
         if sys.stdin is not None and sys.stdin.isatty():
             _restart_when_asked(stream)

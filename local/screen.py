@@ -196,12 +196,17 @@ class Screen:
         for index, row in enumerate(rows):
             self.line(f"  {title if index == 0 else '':<11}{row}")
 
-    def try_it(self, url: str) -> None:
-        """A `curl` line to place an order with."""
+    def try_it(self, system: System) -> None:
+        """A `curl` line to place an order with, or what prints one with a token in it."""
+        line = placing(system.url)
+        if sign_in.POOL_OUTPUT in system.outputs:
+            line = ".venv/bin/python -m operations token --user ada"
+        elif sign_in.issuers(system):
+            line = placing(system.url, "TOKEN")
         self.line()
         self.line("  Place an order:")
         self.line()
-        self.line(f"  {placing(url)}")
+        self.line(f"  {line}")
         self.line()
 
     def first_order(self, system: System) -> None:

@@ -15,7 +15,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from functions import contract
@@ -32,6 +32,9 @@ MACHINE_OUTPUT = "machineClientId"
 
 USER = "local"
 """Whom the run itself calls its API as, where it asks for somebody."""
+
+AUTH: dict[str, dict[str, Any]] = {"none": {}, "cognito": {"auth": "cognito"}}
+"""The configuration of a run without sign-in, and of one with a pool of its own."""
 
 SECONDS = 30.0
 """How long an answer of the sign-in pages may take."""
@@ -140,17 +143,32 @@ class Pool:
         return str(answer["access_token"])
 
 
+class Caller(NamedTuple):
+    """Somebody who is signed in: who it is for the API, and a token that is still good."""
+
+    subject: str
+    token: Callable[[], str]
+
+
+def caller(system: System, user: str) -> Caller:
+    """A user of a run's pool."""
+    pool = of_run(system.whereabouts())
+    token = _kept(lambda: pool.token_of_user(user))
+    _, claims, _ = token().split(".")
+    content = base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))
+    return Caller(json.loads(content)["sub"], token)
+
+
 def api(system: System, user: str = USER) -> Api:
     """A client of a run's API: of this user's where it asks for somebody.
 
     Raises `SignInError` where only another's provider has tokens.
     """
-    authorizers = (system.api or {}).get("authorizers") or {}
-    if not authorizers:
+    trusted = issuers(system)
+    if not trusted:
         return Api(system.url)
     if POOL_OUTPUT not in system.outputs:
-        issuers = ", ".join(sorted({each["issuer"] for each in authorizers.values()}))
-        raise SignInError(f"the tokens of this run come from {issuers}")
+        raise SignInError(f"the tokens of this run come from {', '.join(trusted)}")
     pool = of_run(system.whereabouts())
     return Api(system.url, token=_kept(lambda: pool.token_of_user(user)))
 
@@ -167,6 +185,12 @@ def _kept(get: Callable[[], str]) -> Callable[[], str]:
             return token
 
     return fresh
+
+
+def issuers(system: System) -> list[str]:
+    """Whose tokens the API of a run takes; nobody's where everybody may call it."""
+    authorizers = (system.api or {}).get("authorizers") or {}
+    return sorted({each["issuer"] for each in authorizers.values()})
 
 
 def of_run(run: Mapping[str, Any]) -> Pool:

@@ -1,4 +1,4 @@
-"""python -m operations: dead letters, archived events, imports and the cost of a stack."""
+"""python -m operations: dead letters, archived events, imports, cost and tokens of a stack."""
 
 import argparse
 import sys
@@ -9,8 +9,16 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
     NoCredentialsError,
 )
 
+from local.sign_in import SignInError
 from local.text import shown
-from operations import cost_command, dlq_command, events_command, import_command, stacks
+from operations import (
+    cost_command,
+    dlq_command,
+    events_command,
+    import_command,
+    stacks,
+    token_command,
+)
 from operations.archive import ArchiveError
 from operations.dead_letters import DeadLetterError
 from operations.given_up import GivenUpError
@@ -22,6 +30,7 @@ _EXPECTED = (
     ArchiveError,
     GivenUpError,
     ImportFailedError,
+    SignInError,
 )
 
 
@@ -44,11 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
-    kinds = parser.add_subparsers(required=True, metavar="dlq|events|import|cost")
+    kinds = parser.add_subparsers(required=True, metavar="dlq|events|import|cost|token")
     dlq_command.add(kinds)
     events_command.add(kinds)
     import_command.add(kinds)
     cost_command.add(kinds)
+    token_command.add(kinds)
     return parser
 
 

@@ -12,6 +12,7 @@ from botocore.config import Config  # type: ignore[import-untyped]
 
 from local import aws, state
 from local.errors import LocalRunError
+from local.sign_in import POOL_OUTPUT, Pool, of_run, sending
 from operations.archive import Archive
 from operations.dead_letters import DeadLetterQueue
 from operations.given_up import GivenUp
@@ -32,6 +33,8 @@ BUS_OUTPUT = "orderEventsBusName"
 GIVEN_UP_OUTPUT = "unpublishedEventsBucketName"
 FUNCTIONS_OUTPUT = "functionNames"
 IMPORTS_OUTPUT = "importsBucketName"
+SIGN_IN_OUTPUT = "signInUrl"
+API_OUTPUT = "apiUrl"
 
 WITHOUT_EVENTS = "no events (setting events)"
 LONGEST_INVOCATION = 900.0
@@ -68,6 +71,13 @@ class Stack:
         if not isinstance(value, str):
             raise StackError(f"{self.where} has no output {name}: it has {without}")
         return value
+
+    def pool(self) -> Pool:
+        """The stack's user pool."""
+        if self._run:
+            return of_run(self._run)
+        pages = self.output(SIGN_IN_OUTPUT, "no sign-in pages")
+        return Pool(self.client("cognito-idp"), sending(pages), self._outputs)
 
     def function(self, name: str) -> str:
         """The physical name of one of the system's functions."""
@@ -161,6 +171,14 @@ def imports(name: str) -> Imports:
     stack = Stack(name)
     bucket = stack.output(IMPORTS_OUTPUT, "no imports (setting imports)")
     return Imports(stack.client("s3"), bucket)
+
+
+def sign_in(name: str) -> tuple[Pool, str]:
+    """The user pool of a stack with sign-in, and the URL of its API."""
+    stack = Stack(name)
+    stack.output(POOL_OUTPUT, "no user pool of its own (setting auth)")
+    url = stack.output(API_OUTPUT, "no API")
+    return stack.pool(), url.rstrip("/")
 
 
 def of_urls(dlq_url: str, queue_url: str, table: str) -> DeadLetterQueue:

@@ -7,8 +7,8 @@ from typing import Any
 
 
 class Upstream(ThreadingHTTPServer):
-    """Answers an operation with the next of its `answers`, the last one for good, else with
-    `answer`; keeps what it was asked."""
+    """Answers an operation, or a path, with the next of its `answers`, the last one for good, else
+    with `answer`; keeps what it was asked."""
 
     daemon_threads = True
 
@@ -21,7 +21,11 @@ class Upstream(ThreadingHTTPServer):
 
     @property
     def operations(self) -> list[str]:
-        return [headers["x-amz-target"].partition(".")[2] for _, headers, _ in self.asked]
+        return [_operation(path, headers) for path, headers, _ in self.asked]
+
+
+def _operation(path: str, headers: dict[str, str]) -> str:
+    return headers.get("x-amz-target", "").partition(".")[2] or path
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -32,7 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.asked.append((self.path, headers, body))
-        waiting = self.server.answers.get(headers["x-amz-target"].partition(".")[2])
+        waiting = self.server.answers.get(_operation(self.path, headers))
         if waiting:
             status, answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         else:

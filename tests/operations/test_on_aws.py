@@ -2,9 +2,11 @@
 
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -172,6 +174,95 @@ def test_a_stack_without_outputs_is_said(
     assert said in err
 
 
+MACHINE = {"UserPoolClient": {"ClientId": "machine-1", "ClientSecret": "hush"}}
+
+
+def with_sign_in(aws: Upstream, folder: Path, **more: str | None) -> None:
+    """A stack with a pool whose sign-in pages and API are at `aws`."""
+    here = f"http://127.0.0.1:{aws.server_port}"
+    pool = {"userPoolId": "eu-west-1_1", "machineClientId": "machine-1", "signInUrl": here}
+    outputs = {**OUTPUTS, **pool, "apiUrl": "https://api.example.com/", **more}
+    pulumi(folder, f"echo '{json.dumps({k: v for k, v in outputs.items() if v})}'")
+    aws.answers["DescribeUserPoolClient"] = [(200, MACHINE)]
+    aws.answers["/oauth2/token"] = [(200, {"access_token": "a.b.c", "token_type": "Bearer"})]
+
+
+def test_a_token_on_aws_is_a_machines_and_its_secret_is_told_to_nobody_else(
+    aws: Upstream, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_sign_in(aws, tmp_path)
+    assert main(["token", "--stack", "dev"]) == 0
+    out, err = capsys.readouterr()
+    token, _, line = out.splitlines()
+    assert token == "a.b.c"
+    assert shlex.split(line)[:5] == [
+        *("curl", "-i", "https://api.example.com/orders"),
+        *("-H", "authorization: Bearer a.b.c"),
+    ]
+    assert "hush" not in out + err
+    asked_for = asked(aws, "DescribeUserPoolClient")
+    assert asked_for == [{"UserPoolId": "eu-west-1_1", "ClientId": "machine-1"}]
+    (path, headers, body) = aws.asked[-1]
+    assert path == "/oauth2/token"
+    assert headers["content-type"] == "application/x-www-form-urlencoded"
+    assert "authorization" not in headers
+    assert dict(parse_qsl(body.decode())) == {
+        "grant_type": "client_credentials",
+        "client_id": "machine-1",
+        "client_secret": "hush",
+        "scope": "orders/read orders/write",
+    }
+
+
+def test_a_token_alone_has_the_scopes_that_were_asked_for(
+    aws: Upstream, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_sign_in(aws, tmp_path)
+    scopes = ["--scope", "orders/read", "--scope", "orders/admin"]
+    assert main(["token", "--stack", "dev", "--raw", *scopes]) == 0
+    assert capsys.readouterr().out == "a.b.c\n"
+    assert dict(parse_qsl(aws.asked[-1][2].decode()))["scope"] == "orders/read orders/admin"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((400, {"error": "invalid_client"}), "no token: invalid_client"),
+        ((400, {"error": "invalid_scope", "error_description": "x"}), "invalid_scope (x)"),
+        ((200, {}), "the pool gives no reason"),
+    ],
+)
+def test_a_pool_that_gives_no_token_is_an_error_without_the_secret(
+    aws: Upstream,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    answer: tuple[int, dict[str, Any]],
+    said: str,
+) -> None:
+    with_sign_in(aws, tmp_path)
+    aws.answers["/oauth2/token"] = [answer]
+    assert main(["token", "--stack", "dev"]) == 1
+    out, err = capsys.readouterr()
+    assert said in err
+    assert "hush" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("lacks", "said"),
+    [
+        ("userPoolId", "no user pool of its own (setting auth)"),
+        ("machineClientId", "no output machineClientId"),
+        ("signInUrl", "no sign-in pages"),
+    ],
+)
+def test_a_stack_that_gives_no_tokens_says_what_it_lacks(
+    aws: Upstream, tmp_path: Path, capsys: pytest.CaptureFixture[str], lacks: str, said: str
+) -> None:
+    with_sign_in(aws, tmp_path, **{lacks: None})
+    assert main(["token", "--stack", "dev"]) == 1
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "url", ["order-events-dlq", "http://sqs.x.amazonaws.com/1/q", "https://x/1/q"]
 )
@@ -194,6 +285,8 @@ def test_an_address_that_is_no_queue_url_is_named(
         ["dlq", "redrive", "--stack", "dev"],
         ["dlq", "redrive", "m-1", "--all", "--stack", "dev"],
         ["dlq"],
+        ["token", "--stack", "dev", "--user", "ada"],
+        ["token", "--scope", "orders/everything"],
     ],
 )
 def test_an_incomplete_command_is_a_usage_error(arguments: list[str]) -> None:
