@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local.sign_in import Caller
 from tools.chaos.load import ATTEMPTS, place_orders
 
 CREATED = (201, {"id": "o-1", "status": "PENDING"})
@@ -22,6 +23,7 @@ class Api(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, Any]] | None] = [CREATED]
         self.asked: list[tuple[str | None, dict[str, Any]]] = []
+        self.tokens: list[str | None] = []
         super().__init__(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -37,6 +39,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append((self.headers["idempotency-key"], body))
+        self.server.tokens.append(self.headers["authorization"])
         answers = self.server.answers
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if answer is None:
@@ -67,6 +70,16 @@ def test_half_of_the_clients_have_a_key_of_their_own(api: Api) -> None:
     assert keys.count(None) == 3
     assert [outcome.keyed for outcome in outcomes] == [True, False] * 3
     assert {outcome.status for outcome in outcomes} == {201}
+
+
+def test_callers_share_keys_and_each_client_is_one_of_them(api: Api) -> None:
+    callers = [Caller(name, lambda token=name: f"token-{token}") for name in ("ada", "grace")]
+    outcomes = place_orders(api.url, 8, seed=1, concurrency=1, callers=callers)
+    assert [outcome.subject for outcome in outcomes] == ["ada", "ada", "grace", "grace"] * 2
+    assert api.tokens == [f"Bearer token-{outcome.subject}" for outcome in outcomes]
+    keyed = [(key, body["customerName"]) for key, body in api.asked if key]
+    assert [key for key, _ in keyed] == ["chaos-1-0", "chaos-1-0", "chaos-1-1", "chaos-1-1"]
+    assert len({name for _, name in keyed}) == 4
 
 
 @pytest.mark.parametrize("trouble", [UNAVAILABLE, (500, {}), None])

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from functions import contract
+from local.sign_in import AUTH
 from tools.chaos import __main__ as command
 from tools.chaos.audit import KINDS
 from tools.chaos.faults import MIXES, OUTAGES, Fault, Mix
@@ -143,6 +145,9 @@ def test_the_command_fails_when_an_invariant_is_broken(
     good = survive(stage, MIXES["calm"], orders=3, seed=106)
 
     class Staged:
+        def __init__(self, configuration: dict[str, Any]) -> None:
+            assert configuration == {"auth": "cognito"}
+
         def __enter__(self) -> "Staged":
             return self
 
@@ -156,6 +161,7 @@ def test_the_command_fails_when_an_invariant_is_broken(
     monkeypatch.setattr(command, "arena", Staged)
     monkeypatch.setenv("MIX", "refusals")
     monkeypatch.setenv("SEED", "9")
+    monkeypatch.setenv("AUTH", "cognito")
     assert command.main(["--orders", "3"]) == 0
     assert "Every invariant holds." in capsys.readouterr().out
     good.report.lost.append("o-1: gone")
@@ -171,6 +177,7 @@ def test_the_command_fails_when_an_invariant_is_broken(
         (["--orders", "many"], "many: expected a number of 1 or more"),
         (["--rate", "2"], "rate of THROTTLED is 2.0"),
         (["--outage", "0"], "expected a number of 1 or more"),
+        (["--auth", "basic"], "no auth 'basic'; there are none, cognito"),
     ],
 )
 def test_a_wrong_option_is_named(
@@ -179,6 +186,20 @@ def test_a_wrong_option_is_named(
     with pytest.raises(SystemExit, match="2"):
         command.main(arguments)
     assert named in capsys.readouterr().err
+
+
+def test_two_callers_who_use_the_same_keys_each_have_their_own_orders() -> None:
+    with arena({**SHORT, **AUTH["cognito"], "events": False}) as signed_in:
+        mix = replace(MIXES["everything"].scaled(0.03), outages={})
+        options = Options(mix, 24, 111, 16, 4, 180)
+        result = signed_in.run(options)
+        report = result.report
+        assert report.holds, {kind: getattr(report, kind) for kind in KINDS}
+        assert report.accepted >= 12
+        assert result.struck, "no fault struck"
+        owners = Counter(item[contract.OWNER_ATTRIBUTE] for item in stored(signed_in.local))
+    assert len(owners) == 2
+    assert min(owners.values()) >= 6
 
 
 def test_statuses_of_the_audit_are_those_of_the_contract() -> None:

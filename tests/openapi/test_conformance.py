@@ -14,10 +14,11 @@ from tools.openapi.__main__ import main
 pytestmark = pytest.mark.long
 
 
-def test_generated_requests_are_answered_as_documented() -> None:
-    with exercise.served() as url:
+@pytest.mark.parametrize("auth", ["none", "cognito"])
+def test_generated_requests_are_answered_as_documented(auth: str) -> None:
+    with exercise.served(auth) as served:
         for version in contract.API_VERSIONS:
-            done = exercise.run(url, examples=15, seed=1, kept=True, version=version)
+            done = exercise.run(served, examples=15, seed=1, kept=True, version=version)
             assert done.returncode == 0, done.stdout
             [sent] = re.findall(r"(\d+) generated, (\d+) passed", done.stdout)
             assert sent[0] == sent[1]

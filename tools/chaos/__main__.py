@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.errors import LocalRunError
+from local.sign_in import AUTH
 from local.text import shown, shown_lines
 from tools.chaos.audit import KINDS
 from tools.chaos.faults import MIXES
@@ -22,7 +23,7 @@ SHOWN = 20
 
 def main(arguments: list[str] | None = None) -> int:
     """Run once; 0 when every invariant holds, 1 when one does not, 2 when it could not run."""
-    options = _options(arguments)
+    options, configuration = _options(arguments)
     live = sys.stderr.isatty()
 
     def say(line: str) -> None:
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         flush=True,
     )
     try:
-        with arena() as stage:
+        with arena(configuration) as stage:
             result = stage.run(options, say)
     except LocalRunError as error:
         print(f"chaos: {shown_lines(str(error))}", file=sys.stderr)
@@ -49,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if result.report.holds else 1
 
 
-def _options(arguments: list[str] | None) -> Options:
+def _options(arguments: list[str] | None) -> tuple[Options, dict[str, Any]]:
+    """How to run, and the configuration of what is run beside that of every run."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.chaos",
         description=__doc__,
@@ -70,7 +72,10 @@ def _options(arguments: list[str] | None) -> Options:
         "OUTAGE", _positive, None, "seconds that each outage of the mix lasts instead of its own"
     )
     option("CONCURRENCY", _positive, 32, "clients at once")
+    option("AUTH", str, "none", "cognito: two callers, signed in, who use the same keys")
     given = parser.parse_args(arguments)
+    if given.auth not in AUTH:
+        parser.error(f"no auth {given.auth!r}; there are {', '.join(AUTH)}")
     if given.mix not in MIXES:
         parser.error(f"no mix {given.mix!r}; there are {', '.join(MIXES)}")
     mix = MIXES[given.mix]
@@ -81,7 +86,7 @@ def _options(arguments: list[str] | None) -> Options:
             parser.error(str(error))
     if given.outage is not None:
         mix = mix.lasting(given.outage)
-    return Options(mix, given.orders, given.seed, given.concurrency)
+    return Options(mix, given.orders, given.seed, given.concurrency), AUTH[given.auth]
 
 
 def _positive(text: str) -> int:

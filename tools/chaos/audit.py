@@ -191,6 +191,8 @@ def _check_outcome(
             report.lost.append(f"{who}: answered 201 for {outcome.order_id}, not in the table")
         elif {name: item[name] for name in ("customerName", "items")} != outcome.request:
             report.lost.append(f"{who}: order {outcome.order_id} is not what was asked for")
+        elif item.get(contract.OWNER_ATTRIBUTE) != outcome.subject:
+            report.unexpected.append(f"{who}: order {outcome.order_id} is another caller's")
     elif 0 < outcome.status < 500:
         report.unexpected.append(f"{who}: answered {outcome.status}")
     if len(orders) > 1:

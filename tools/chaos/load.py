@@ -5,11 +5,13 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from local.sign_in import Caller
 
 ATTEMPTS = 8
 """How often a client with a key sends its request before it gives up."""
@@ -24,7 +26,8 @@ class Outcome:
 
     `customer` is unique to the client; `sent` counts its requests, `statuses` holds each
     answer's (0: none came); `order_id` is what the last answer named, of the order or in a
-    problem; `replayed` says whether the last answer was marked as a replay.
+    problem; `replayed` says whether the last answer was marked as a replay; `subject` is whom the
+    client was signed in as, if it was.
     """
 
     customer: str
@@ -34,6 +37,7 @@ class Outcome:
     statuses: tuple[int, ...]
     order_id: str | None
     replayed: bool
+    subject: str | None = None
 
     @property
     def status(self) -> int:
@@ -53,11 +57,13 @@ def place_orders(
     concurrency: int,
     retries: bool = True,
     done: Callable[[int], None] = lambda _count: None,
+    callers: Sequence[Caller] = (),
 ) -> list[Outcome]:
     """Place `number` orders at `url` with `concurrency` clients at once.
 
     With `retries` every second client has a key and sends again after a 5xx or silence; without,
-    none has. `done` is told how many clients have finished.
+    none has. `done` is told how many clients have finished. Where there are `callers`, clients are
+    signed in as one of them, and each key is used by all of them, for an order of their own.
     """
     connections = threading.local()
     finished = 0
@@ -67,7 +73,10 @@ def place_orders(
         nonlocal finished
         if not hasattr(connections, "door"):
             connections.door = _Door(url)
-        outcome = _client(connections.door, index, seed, retries and index % 2 == 0)
+        pair, keyed = index // 2, retries and index % 2 == 0
+        caller = callers[pair % len(callers)] if callers else None
+        key = f"chaos-{seed}-{pair // max(1, len(callers))}" if keyed else None
+        outcome = _client(connections.door, index, seed, key, caller)
         with lock:
             finished += 1
             done(finished)
@@ -77,7 +86,9 @@ def place_orders(
         return list(pool.map(client, range(number)))
 
 
-def _client(door: "_Door", index: int, seed: int, keyed: bool) -> Outcome:
+def _client(
+    door: "_Door", index: int, seed: int, key: str | None, caller: Caller | None
+) -> Outcome:
     rng = random.Random(f"{seed}/{index}")  # noqa: S311 - repeatable, not secret
     name = customer(seed, index)
     request = {
@@ -88,28 +99,31 @@ def _client(door: "_Door", index: int, seed: int, keyed: bool) -> Outcome:
         ],
     }
     headers = {"content-type": "application/json"}
-    if keyed:
-        headers["idempotency-key"] = f"chaos-{seed}-{index}"
+    if key is not None:
+        headers["idempotency-key"] = key
     statuses: list[int] = []
     sent = 0
     while True:
         sent += 1
+        if caller is not None:
+            headers["authorization"] = f"Bearer {caller.token()}"
         status, answer, body = door.post(headers, request)
         # Refused before anything happened: not an outcome, so everybody asks again.
         if status == 429:
             time.sleep(rng.uniform(0.1, 0.5))
             continue
         statuses.append(status)
-        if (status and status < 500) or not keyed or len(statuses) == ATTEMPTS:
+        if (status and status < 500) or key is None or len(statuses) == ATTEMPTS:
             named = body.get("id") or body.get("orderId")
             return Outcome(
                 name,
                 request,
-                keyed,
+                key is not None,
                 sent,
                 tuple(statuses),
                 named if isinstance(named, str) else None,
                 answer.get("idempotency-replayed") == "true",
+                caller.subject if caller is not None else None,
             )
         told = answer.get("retry-after", "")
         wait = float(told) if told.isdigit() else 0.2 * 2 ** len(statuses)

@@ -11,6 +11,8 @@ from typing import Any
 
 from functions import contract
 from functions.orders import events
+from local import sign_in
+from local.sign_in import Caller
 from local.system import System, system
 from tools.chaos.audit import DeadLetter, Report, Trail, audit
 from tools.chaos.faults import MIXES, Fault, Mix, Plan
@@ -69,6 +71,7 @@ class Arena:
         self.killer = WorkerKiller(local.pid)
         proxy.kill = self.killer.kill_caller
         proxy.ask = asking(local)
+        self.callers = _callers(local)
         self.follower = Follower(local) if "orderEventsBusName" in local.outputs else None
 
     def run(self, options: Options, say: Callable[[str], None] = lambda _line: None) -> Result:
@@ -90,6 +93,7 @@ class Arena:
                     options.concurrency,
                     retries=options.mix.retries,
                     done=_progress(say, options.orders),
+                    callers=self.callers,
                 )
                 waiting = _settle(self.local, self.proxy, options.settle_seconds, say)
         finally:
@@ -151,6 +155,13 @@ def arena(configuration: Mapping[str, Any] | None = None) -> Iterator[Arena]:
             concurrency=CONCURRENCY,
         ) as local:
             yield Arena(local, proxy)
+
+
+def _callers(local: System) -> list[Caller]:
+    """Two, where the API asks who calls: so that each key is another's as well."""
+    if sign_in.POOL_OUTPUT not in local.outputs:
+        return []
+    return [sign_in.caller(local, user) for user in ("ada", "grace")]
 
 
 def stored(local: System) -> list[dict[str, Any]]:

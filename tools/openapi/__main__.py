@@ -19,6 +19,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("write", help="write the documents (also without a command)")
     test = commands.add_parser("test", help="generate requests, check every answer")
     test.add_argument("--url", help="of a running system; a local one is started otherwise")
+    test.add_argument("--token", help="with --url: an access token for that system")
+    test.add_argument(
+        "--auth", choices=["none", "cognito"], default="none", help="cognito: sign in, locally"
+    )
     test.add_argument("--version", choices=list(VERSIONS), help="that alone; all otherwise")
     test.add_argument("--examples", type=int, default=600, help="requests an operation and phase")
     test.add_argument("--seed", type=int, default=1, help="the same seed, the same requests")
@@ -64,9 +68,10 @@ def _test(options: argparse.Namespace) -> int:
 
     versions = [options.version] if options.version else list(VERSIONS)
     try:
-        with nullcontext(options.url) if options.url else exercise.served() as url:
+        given = exercise.Served(options.url, options.token)
+        with nullcontext(given) if options.url else exercise.served(options.auth) as served:
             codes = [
-                exercise.run(url, options.examples, options.seed, version=name).returncode
+                exercise.run(served, options.examples, options.seed, version=name).returncode
                 for name in versions
             ]
     except LocalRunError as error:
