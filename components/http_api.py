@@ -52,7 +52,10 @@ ACCESS_LOG_FORMAT = json.dumps(
 )
 
 # What a browser's script may read of an answer beyond the few headers that it always may.
-EXPOSED_HEADERS = ("location", "retry-after", "idempotency-replayed")
+EXPOSED_HEADERS = (
+    *("location", "retry-after", "idempotency-replayed"),
+    *("deprecation", "sunset", "link"),
+)
 AUTHORIZATION = "authorization"
 PREFLIGHT_AGE_SECONDS = 300
 

@@ -1,6 +1,7 @@
 """Inputs of the order system: each setting of it is declared here or where it belongs to."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
@@ -138,6 +139,39 @@ class OrderUserPool(UserPoolSettings):
     """What the client for machines may do; orders/admin shows it everybody's orders."""
 
 
+Date = Annotated[str, Text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T00:00:00Z)?", "a date as 2027-12-31")]
+
+
+class Deprecation(TypedDict):
+    """A version of the API that is not to be used any more, which its answers say."""
+
+    since: Date
+    """Day from which on it is deprecated, past or future, as 2027-01-01."""
+    sunset: NotRequired[Date]
+    """Day on which it is expected to go."""
+    link: NotRequired[
+        Annotated[str, Text(r"https?://[^\s<>\"]+", "a URL as https://shop.example.com/api")]
+    ]
+    """Page that tells callers what to do."""
+
+
+@contradictions(Deprecation)
+def _days_that_there_are_in_their_order(deprecation: Deprecation) -> Iterator[Problem]:
+    days = {}
+    for name in ("since", "sunset"):
+        try:
+            days[name] = day(str(deprecation.get(name, deprecation["since"])))
+        except ValueError:
+            yield problem(name, f"expected a day that there is, not {deprecation[name]}")
+    if len(days) == 2 and days["sunset"] < days["since"]:
+        yield problem("sunset", f"expected {{=since}} or later, not {deprecation['sunset']}")
+
+
+def day(text: str) -> datetime:
+    """The beginning of a day in UTC; raises ValueError."""
+    return datetime.fromisoformat(text[:10]).replace(tzinfo=UTC)
+
+
 class OrderSettings(FunctionSettings):
     """What can be set of an order system, by a stack's configuration, too."""
 
@@ -154,6 +188,8 @@ class OrderSettings(FunctionSettings):
         ]
     ]
     """Versions of the API that are served, as /v2/orders; /orders, which means v1, always is."""
+    deprecations: NotRequired[dict[Annotated[str, OneOf(contract.API_VERSIONS)], Deprecation]]
+    """Versions of the API that are deprecated, as `{"v1": {"since": "2027-01-01"}}`."""
     currency: NotRequired[
         Annotated[
             str,
@@ -332,6 +368,14 @@ def _pages_may_use_every_route(args: OrderSettings) -> Iterator[Problem]:
                 "cors.methods",
                 f"expected {method} too, for {each.name} ({method} {path}): no page could call it",
             )
+
+
+@contradictions(OrderSettings)
+def _what_is_deprecated_is_served(args: OrderSettings) -> Iterator[Problem]:
+    for version in args.get("deprecations", {}):
+        if version not in (contract.UNVERSIONED, *args["api_versions"]):
+            text = "expected no such key, because {=api_versions} leaves this version out"
+            yield Problem(("deprecations", Key(version)), text)
 
 
 @contradictions(OrderSettings)

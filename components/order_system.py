@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 import pulumi
 
+from . import deprecation
 from ._contract import contract
 from .bucket import ABANDONED_UPLOAD_DAYS, Bucket, BucketArgs
 from .budget import monthly_budget
@@ -20,6 +21,7 @@ from .inputs import checked, part
 from .kept_name import kept_name
 from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
+from .observability.api import MonitoredVersion
 from .observability.orders import MonitoredOrders
 from .observability.table import MonitoredTable
 from .order_functions import (
@@ -371,7 +373,10 @@ class OrderSystem(Component):
         args: PythonFunctionArgs = {
             "code": self._code,
             "handler": declared.handler,
-            "environment": declared.environment(parts),
+            "environment": {
+                **declared.environment(parts),
+                **(deprecation.environment(self._args) if declared.route else {}),
+            },
             "statements": [grant.statement(parts) for grant in declared.grants],
             "sources": declared.sources(parts),
             "invokes_itself": declared.invokes_itself,
@@ -464,6 +469,7 @@ class OrderSystem(Component):
                     "api_id": api.api_id,
                     "stage_name": api.stage_name,
                     "log_group_name": api.log_group_name,
+                    "versions": self._monitored_versions(),
                 }
             ],
             "tables": [
@@ -515,6 +521,19 @@ class OrderSystem(Component):
             for each in self._declared
         }
         return deployments
+
+    def _monitored_versions(self) -> dict[str, MonitoredVersion]:
+        """How to count who still calls what; nothing where there is one version alone."""
+        served = self._args["api_versions"]
+        prefixes = {"": contract.ORDERS_PATH, **{each: f"/{each}/" for each in served}}
+        return {
+            prefix.rstrip("/"): {
+                "metric": contract.REQUESTS_OF_VERSIONS[version],
+                "routes": f"* {prefix}*",
+            }
+            for version, prefix in prefixes.items()
+            if served
+        }
 
     def _monitored_history(self) -> list[MonitoredTable]:
         if self._history is None:

@@ -21,6 +21,10 @@ ADMIN_SCOPE = "orders/admin"
 API_VERSIONS = ("v1", "v2")
 UNVERSIONED = "v1"
 
+# Metrics of requests by what their paths begin with, under METRIC_NAMESPACE with the dimension
+# ApiId: counted in the API's access log, so they cost a request nothing.
+REQUESTS_OF_VERSIONS = {"": "RequestsUnversioned", "v1": "RequestsV1", "v2": "RequestsV2"}
+
 # The currencies of ISO 4217 by their decimals. All prices of a system are in one of them, which
 # version 1 does not name.
 CURRENCIES = {
@@ -98,6 +102,8 @@ REPUBLISH_LIMIT_VARIABLE = "REPUBLISH_LIMIT"
 PENDING_SHARDS_VARIABLE = "PENDING_SHARDS"
 API_URL_VARIABLE = "API_URL"
 SYNTHETIC_CUSTOMER_VARIABLE = "SYNTHETIC_CUSTOMER"  # secret; only where there are synthetic orders
+# JSON, only where a version is deprecated: what a route's path begins with -> header fields.
+DEPRECATIONS_VARIABLE = "API_DEPRECATIONS"
 CURRENCY_VARIABLE = "CURRENCY"  # where a version of the API names it
 IMPORTS_BUCKET_VARIABLE = "IMPORTS_BUCKET_NAME"
 VERSION_FAILURES_VARIABLE = "VERSION_FAILURES"  # whether they are counted: while versions change

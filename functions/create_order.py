@@ -40,6 +40,7 @@ _shards = environment.positive_integer(contract.PENDING_SHARDS_VARIABLE)
 v1.reader()  # compiled by the start, not by the first request
 
 
+@api.announcing(contract.DEPRECATIONS_VARIABLE)
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
     return api.respond(create_order, event, context, metrics, problems.TYPE, _metric)

@@ -19,6 +19,7 @@ _store = Store.connect()
 _sign_in = environment.flag(contract.SIGN_IN_VARIABLE)
 
 
+@api.announcing(contract.DEPRECATIONS_VARIABLE)
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
     return api.respond(get_order, event, context, metrics, problems.TYPE)

@@ -6,6 +6,7 @@ from .toolkit import bootstrap
 # isort: on
 from typing import TYPE_CHECKING, Any
 
+from . import contract
 from .orders import problems, resource
 from .orders.history import History
 from .orders.metrics import metrics
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _history = History.connect()
 
 
+@api.announcing(contract.DEPRECATIONS_VARIABLE)
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
     return api.respond(get_order_history, event, context, metrics, problems.TYPE)

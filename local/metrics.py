@@ -38,6 +38,7 @@ KNOWN = {
     (API, "5xx"),
     (API, "Latency"),
     (contract.METRIC_NAMESPACE, "RequestsThrottled"),
+    *((contract.METRIC_NAMESPACE, name) for name in contract.REQUESTS_OF_VERSIONS.values()),
     (SQS, "ApproximateNumberOfMessagesVisible"),
     (SQS, "ApproximateNumberOfMessagesNotVisible"),
     (SQS, "ApproximateAgeOfOldestMessage"),
@@ -166,8 +167,12 @@ class Metrics:
         self._add(event.at, API, "4xx", float(400 <= event.status < 500), self._api)
         self._add(event.at, API, "5xx", float(event.status >= 500), self._api)
         self._add(event.at, API, "Latency", event.milliseconds, self._api)
+        where = {"ApiId": self._api["ApiId"]}
+        head = (event.route_key or "").partition(" ")[2].partition(contract.ORDERS_PATH)
+        named = contract.REQUESTS_OF_VERSIONS.get(head[0].removeprefix("/")) if head[1] else None
+        if named:
+            self._add(event.at, contract.METRIC_NAMESPACE, named, 1, where)
         if event.status == 429:
-            where = {"ApiId": self._api["ApiId"]}
             self._add(event.at, contract.METRIC_NAMESPACE, "RequestsThrottled", 1, where)
 
     def _emf(self, event: events.LogLine) -> None:

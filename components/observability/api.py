@@ -17,6 +17,15 @@ from .metric import Metric, percentage
 THROTTLED = "RequestsThrottled"  # Count: answered 429 by the API itself; counted in its access log
 
 
+class MonitoredVersion(TypedDict):
+    """A version of an API, known by the routes that lead to it."""
+
+    metric: str
+    """Name of the metric of its requests."""
+    routes: str
+    """Its routes' keys, as `* /v2/*`."""
+
+
 class MonitoredApi(TypedDict):
     """An HTTP API to watch."""
 
@@ -28,6 +37,8 @@ class MonitoredApi(TypedDict):
     """Name of its stage."""
     log_group_name: NotRequired[pulumi.Input[str]]
     """Group of its access log, in HttpApi's form; without it throttled requests ring nothing."""
+    versions: NotRequired[dict[str, MonitoredVersion]]
+    """Versions to count the requests of in the access log, by what a graph calls them."""
 
 
 def rows(api: MonitoredApi, limits: AlarmThresholds) -> list[Row]:
@@ -78,7 +89,7 @@ def rows(api: MonitoredApi, limits: AlarmThresholds) -> list[Row]:
         ),
     ]
     if "log_group_name" in api:
-        throttled = _throttled(api)
+        throttled = _counted(api, THROTTLED)
         graphs.append(
             Graph(
                 f"{label}: throttled (429)",
@@ -98,37 +109,48 @@ def rows(api: MonitoredApi, limits: AlarmThresholds) -> list[Row]:
     return [
         graphs,
         [
+            *_by_version(api),
             Note(
                 f"**{label}: cache hits and misses** do not exist: it is an HTTP API, and only a "
                 "REST API can cache responses."
-            )
+            ),
         ],
     ]
 
 
-def count_throttled(name: str, api: MonitoredApi, parent: pulumi.Resource) -> None:
-    """Count the answers 429 of the access log: of an HTTP API CloudWatch has 4xx alone."""
+def count(name: str, api: MonitoredApi, parent: pulumi.Resource) -> None:
+    """Count in the access log what CloudWatch has no metric of.
+
+    Of an HTTP API it has 4xx alone, not 429, and by route only what is billed by route.
+    """
     if "log_group_name" not in api:
         return
-    aws.cloudwatch.LogMetricFilter(
-        f"{name}-{api['label']}-throttled",
-        log_group_name=api["log_group_name"],
-        pattern='{ $.status = "429" }',
-        metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
-            namespace=contract.METRIC_NAMESPACE,
-            name=THROTTLED,
-            value="1",
-            unit="Count",
-            dimensions={"ApiId": "$.apiId"},
-        ),
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
+    counted = {"throttled": (THROTTLED, '{ $.status = "429" }')}
+    for each in api.get("versions", {}).values():
+        counted[each["metric"]] = (each["metric"], f'{{ $.routeKey = "{each["routes"]}" }}')
+    for suffix, (metric, pattern) in counted.items():
+        aws.cloudwatch.LogMetricFilter(
+            f"{name}-{api['label']}-{suffix}",
+            log_group_name=api["log_group_name"],
+            pattern=pattern,
+            metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
+                namespace=contract.METRIC_NAMESPACE,
+                name=metric,
+                value="1",
+                unit="Count",
+                dimensions={"ApiId": "$.apiId"},
+            ),
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
 
 
-def _throttled(api: MonitoredApi) -> Metric:
-    return Metric(
-        contract.METRIC_NAMESPACE,
-        THROTTLED,
-        {"ApiId": api["api_id"]},
-        "Sum",
-    )
+def _by_version(api: MonitoredApi) -> list[Graph]:
+    versions = api.get("versions")
+    if not versions or "log_group_name" not in api:
+        return []
+    lines = {label: _counted(api, each["metric"]) for label, each in versions.items()}
+    return [Graph(f"{api['label']}: requests by version", lines)]
+
+
+def _counted(api: MonitoredApi, metric: str) -> Metric:
+    return Metric(contract.METRIC_NAMESPACE, metric, {"ApiId": api["api_id"]}, "Sum")

@@ -81,7 +81,7 @@ class Observability(Component):
             actions.append(self.topic_arn)
 
         for each in args.get("apis") or []:
-            api.count_throttled(name, each, self)
+            api.count(name, each, self)
         sections = _sections(args)
         arns = [alarm.create(name, self, actions).arn for alarm in dashboard.alarms(sections)]
         region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region

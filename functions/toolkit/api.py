@@ -6,6 +6,7 @@ into answers, and writes the invocation's log line and metrics.
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -100,6 +101,38 @@ class Request:
         if not fits:
             raise Problem(problems.BODY_TOO_LARGE, f"The body may have at most {longest} bytes.")
         return body
+
+
+Handler = Callable[[Event, Any], Answer]
+
+
+def announcing(variable: str) -> Callable[[Handler], Handler]:
+    """Decorates a handler whose answers carry further header fields, for requests to some paths.
+
+    The environment variable says which, as JSON: what the path of a request's route begins with ->
+    fields by name. Where it is not set, the handler stays as it is.
+    """
+    text = os.environ.get(variable)
+
+    def decorate(handler: Handler) -> Handler:
+        return handler if text is None else _announced(handler, json.loads(text))
+
+    return decorate
+
+
+def _announced(handler: Handler, told: dict[str, dict[str, str]]) -> Handler:
+    def announcing_handler(event: Event, context: Any) -> Answer:
+        answer = handler(event, context)
+        path = str(event.get("routeKey") or "").partition(" ")[2]
+        for beginning, fields in told.items():
+            if path.startswith(beginning):
+                # A field whose value is a list, as Link, may be there already.
+                present = answer["headers"]
+                for name, value in fields.items():
+                    present[name] = f"{present[name]}, {value}" if name in present else value
+        return answer
+
+    return announcing_handler
 
 
 def respond(

@@ -160,9 +160,7 @@ def test_what_is_added_breaks_nobody(change: Callable[[Json], Any]) -> None:
     assert breaking(V1, after) == []
 
 
-def test_the_command_names_what_breaks(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_the_command_names_what_breaks(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare"]) == 0
     assert capsys.readouterr().out == ""
     assert main(["compare", str(FOLDER / "v1.json"), str(FOLDER / "v2.json")]) == 1

@@ -1,5 +1,7 @@
 """The alarms: each there, on a metric that is emitted, from a sensible value on, and heard."""
 
+import re
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import pytest
@@ -199,12 +201,13 @@ def assert_emitted(metric: Watched, where: str) -> None:
         assert metric.dimensions["Operation"] in OPERATIONS, where
 
 
+COUNTED_IN_THE_LOG = ("RequestsThrottled", *contract.REQUESTS_OF_VERSIONS.values())
 SERVICE = {contract.SERVICE_DIMENSION}
 OWN_METRICS: dict[str, set[str]] = {
     **dict.fromkeys(contract.METRIC_UNITS, SERVICE),
     contract.COLD_START: {contract.SERVICE_DIMENSION, contract.FUNCTION_NAME_DIMENSION},
     # Counted in the API's access log.
-    "RequestsThrottled": {"ApiId"},
+    **{name: {"ApiId"} for name in COUNTED_IN_THE_LOG},
 }
 
 
@@ -241,7 +244,7 @@ def test_api_alarms_watch_the_stage() -> None:
 
 def test_requests_that_the_api_itself_refuses_are_counted_in_its_access_log() -> None:
     recorded = stacks.recording()
-    counter = recorded.one(stacks.METRIC_FILTER).inputs
+    counter = recorded.one(stacks.METRIC_FILTER, "orders-observability-api-throttled").inputs
     stage = recorded.one(stacks.STAGE).inputs["accessLogSettings"]
     group = recorded.one(stacks.LOG_GROUP, "orders-api")
     throttled = watched(alarm(recorded, "api-throttled"))["metric"]
@@ -258,6 +261,30 @@ def test_requests_that_the_api_itself_refuses_are_counted_in_its_access_log() ->
     assert counted["dimensions"] == {"ApiId": "$.apiId"}
     assert line["apiId"] == "$context.apiId"
     assert throttled.dimensions == {"ApiId": recorded.one(stacks.API).id}
+
+
+def test_requests_are_counted_by_version_in_the_access_log() -> None:
+    recorded = stacks.recording()
+    counted = {
+        each.inputs["metricTransformation"]["name"]: each.inputs["pattern"]
+        for each in recorded.of(stacks.METRIC_FILTER)
+    }
+    keys = {each.inputs["routeKey"] for each in recorded.of(stacks.ROUTE)}
+    found = {}
+    for version, name in contract.REQUESTS_OF_VERSIONS.items():
+        pattern = re.fullmatch(r'{ \$\.routeKey = "(.*)" }', counted[name])
+        assert pattern
+        found[version] = {key for key in keys if fnmatchcase(key, pattern[1])}
+    assert set.union(*found.values()) == keys  # each of them, and once
+    assert sum(map(len, found.values())) == len(keys)
+    assert all(f" /{version}/" in key for version in found if version for key in found[version])
+    line = stacks.document(recorded.one(stacks.STAGE).inputs["accessLogSettings"]["format"])
+    assert line["routeKey"] == "$context.routeKey"
+
+
+def test_of_a_single_version_no_requests_are_counted() -> None:
+    (counted,) = stacks.recording("dev", apiVersions=[]).of(stacks.METRIC_FILTER)
+    assert counted.inputs["metricTransformation"]["name"] == "RequestsThrottled"
 
 
 def test_table_alarms_watch_the_table_and_its_index_and_each_operation_we_call() -> None:

@@ -8,7 +8,7 @@ from functions import contract
 from local.metric_math import evaluate
 from tests.recorder import REGION, Registration
 from tests.unit import stacks
-from tests.unit.test_alarms import Watched, assert_emitted, watched
+from tests.unit.test_alarms import COUNTED_IN_THE_LOG, Watched, assert_emitted, watched
 
 every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 
@@ -79,7 +79,7 @@ def test_every_metric_shown_is_one_that_aws_or_our_functions_emit(stack: str) ->
 def test_every_metric_of_our_own_is_shown() -> None:
     everything = shown(synthetic={"rateMinutes": 5}, imports=True)
     own = {each.name for each in everything if each.namespace == contract.METRIC_NAMESPACE}
-    assert own == {*contract.METRIC_UNITS, contract.COLD_START, "RequestsThrottled"}
+    assert own == {*contract.METRIC_UNITS, contract.COLD_START, *COUNTED_IN_THE_LOG}
 
 
 @pytest.mark.parametrize("metric", ["Invocations", "Errors", "Throttles", "Duration"])

@@ -145,8 +145,8 @@ def _outside(place: str, before: Json, after: Json, inner: Json, outer: Json) ->
     more = _types(inner) - _types(outer)
     if more and not (more == {"integer"} and "number" in _types(outer)):
         yield f"{place}: type was {_words(before)} and is {_words(after)}"
-    allowed, given = _values(outer), _values(inner)
-    if allowed is not None and (given is None or any(each not in allowed for each in given)):
+    allowed, possible = _values(outer), _values(inner)
+    if allowed is not None and not (possible and all(map(allowed.__contains__, possible))):
         yield f"{place}: values were {_values(before)} and are {_values(after)}"
     for keywords, larger in ((_LEAST, 1), (_MOST, -1)):
         for keyword in keywords:
@@ -191,7 +191,8 @@ def _words(schema: Json) -> str:
 
 
 def _values(schema: Json) -> list[Any] | None:
-    return [schema["const"]] if "const" in schema else schema.get("enum")
+    values: list[Any] | None = schema.get("enum")
+    return [schema["const"]] if "const" in schema else values
 
 
 def _parameters(operation: Json) -> dict[tuple[str, str], Json]:
