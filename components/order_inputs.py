@@ -157,14 +157,17 @@ class Deprecation(TypedDict):
 
 @contradictions(Deprecation)
 def _days_that_there_are_in_their_order(deprecation: Deprecation) -> Iterator[Problem]:
+    given = {"since": deprecation["since"]}
+    if "sunset" in deprecation:
+        given["sunset"] = deprecation["sunset"]
     days = {}
-    for name in ("since", "sunset"):
+    for name, text in given.items():
         try:
-            days[name] = day(str(deprecation.get(name, deprecation["since"])))
+            days[name] = day(text)
         except ValueError:
-            yield problem(name, f"expected a day that there is, not {deprecation[name]}")
+            yield problem(name, f"expected a day that there is, not {text!r}")
     if len(days) == 2 and days["sunset"] < days["since"]:
-        yield problem("sunset", f"expected {{=since}} or later, not {deprecation['sunset']}")
+        yield problem("sunset", f"expected {{=since}} or later, not {given['sunset']!r}")
 
 
 def day(text: str) -> datetime:

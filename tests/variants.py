@@ -46,6 +46,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
             "throttle.createRate": 5,
             "throttle.createBurst": 10,
             "apiVersions": ["v2"],
+            "deprecations": {"v1": {"since": "2027-01-01", "sunset": "2027-12-31"}},
             "currency": "JPY",
         },
     ),

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from components import order_functions
 from functions import contract
 from functions.orders import money
 from functions.orders.order import Found
 from functions.orders.representations import v1, v2
 from functions.toolkit import json_text
-from tests.functions.support import ORDER, Functions, forget
+from tests.functions.support import ORDER, Functions, forget, route
 
 EURO = {"currency": "EUR"}
 ORDER_2 = {
@@ -275,3 +276,48 @@ def test_every_currency_has_its_decimals_once() -> None:
     assert len(listed) == len(set(listed)) > 150
     with pytest.raises(LookupError, match="XXX"):
         money.decimals("XXX")
+
+
+# Deprecated versions
+
+FIELDS = {
+    "deprecation": "@1798761600",
+    "sunset": "Fri, 31 Dec 2027 00:00:00 GMT",
+    "link": '<https://shop.example.com>; rel="deprecation"',
+}
+ROUTED = [(each.name, *each.route) for each in order_functions.FUNCTIONS if each.route]
+
+
+@pytest.mark.parametrize(("name", "method", "path"), ROUTED, ids=[name for name, *_ in ROUTED])
+def test_every_answer_of_a_deprecated_version_says_so_and_no_other(
+    functions: Functions, variables: pytest.MonkeyPatch, name: str, method: str, path: str
+) -> None:
+    def told(version: str) -> dict[str, str]:
+        # Refused for whatever reason: what is deprecated is so in errors, too.
+        event = {"routeKey": route(method, path, version), "requestContext": {}}
+        headers: dict[str, str] = functions.invoke(name, event)["headers"]
+        return {key: headers[key] for key in FIELDS if key in headers}
+
+    assert told("") == told("v1") == told("v2") == {}
+    variables.setenv("API_DEPRECATIONS", json.dumps({"/v1/": FIELDS, "/orders": FIELDS}))
+    forget()
+    assert told("") == told("v1") == FIELDS
+    assert told("v2") == {}
+
+
+def test_a_success_says_so_too_and_a_link_that_is_there_stays(
+    functions: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    variables.setenv("API_DEPRECATIONS", json.dumps({"/v2/": FIELDS}))
+    forget()
+    created = functions.create(ORDER_2, version="v2")
+    assert created.headers.items() >= FIELDS.items()
+    assert functions.get(created.body["id"], "v2").headers.items() >= FIELDS.items()
+    assert "deprecation" not in functions.create(ORDER).headers
+    api = functions.module("toolkit.api")
+    decorated = api.announcing("API_DEPRECATIONS")(lambda *_: {"headers": {"link": "</a>"}})
+    event = {"routeKey": "GET /v2/orders"}
+    assert decorated(event, None)["headers"]["link"] == f"</a>, {FIELDS['link']}"
+    variables.delenv("API_DEPRECATIONS")
+    handler = object()
+    assert api.announcing("API_DEPRECATIONS")(handler) is handler

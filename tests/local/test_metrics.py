@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,6 +88,16 @@ def test_values_are_those_of_the_minute_and_a_queue_stays_as_it_was(
     expected: list[float | None],
 ) -> None:
     assert _taken(*happened).series(asked, statistic, MINUTES) == expected
+
+
+def test_requests_are_counted_by_the_version_in_their_route() -> None:
+    routes = ["GET /orders/{id}", "POST /v2/orders", "GET /v2/orders/{id}", "GET /pages", None]
+    taken = _taken(*(replace(_answered(NOW, 200), route_key=key) for key in routes))
+    counted = {
+        name: taken.series(metrics.metric("ServerlessOrders", name, ApiId="api"), "Sum", [NOW])
+        for name in ("RequestsUnversioned", "RequestsV1", "RequestsV2")
+    }
+    assert counted == {"RequestsUnversioned": [1], "RequestsV1": [None], "RequestsV2": [2]}
 
 
 RATE = {

@@ -78,6 +78,7 @@ WRONG = [
     ("bus", '{"archiveDays": -1}', ".archiveDays", "0 (none) or a whole number from 1 to 3650"),
     ("history", '{"retentionDays": "long"}', ".retentionDays", "0 (none) or a whole number from"),
     ("apiVersions", '["v3"]', "[0]", "one of v1, v2, not 'v3'"),
+    ("deprecations", '{"v1": {"since": "soon"}}', ".v1.since", "a date as 2027-12-31, not 'soon'"),
     ("currency", "euro", "", "a currency of ISO 4217 as EUR, not 'euro'"),
     ("permissionsBoundary", "PowerUsers", "", "an IAM policy's ARN, not 'PowerUsers'"),
     ("nameSuffix", "-two words", "", "at most 40 letters, digits, - and _"),

@@ -421,7 +421,10 @@ def test_pages_may_use_the_methods_and_headers_of_the_specification(stack: str) 
     assert rules["allowHeaders"] == [*(["authorization"] if stack == "prod" else []), "*"]
     assert set(rules["allowMethods"]) == {"GET", "POST", *(key.split()[0] for key in routes(stack))}
     # Headers that our answers have and that a page's script could not read otherwise.
-    assert set(rules["exposeHeaders"]) == {"location", "retry-after", "idempotency-replayed"}
+    assert set(rules["exposeHeaders"]) == {
+        *("location", "retry-after", "idempotency-replayed"),
+        *("deprecation", "sunset", "link"),
+    }
 
 
 def cors(recorded: Recording) -> dict[str, Any]:

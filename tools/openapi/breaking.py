@@ -200,5 +200,5 @@ def _parameters(operation: Json) -> dict[tuple[str, str], Json]:
 
 
 def _secured(document: Json, operation: Json) -> bool:
-    asked = operation.get("security", document.get("security", []))
+    asked: list[Json] = operation.get("security", document.get("security")) or []
     return bool(asked) and {} not in asked
