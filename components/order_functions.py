@@ -49,6 +49,10 @@ class Parts(NamedTuple):
     order_id_key: pulumi.Output[str]
     synthetic_customer: pulumi.Output[str] | None
     """Whose the synthetic orders are; only in a system with them."""
+    limits: Table | None
+    """How much each caller has used of their limits; only in a system with limits."""
+    cursor_key: pulumi.Output[str] | None
+    """What signs the places in lists of orders; only in a system with sign-in."""
     api: HttpApi | None
     """The API, for functions that answer no requests: those that do are made before it."""
 
@@ -73,6 +77,19 @@ def _pending_index(parts: Parts) -> pulumi.Input[str]:
     return pulumi.Output.concat(parts.table.arn, "/index/", contract.PENDING_INDEX)
 
 
+def _owner_index(parts: Parts) -> pulumi.Input[str]:
+    return pulumi.Output.concat(parts.table.arn, "/index/", contract.OWNER_INDEX)
+
+
+def _limits(parts: Parts) -> pulumi.Input[str]:
+    assert parts.limits is not None  # noqa: S101
+    return parts.limits.arn
+
+
+# Each request of a caller with a limit is counted by one of these.
+COUNT = Grant("dynamodb:UpdateItem", _limits, ("UpdateItem",))
+
+
 def _history(parts: Parts) -> pulumi.Input[str]:
     return _there(parts.history).arn
 
@@ -91,6 +108,11 @@ def on_table(operation: str) -> Grant:
 def on_pending_index(operation: str) -> Grant:
     """A read of the index over pending orders, as `Query`."""
     return Grant(f"dynamodb:{operation}", _pending_index, (operation,))
+
+
+def on_owner_index(operation: str) -> Grant:
+    """A read of the index over owners of orders, as `Query`; of a function `with_sign_in`."""
+    return Grant(f"dynamodb:{operation}", _owner_index, (operation,))
 
 
 def on_history(operation: str) -> Grant:
@@ -165,6 +187,12 @@ def sign_in(parts: Parts) -> Environment:
     return {contract.SIGN_IN_VARIABLE: "true"} if with_sign_in(parts.settings) else {}
 
 
+def cursor_key(parts: Parts) -> Environment:
+    """The variable with what signs the places in lists of orders."""
+    assert parts.cursor_key is not None  # noqa: S101
+    return {contract.CURSOR_KEY_VARIABLE: parts.cursor_key}
+
+
 def history_name(parts: Parts) -> Environment:
     """The variable by which a function finds the history of orders."""
     return {contract.HISTORY_TABLE_NAME_VARIABLE: _there(parts.history).name}
@@ -198,6 +226,18 @@ def with_events(settings: "OrderSettings") -> bool:
 def with_sign_in(settings: "OrderSettings") -> bool:
     """Whether every request of the API has to come with an access token."""
     return settings["auth"] != "none"
+
+
+def quotas(settings: "OrderSettings") -> dict[str, int]:
+    """How many requests each caller may make a minute, by policy; none: as many as they want."""
+    if not with_sign_in(settings):
+        return {}
+    given = settings["limits"]
+    found = {
+        contract.CREATE_POLICY: given["create_per_minute"],
+        contract.READ_POLICY: given["read_per_minute"],
+    }
+    return {policy: quota for policy, quota in found.items() if quota}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +276,31 @@ class OrderFunction:
         reads = self.route[0] in ("GET", "HEAD")
         scope = self.scope or (contract.READ_SCOPE if reads else contract.WRITE_SCOPE)
         return tuple(dict.fromkeys([scope, contract.ADMIN_SCOPE]))
+
+    @property
+    def policy(self) -> str:
+        """The limit of each caller that its requests count for."""
+        reads = self.route is not None and self.route[0] in ("GET", "HEAD")
+        return contract.READ_POLICY if reads else contract.CREATE_POLICY
+
+    def variables(self, parts: Parts) -> Environment:
+        """Its environment, and where callers have limits, the one of its requests."""
+        quota = self._quota(parts.settings)
+        if parts.limits is None or not quota:
+            return self.environment(parts)
+        return {
+            **self.environment(parts),
+            contract.LIMITS_TABLE_VARIABLE: parts.limits.name,
+            contract.LIMIT_POLICY_VARIABLE: self.policy,
+            contract.LIMIT_QUOTA_VARIABLE: str(quota),
+        }
+
+    def allowed(self, settings: "OrderSettings") -> tuple[Grant, ...]:
+        """Its grants, and where callers have limits, the one to count its requests."""
+        return (*self.grants, COUNT) if self._quota(settings) else self.grants
+
+    def _quota(self, settings: "OrderSettings") -> int:
+        return quotas(settings).get(self.policy, 0) if self.route else 0
 
     @property
     def handler(self) -> str:
@@ -318,6 +383,14 @@ FUNCTIONS = (
         scope=contract.READ_SCOPE,
         environment=lambda parts: {**table_name(parts), **versions(parts), **sign_in(parts)},
         grants=(on_table("GetItem"),),
+    ),
+    OrderFunction(
+        name="list_orders",
+        when=with_sign_in,
+        route=("GET", contract.ORDERS_PATH),
+        scope=contract.READ_SCOPE,
+        environment=lambda parts: {**table_name(parts), **cursor_key(parts), **sign_in(parts)},
+        grants=(on_owner_index("Query"),),
     ),
     OrderFunction(
         name="process_order",
@@ -446,7 +519,7 @@ def operations(functions: Iterable[OrderFunction] = FUNCTIONS) -> dict[str, tupl
 
 def table_operations(functions: Iterable[OrderFunction]) -> list[str]:
     """botocore's operations that functions may call on the table of orders."""
-    return _operations_on((_table, _pending_index), functions)
+    return _operations_on((_table, _pending_index, _owner_index), functions)
 
 
 def history_operations(functions: Iterable[OrderFunction]) -> list[str]:

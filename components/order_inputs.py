@@ -32,7 +32,7 @@ from .inputs import (
     problem,
 )
 from .observability import DashboardName
-from .order_functions import METHODS, NAMES, SCOPES, functions_of
+from .order_functions import METHODS, NAMES, SCOPES, functions_of, with_sign_in
 from .queues import QueueDelivery
 from .table import TableSafety
 from .thresholds import Alarms
@@ -60,6 +60,15 @@ class OrderThrottle(Throttle):
     """Orders created per second by the route of each version, over all callers."""
     create_burst: NotRequired[Annotated[int, Whole(1, 100_000, default=500)]]
     """Orders created in a burst."""
+
+
+class Limits(TypedDict):
+    """How many requests each caller who has signed in may make a minute."""
+
+    create_per_minute: NotRequired[Annotated[int, ZeroOr(1, 100_000, default=60)]]
+    """Orders that a caller may place a minute; without a limit as many as the API takes."""
+    read_per_minute: NotRequired[Annotated[int, ZeroOr(1, 100_000, default=300)]]
+    """Orders, lists and histories that a caller may read a minute; or as many as the API takes."""
 
 
 class Processor(Batches):
@@ -222,6 +231,8 @@ class OrderSettings(FunctionSettings):
     """The users of `auth` cognito, and the pages and machines that may sign in."""
     throttle: NotRequired[OrderThrottle]
     """How much the API takes before it answers 429."""
+    limits: NotRequired[Limits]
+    """How many requests each caller who has signed in may make a minute; 0: as many as the API."""
     table: NotRequired[TableSafety]
     """What keeps the table's data from being lost."""
     pending: NotRequired[PendingIndex]
@@ -283,6 +294,17 @@ def _tokens_have_one_issuer(args: OrderSettings) -> Iterator[Problem]:
             yield problem(f"jwt.{name}", text)
     if args["auth"] != "jwt" and "jwt" in args:
         yield problem("jwt", "expected nothing, because {=auth}: nobody would ask for its tokens")
+
+
+@contradictions(OrderSettings)
+def _limits_are_of_somebody(args: OrderSettings) -> Iterator[Problem]:
+    for name, declared in declarations(Limits).items():
+        given = args["limits"].get(name)
+        if not with_sign_in(args) and given != declared.default:
+            yield problem(
+                f"limits.{name}",
+                f"expected nothing, not {given}, because {{=auth}}: nobody knows who calls",
+            )
 
 
 @contradictions(OrderSettings)

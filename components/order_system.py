@@ -30,13 +30,15 @@ from .order_functions import (
     Parts,
     functions_of,
     history_operations,
+    quotas,
     route_keys,
     table_operations,
+    with_sign_in,
 )
 from .order_inputs import OrderSystemArgs, budget_emails
 from .order_stages import stages
 from .queues import Queue, QueueArgs
-from .table import Table, TableArgs
+from .table import Table, TableArgs, TableIndex
 from .thresholds import Alarms
 from .traffic_shift import ALL_AT_ONCE
 from .user_pool import UserPool, UserPoolArgs
@@ -118,6 +120,7 @@ class OrderSystem(Component):
         self._unpublished = self._make_unpublished() if args["events"] else None
         self._imports = self._make_imports() if args["imports"] else None
         self._user_pool = self._make_user_pool() if args["auth"] == "cognito" else None
+        self._limits = self._make_limits() if quotas(args) else None
         parts = self._make_parts()
         self._functions = self._make_functions(parts, routed=True)
         self._api = self._make_api()
@@ -250,15 +253,7 @@ class OrderSystem(Component):
             "table_name": TABLE_NAME + self._args["name_suffix"],
             "partition_key": "id",
             "stream": self._args["events"],
-            "indexes": [
-                {
-                    "name": contract.PENDING_INDEX,
-                    "partition_key": contract.PENDING_SHARD_ATTRIBUTE,
-                    "partition_key_type": "N",
-                    "sort_key": contract.CREATED_AT_ATTRIBUTE,
-                    "keys_only": True,
-                }
-            ],
+            "indexes": self._indexes(),
         }
         named = kept_name(
             f"{self._prefix}-name-suffix",
@@ -268,6 +263,27 @@ class OrderSystem(Component):
         )
         # The queues come after the table.
         return Table(self._prefix, args, pulumi.ResourceOptions(parent=self, depends_on=named))
+
+    def _indexes(self) -> list[TableIndex]:
+        indexes: list[TableIndex] = [
+            {
+                "name": contract.PENDING_INDEX,
+                "partition_key": contract.PENDING_SHARD_ATTRIBUTE,
+                "partition_key_type": "N",
+                "sort_key": contract.CREATED_AT_ATTRIBUTE,
+                "keys_only": True,
+            }
+        ]
+        if with_sign_in(self._args):
+            indexes.append(
+                {
+                    "name": contract.OWNER_INDEX,
+                    "partition_key": contract.OWNER_ATTRIBUTE,
+                    "sort_key": contract.CREATED_AT_ATTRIBUTE,
+                    "carried": list(contract.LISTED_ATTRIBUTES),
+                }
+            )
+        return indexes
 
     def _make_queue(self) -> Queue:
         args: QueueArgs = {
@@ -346,6 +362,14 @@ class OrderSystem(Component):
             }
         return None
 
+    def _make_limits(self) -> Table:
+        args: TableArgs = {
+            **part(TableArgs, self._args, self._args["table"]),
+            "partition_key": contract.LIMITS_KEY_ATTRIBUTE,
+            "ttl_attribute": contract.LIMITS_EXPIRY_ATTRIBUTE,
+        }
+        return Table(f"{self._prefix}-limits", args, self._child)
+
     def _make_parts(self) -> Parts:
         customer = None
         if "synthetic" in self._args:
@@ -361,6 +385,12 @@ class OrderSystem(Component):
             imports=self._imports,
             order_id_key=kept_secret(f"{self._prefix}-order-id-key", self._child),
             synthetic_customer=customer,
+            limits=self._limits,
+            cursor_key=(
+                kept_secret(f"{self._prefix}-cursor-key", self._child)
+                if with_sign_in(self._args)
+                else None
+            ),
             api=None,
         )
 
@@ -374,10 +404,10 @@ class OrderSystem(Component):
             "code": self._code,
             "handler": declared.handler,
             "environment": {
-                **declared.environment(parts),
+                **declared.variables(parts),
                 **(deprecation.environment(self._args) if declared.route else {}),
             },
-            "statements": [grant.statement(parts) for grant in declared.grants],
+            "statements": [grant.statement(parts) for grant in declared.allowed(self._args)],
             "sources": declared.sources(parts),
             "invokes_itself": declared.invokes_itself,
             "progressive": self._progressive,
@@ -453,6 +483,7 @@ class OrderSystem(Component):
         orders: MonitoredOrders = {
             "service": self._service,
             "imports": self._args["imports"],
+            "limits": self._limits is not None,
             "republish_rate_minutes": self._args["republish"]["rate_minutes"],
         }
         if "synthetic" in self._args:
@@ -477,7 +508,7 @@ class OrderSystem(Component):
                     "label": "orders-table",
                     "name": self._table.name,
                     "operations": table_operations(self._declared),
-                    "indexes": [contract.PENDING_INDEX],
+                    "indexes": [index["name"] for index in self._indexes()],
                 },
                 *self._monitored_history(),
             ],

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from .component import Component
-from .inputs import Default, OneOf, Problem, Text, checked, contradictions, problem
+from .inputs import Default, Items, OneOf, Problem, Text, checked, contradictions, problem
 
 Attribute = Annotated[str, Text(r".{1,255}", "an attribute's name")]
 AttributeType = Annotated[str, OneOf(("S", "N", "B"))]
@@ -28,6 +28,14 @@ class TableIndex(TypedDict):
     """Its type: S (string, the default), N (number) or B (binary)."""
     keys_only: NotRequired[Annotated[bool, Default(default=False)]]
     """Whether it carries the keys alone instead of every attribute; no index can be changed so."""
+    carried: NotRequired[Annotated[list[Attribute], Items(1, different=True)]]
+    """Attributes that it carries beside the keys; every attribute by default."""
+
+
+@contradictions(TableIndex)
+def _keys_alone_or_more(index: TableIndex) -> Iterator[Problem]:
+    if index["keys_only"] and "carried" in index:
+        yield problem("carried", "expected nothing, because {=keys_only} is true")
 
 
 class TableSafety(TypedDict):
@@ -151,13 +159,20 @@ def _keys(index: TableIndex) -> dict[str, str | None]:
     return keys
 
 
+def _projection(index: TableIndex) -> str:
+    if index["keys_only"]:
+        return "KEYS_ONLY"
+    return "INCLUDE" if "carried" in index else "ALL"
+
+
 def _index(index: TableIndex) -> aws.dynamodb.TableGlobalSecondaryIndexArgs:
     keys = {"HASH": index["partition_key"]}
     if "sort_key" in index:
         keys["RANGE"] = index["sort_key"]
     return aws.dynamodb.TableGlobalSecondaryIndexArgs(
         name=index["name"],
-        projection_type="KEYS_ONLY" if index["keys_only"] else "ALL",
+        projection_type=_projection(index),
+        non_key_attributes=index.get("carried"),
         key_schemas=[
             aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(
                 attribute_name=attribute, key_type=kind

@@ -84,10 +84,19 @@ CREATED_AT_ATTRIBUTE = "createdAt"
 # Whose an order is: the subject of who placed it. Orders without a caller have none.
 OWNER_ATTRIBUTE = "owner"
 
+# Sparse index over the owners of orders, where there is sign-in: what a list of orders shows.
+OWNER_INDEX = "owner"
+LISTED_ATTRIBUTES = ("customerName", "status", "updatedAt")  # beside its keys
+
 # Attributes of the table of what became of each order: its keys, and when DynamoDB drops an item.
 HISTORY_ORDER_ATTRIBUTE = "orderId"
 HISTORY_VERSION_ATTRIBUTE = "version"
 HISTORY_EXPIRY_ATTRIBUTE = "expiresAt"
+
+# Attributes of the table of callers' limits: its key, requests made, when DynamoDB drops an item.
+LIMITS_KEY_ATTRIBUTE = "id"
+LIMITS_TAKEN_ATTRIBUTE = "taken"
+LIMITS_EXPIRY_ATTRIBUTE = "expiresAt"
 
 # Environment variables that the infrastructure sets on a function.
 TABLE_NAME_VARIABLE = "ORDERS_TABLE_NAME"
@@ -108,6 +117,10 @@ CURRENCY_VARIABLE = "CURRENCY"  # where a version of the API names it
 IMPORTS_BUCKET_VARIABLE = "IMPORTS_BUCKET_NAME"
 VERSION_FAILURES_VARIABLE = "VERSION_FAILURES"  # whether they are counted: while versions change
 SIGN_IN_VARIABLE = "SIGN_IN_REQUIRED"  # set where no request may come without a caller
+CURSOR_KEY_VARIABLE = "CURSOR_KEY"  # secret; signs the places in lists of orders
+LIMITS_TABLE_VARIABLE = "CALLER_LIMITS_TABLE_NAME"  # these three only where callers have limits
+LIMIT_POLICY_VARIABLE = "CALLER_LIMIT_POLICY"
+LIMIT_QUOTA_VARIABLE = "CALLER_LIMIT_PER_MINUTE"
 SERVICE_NAME_VARIABLE = "POWERTOOLS_SERVICE_NAME"  # every function; the metrics' dimension
 
 # Custom CloudWatch metrics, emitted in EMF under METRIC_NAMESPACE with the dimension
@@ -131,6 +144,9 @@ ORDERS_REPUBLISHED = "OrdersRepublished"  # events sent again by the repair
 OLDEST_PENDING_AGE = "OldestPendingAge"  # age of the oldest order past the threshold
 LINES_IMPORTED = "LinesImported"  # of files, that are orders now
 LINES_REJECTED = "LinesRejected"  # of files, that cannot be orders
+
+REQUESTS_OVER_LIMIT = "RequestsOverLimit"  # refused because of their caller's limit
+REQUESTS_NOT_COUNTED = "RequestsNotCounted"  # that passed, as the table of limits did not work
 
 # Beginnings of keys in the bucket of imports.
 INCOMING = "incoming/"  # files to be imported
@@ -157,4 +173,20 @@ METRIC_UNITS = {
     SYNTHETIC_ORDERS_FAILED: "Count",
     LINES_IMPORTED: "Count",
     LINES_REJECTED: "Count",
+    REQUESTS_OVER_LIMIT: "Count",
+    REQUESTS_NOT_COUNTED: "Count",
+}
+
+# The limit of each caller, as a function that answers requests has it: variables, attributes and
+# metrics. The policies are the limit's names.
+CREATE_POLICY, READ_POLICY = "create", "read"
+CALLER_LIMIT = {
+    "key": LIMITS_KEY_ATTRIBUTE,
+    "taken": LIMITS_TAKEN_ATTRIBUTE,
+    "expiry": LIMITS_EXPIRY_ATTRIBUTE,
+    "table": LIMITS_TABLE_VARIABLE,
+    "policy": LIMIT_POLICY_VARIABLE,
+    "quota": LIMIT_QUOTA_VARIABLE,
+    "exceeded": REQUESTS_OVER_LIMIT,
+    "failed": REQUESTS_NOT_COUNTED,
 }

@@ -36,6 +36,7 @@ _events = Events.connect()
 _sign_in = environment.flag(contract.SIGN_IN_VARIABLE)
 _id_secret = environment.text(contract.ORDER_ID_KEY_VARIABLE).encode()
 _shards = environment.positive_integer(contract.PENDING_SHARDS_VARIABLE)
+_limit = api.rate_limit(metrics, **contract.CALLER_LIMIT)
 
 v1.reader()  # compiled by the start, not by the first request
 
@@ -43,7 +44,7 @@ v1.reader()  # compiled by the start, not by the first request
 @api.announcing(contract.DEPRECATIONS_VARIABLE)
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
-    return api.respond(create_order, event, context, metrics, problems.TYPE, _metric)
+    return api.respond(create_order, event, context, metrics, problems.TYPE, _metric, _limit)
 
 
 def create_order(request: api.Request, _context: Any) -> api.Response:

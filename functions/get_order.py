@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 _store = Store.connect()
 _sign_in = environment.flag(contract.SIGN_IN_VARIABLE)
+_limit = api.rate_limit(metrics, **contract.CALLER_LIMIT)
 
 
 @api.announcing(contract.DEPRECATIONS_VARIABLE)
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
-    return api.respond(get_order, event, context, metrics, problems.TYPE)
+    return api.respond(get_order, event, context, metrics, problems.TYPE, limit=_limit)
 
 
 def get_order(request: api.Request, _context: Any) -> api.Response:

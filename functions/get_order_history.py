@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 _history = History.connect()
+_limit = api.rate_limit(metrics, **contract.CALLER_LIMIT)
 
 
 @api.announcing(contract.DEPRECATIONS_VARIABLE)
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
-    return api.respond(get_order_history, event, context, metrics, problems.TYPE)
+    return api.respond(get_order_history, event, context, metrics, problems.TYPE, limit=_limit)
 
 
 def get_order_history(request: api.Request, _context: Any) -> api.Response:

@@ -50,6 +50,13 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
             "currency": "JPY",
         },
     ),
+    "limits": (
+        "prod",
+        {
+            "auth": "cognito",
+            "limits": {"createPerMinute": 5, "readPerMinute": 10},
+        },
+    ),
     "queue": (
         "prod",
         {

@@ -89,12 +89,14 @@ def alarms(sections: Sequence[Section]) -> list[Alarm]:
 
 
 def boards(sections: Sequence[Section]) -> list[list[Section]]:
-    """The sections in their order, on as few dashboards as are free of charge."""
+    """The sections, each on the first dashboard that is free of charge with it, too."""
     found: list[list[Section]] = [[]]
     for section in sections:
-        if found[-1] and _size([*found[-1], section]) > FREE_METRICS:
-            found.append([])
-        found[-1].append(section)
+        room = (each for each in found if not each or _size([*each, section]) <= FREE_METRICS)
+        board = next(room, None)
+        if board is None:
+            found.append(board := [])
+        board.append(section)
     return found
 
 

@@ -21,6 +21,8 @@ class MonitoredOrders(TypedDict):
     """How often a synthetic order is placed; none by default."""
     imports: NotRequired[bool]
     """Whether files are imported."""
+    limits: NotRequired[bool]
+    """Whether callers have limits."""
 
 
 def rows(orders: MonitoredOrders, limits: AlarmThresholds) -> list[Row]:
@@ -146,6 +148,29 @@ def rows(orders: MonitoredOrders, limits: AlarmThresholds) -> list[Row]:
         ],
         *([_synthetic(orders, metric)] if "synthetic_rate_minutes" in orders else []),
         *([_imports(metric, limits)] if orders.get("imports") else []),
+        *([_callers(metric)] if orders.get("limits") else []),
+    ]
+
+
+def _callers(metric: Callable[[str], Metric]) -> Row:
+    """How often callers meet their limits, and how often nobody knows whether they did."""
+    uncounted = metric(contract.REQUESTS_NOT_COUNTED)
+    return [
+        Graph("Requests over their caller's limit", {"429": metric(contract.REQUESTS_OVER_LIMIT)}),
+        Graph(
+            "Requests not counted for their caller",
+            {"requests": uncounted},
+            [
+                Alarm(
+                    "requests-not-counted",
+                    "Requests pass without being counted, so callers have no limits: the table of "
+                    "limits does not answer, or not in time. The API functions' logs say why, at "
+                    "`request not counted`: a missing grant, throttling, time-outs.",
+                    uncounted,
+                    0,
+                )
+            ],
+        ),
     ]
 
 

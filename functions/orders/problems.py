@@ -8,6 +8,7 @@ TYPE = "urn:serverless-orders:problem:"
 INVALID_ORDER = Kind("invalid-order", 400, "The order is not valid")
 INVALID_IDEMPOTENCY_KEY = Kind("invalid-idempotency-key", 400, "The Idempotency-Key is not valid")
 INVALID_ORDER_ID = Kind("invalid-order-id", 400, "The order id is not a UUID")
+INVALID_QUERY = Kind("invalid-query", 400, "The query is not valid")
 ORDER_NOT_FOUND = Kind("order-not-found", 404, "There is no such order")
 HISTORY_NOT_FOUND = Kind("history-not-found", 404, "There is no history of such an order")
 IDEMPOTENCY_KEY_REUSED = Kind(

@@ -8,13 +8,14 @@ import base64
 import json
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from . import aws, problems, telemetry
+from . import aws, environment, problems, telemetry
 from .problems import Problem
 
 if TYPE_CHECKING:
     from .caller import Caller
+    from .rate_limit import RateLimit
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -70,6 +71,15 @@ class Request:
         if found is None and required:
             raise Problem(caller.UNAUTHENTICATED, "Send an access token: Authorization: Bearer.")
         return found
+
+    def signed_in(self) -> "Caller":
+        """Who calls; raises Problem for a request without a caller."""
+        return cast("Caller", self.caller(required=True))
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters of the query; several values of one name are joined by commas."""
+        return {**(self._event.get("queryStringParameters") or {})}
 
     def text(self, longest: int) -> str:
         """The body as text; raises Problem when there is none, it is longer than `longest`
@@ -142,22 +152,28 @@ def respond(
     metrics: telemetry.Metrics,
     problem_type: str,
     outcome: Callable[[int, dict[str, Any]], str | None] = lambda status, log: None,
+    limit: "RateLimit | None" = None,
 ) -> Answer:
     """API Gateway's answer for one invocation.
 
     `problem_type` is what the type of every problem document begins with. `outcome` names the
     one of `metrics` to count, if any, for a response's status and the fields of its log line.
+    With a `limit`, the caller's request is counted before the operation begins.
     """
     request = Request(event, context)
     log: dict[str, Any]
+    fields: dict[str, str] = {}
     try:
+        if limit is not None:
+            fields = limit.take(request.signed_in().subject)
         response = operation(request, context)
         status, log = response.status, response.log
-        answer = _answer(status, response.body, "application/json", response.headers)
+        headers = {**fields, **response.headers}
+        answer = _answer(status, response.body, "application/json", headers)
     except Exception as error:
         problem = _problem(error)
         status, log = problem.kind.status, problem.log
-        answer = _render(problem, request, problem_type)
+        answer = _render(problem, request, problem_type, fields)
     write = telemetry.logger.error if status >= 500 else telemetry.logger.info
     write(
         operation.__name__,
@@ -175,6 +191,24 @@ def respond(
         metrics.count(metric)
     metrics.flush(context)
     return answer
+
+
+def rate_limit(
+    metrics: telemetry.Metrics, *, table: str, policy: str, quota: str, **names: str
+) -> "RateLimit | None":
+    """The limit that variables of the environment (`table`, `policy`, `quota`) tell of; None where
+    they are not set. `names` are those of attributes and metrics, as RateLimit takes them."""
+    if not environment.flag(table):
+        return None
+    from .rate_limit import RateLimit  # not loaded by an API without limits
+
+    return RateLimit(
+        environment.text(table),
+        environment.text(policy),
+        environment.positive_integer(quota),
+        metrics,
+        **names,
+    )
 
 
 def _problem(error: Exception) -> Problem:
@@ -199,10 +233,13 @@ def unavailable(
 _INTERNAL = "Something went wrong on our side; name the requestId when you report it."
 
 
-def _render(problem: Problem, request: Request, problem_type: str) -> Answer:
+def _render(
+    problem: Problem, request: Request, problem_type: str, fields: dict[str, str]
+) -> Answer:
     status = problem.kind.status
     problem.log.setdefault("problem", problem.kind.name)
-    headers = {"retry-after": str(problems.RETRY_AFTER)} if status == 503 else {}
+    waiting = {"retry-after": str(problems.RETRY_AFTER)} if status == 503 else {}
+    headers = {**fields, **waiting, **problem.headers}
     document = problem.document(request.id, problem_type)
     return _answer(status, document, "application/problem+json", headers)
 

@@ -109,6 +109,20 @@ def client(service: str, attempts: int) -> Client:
     )
 
 
+def impatient_client(service: str, timeout: float) -> Client:
+    """A client of a service for calls that a request can do without: one attempt, with so many
+    seconds for a connection and as many for an answer."""
+    # In adaptive mode even a first attempt waits, behind others that were throttled.
+    config = _config(
+        "standard",
+        1,
+        parameter_validation=False,
+        connect_timeout=timeout,
+        read_timeout=timeout,
+    )
+    return _session.create_client(service, config=config)
+
+
 def complete_client(service: str, attempts: int) -> Client:
     """A client with all of botocore's handlers, as services with another protocol need, S3 above
     all. It costs several times as much to make."""
@@ -130,12 +144,14 @@ def _config(retry_mode: str, attempts: int, **more: Any) -> Config:
     """What all clients have. The fixed user agent, the name of the system, spares its making for
     every call."""
     return Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        retries={"mode": retry_mode, "total_max_attempts": attempts},
-        tcp_keepalive=True,
-        user_agent=environment.text(SERVICE_NAME_ENV),
-        **more,
+        **{
+            "connect_timeout": CONNECT_TIMEOUT,
+            "read_timeout": READ_TIMEOUT,
+            "retries": {"mode": retry_mode, "total_max_attempts": attempts},
+            "tcp_keepalive": True,
+            "user_agent": environment.text(SERVICE_NAME_ENV),
+            **more,
+        }
     )
 
 

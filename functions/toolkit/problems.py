@@ -20,6 +20,7 @@ class Kind(NamedTuple):
 UNREADABLE_BODY = Kind("unreadable-body", 400, "The body is not readable JSON")
 BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body is not declared as JSON")
+QUOTA_EXCEEDED = Kind("quota-exceeded", 429, "Too many requests of one caller")
 INTERNAL_ERROR = Kind("internal-error", 500, "The service failed")
 UNAVAILABLE = Kind("unavailable", 503, "The service is busy or out of reach")
 
@@ -27,7 +28,8 @@ UNAVAILABLE = Kind("unavailable", 503, "The service is busy or out of reach")
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
     """An answer that is an error; raised by an operation, rendered by `api`.
 
-    `members` are the document's extension members (RFC 9457, 3.2), `log` fields of the log line.
+    `members` are the document's extension members (RFC 9457, 3.2), `headers` further fields of the
+    answer's header, `log` fields of the log line.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
         *,
         errors: "list[validation.Error] | None" = None,
         members: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
         log: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(kind.name)
@@ -44,6 +47,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
         self.detail = detail
         self.errors = errors
         self.members = members or {}
+        self.headers = headers or {}
         self.log = log or {}
 
     def document(self, request_id: str, type_: str) -> dict[str, Any]:

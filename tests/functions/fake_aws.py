@@ -49,9 +49,11 @@ INVALID = Fault(400, "ValidationException", "One or more parameter values of SEC
 
 @dataclass
 class FakeAws:
-    """Orders, their history, one queue, one bus, and everything that was asked of them."""
+    """Orders, their history, the limits of callers, one queue, one bus, and everything that was
+    asked of them."""
 
     table: dict[str, Item] = field(default_factory=dict)
+    limits: dict[str, Item] = field(default_factory=dict)
     history: dict[tuple[str, int], Item] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
     writes: list[tuple[Item | None, Item]] = field(default_factory=list)  # old and new images
@@ -121,6 +123,8 @@ class FakeAws:
         return 200, {"Item": item} if item else {}
 
     def _UpdateItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        if "limits" in request["TableName"]:
+            return self._count(request)
         names = request["ExpressionAttributeNames"]
         values = request["ExpressionAttributeValues"]
         stored = self.table.get(request["Key"]["id"]["S"])
@@ -143,6 +147,21 @@ class FakeAws:
         self._write(stored, item)
         return 200, {}
 
+    def _count(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        assert request["ConditionExpression"] == "attribute_not_exists(#taken) OR #taken < :quota"
+        assert request["UpdateExpression"] == "SET #expiry = :expiry ADD #taken :one"
+        assert request["ReturnValues"] == "UPDATED_NEW"
+        names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+        key = request["Key"]["id"]["S"]
+        stored = self.limits.get(key, {})
+        taken = int(stored.get(names["#taken"], {"N": "0"})["N"])
+        if stored and taken >= int(values[":quota"]["N"]):
+            return _refused(request, stored)
+        counted = {"N": str(taken + int(values[":one"]["N"]))}
+        updated = {names["#taken"]: counted, names["#expiry"]: values[":expiry"]}
+        self.limits[key] = {"id": {"S": key}, **updated}
+        return 200, {"Attributes": updated}
+
     def _DeleteItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         attribute, _, value = request["ConditionExpression"].partition(" = ")
         stored = self.table.get(request["Key"]["id"]["S"])
@@ -154,6 +173,8 @@ class FakeAws:
     def _Query(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         if "history" in request["TableName"]:
             return self._query_history(request)
+        if request["IndexName"] == "owner":
+            return self._query_owner(request)
         assert request["IndexName"] == "pending-keys"
         expected = "pendingShard = :shard AND createdAt <= :until"
         assert request["KeyConditionExpression"] == expected
@@ -191,6 +212,38 @@ class FakeAws:
         # In any order, as DynamoDB answers.
         unprocessed = {name: {**asked, "Keys": left}} if left else {}
         return 200, {"Responses": {name: found[::-1]}, "UnprocessedKeys": unprocessed}
+
+    def _query_owner(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        assert request["KeyConditionExpression"] == "#owner = :owner"
+        assert request["ScanIndexForward"] is False
+        names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+        carried = {"id", "owner", "createdAt", "customerName", "status", "updatedAt"}
+        index = sorted(
+            (
+                {name: value for name, value in item.items() if name in carried}
+                for item in self.table.values()
+                if item.get(names["#owner"]) == values[":owner"]
+            ),
+            key=lambda item: (item["createdAt"]["S"], item["id"]["S"]),
+            reverse=True,
+        )
+        start = request.get("ExclusiveStartKey")
+        if start:
+            assert start.keys() == {"id", "owner", "createdAt"}
+            after = (start["createdAt"]["S"], start["id"]["S"])
+            index = [i for i in index if (i["createdAt"]["S"], i["id"]["S"]) < after]
+        page = index[: min(request["Limit"], self.page_size)]
+        found = page
+        if "FilterExpression" in request:
+            assert request["FilterExpression"] == "#status = :status"
+            found = [item for item in page if item[names["#status"]] == values[":status"]]
+        answer: dict[str, Any] = {"Items": found, "Count": len(found)}
+        # As in DynamoDB, a full page has a last key though nothing may lie behind it.
+        if page and len(page) == min(request["Limit"], self.page_size):
+            answer["LastEvaluatedKey"] = {
+                name: page[-1][name] for name in ("id", "owner", "createdAt")
+            }
+        return 200, answer
 
     def _put_history(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         item = request["Item"]

@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -45,10 +46,19 @@ LAMBDA = {
     "AWS_LAMBDA_FUNCTION_NAME": "function",
 }
 
+_TOLD = {name: value for variables in told().values() for name, value in variables.items()}
+
+# What only a system with sign-in tells its functions, and what it does where callers have limits.
+SIGNED_IN = {name: _TOLD.pop(name) for name in ("SIGN_IN_REQUIRED",)}
+LIMITED = SIGNED_IN | {
+    name: _TOLD.pop(name)
+    for name in ("CALLER_LIMITS_TABLE_NAME", "CALLER_LIMIT_POLICY", "CALLER_LIMIT_PER_MINUTE")
+}
+
 # All that any of the functions is told, and what the tests count on.
 VARIABLES = {
     **LAMBDA,
-    **{name: value for variables in told().values() for name, value in variables.items()},
+    **_TOLD,
     "ORDER_ID_KEY": "SECRET-of-this-stack",
     "REPUBLISH_LIMIT": "100",
     "SYNTHETIC_CUSTOMER": "synthetic SECRET-of-this-stack",
@@ -186,6 +196,20 @@ def forget() -> None:
     for name in list(sys.modules):
         if name.partition(".")[0] == "functions":
             del sys.modules[name]
+
+
+def signed_in(caller: str, body: Any = None, scope: str = "orders/write") -> dict[str, Any]:
+    """The event of a request that has passed the authorizer, with the body as JSON."""
+    claims = {"iss": "https://login.example.com", "sub": caller, "scope": scope}
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "headers": {"content-type": "application/json"},
+        "requestContext": {
+            "requestId": str(uuid.uuid4()),
+            "authorizer": {"jwt": {"claims": claims, "scopes": [scope]}},
+        },
+    }
+    return event if body is None else event | {"body": json.dumps(body)}
 
 
 ORDER = {

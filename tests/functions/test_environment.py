@@ -8,7 +8,19 @@ from functions import contract
 from tests.functions.support import LAMBDA, VARIABLES, Functions, told
 
 TOLD = told()
-NEEDED = [(function, name) for function, variables in TOLD.items() for name in variables]
+
+# Whose absence says something, too: no sign-in, no limits of callers, the currency by default.
+OPTIONAL = {
+    contract.SIGN_IN_VARIABLE,
+    contract.LIMITS_TABLE_VARIABLE,
+    contract.CURRENCY_VARIABLE,
+}
+NEEDED = [
+    (function, name)
+    for function, variables in TOLD.items()
+    for name in variables
+    if name not in OPTIONAL
+]
 
 
 # Where 0 stands for no limit.
@@ -24,15 +36,23 @@ def test_a_function_starts_with_what_the_program_tells_it_and_no_more(
     functions.module(function)
 
 
+@pytest.fixture
+def told_all(variables: pytest.MonkeyPatch, function: str) -> pytest.MonkeyPatch:
+    """The environment of a function that is told whatever it can be."""
+    for name, value in TOLD[function].items():
+        variables.setenv(name, value)
+    return variables
+
+
 @pytest.mark.parametrize(("function", "name"), NEEDED)
 @pytest.mark.parametrize("value", [None, ""])
 def test_a_missing_variable_is_named(
-    variables: pytest.MonkeyPatch, function: str, name: str, value: str | None
+    told_all: pytest.MonkeyPatch, function: str, name: str, value: str | None
 ) -> None:
     if value is None:
-        variables.delenv(name)
+        told_all.delenv(name)
     else:
-        variables.setenv(name, value)
+        told_all.setenv(name, value)
     with pytest.raises(RuntimeError, match=f"environment variable {name} is not set"):
         importlib.import_module(f"functions.{function}")
 
@@ -43,9 +63,9 @@ def test_a_missing_variable_is_named(
 )
 @pytest.mark.parametrize("value", ["-1", "1.5", "many", "٣", " 1"])
 def test_a_variable_that_is_no_number_is_named(
-    variables: pytest.MonkeyPatch, function: str, name: str, value: str
+    told_all: pytest.MonkeyPatch, function: str, name: str, value: str
 ) -> None:
-    variables.setenv(name, value)
+    told_all.setenv(name, value)
     least = 0 if name in MAY_BE_ZERO else 1
     with pytest.raises(RuntimeError, match=f"{name} must be a whole number of at least {least}"):
         importlib.import_module(f"functions.{function}")
@@ -56,8 +76,8 @@ def test_a_variable_that_is_no_number_is_named(
     [(f, name) for f, name in NEEDED if TOLD[f][name].isdigit() and name not in MAY_BE_ZERO],
 )
 def test_zero_is_refused_where_it_would_stand_for_nothing(
-    variables: pytest.MonkeyPatch, function: str, name: str
+    told_all: pytest.MonkeyPatch, function: str, name: str
 ) -> None:
-    variables.setenv(name, "0")
+    told_all.setenv(name, "0")
     with pytest.raises(RuntimeError, match=f"{name} must be a whole number of at least 1, not '0'"):
         importlib.import_module(f"functions.{function}")

@@ -89,6 +89,8 @@ def conditions(stack: str) -> dict[str, tuple[Any, ...]]:
     found = dict(CONDITIONS)
     if "import-orders" in stacks.functions(stack):
         found["import-rejected"] = (GREATER, 10, *AT_ONCE)
+    if "list-orders" in stacks.functions(stack):  # with sign-in, and so with limits
+        found["requests-not-counted"] = (GREATER, 0, *USUAL)
     for function in stacks.functions(stack):
         found[f"{function}-errors"] = (GREATER, 1, *USUAL)
         found[f"{function}-throttles"] = (GREATER, 0, *USUAL)

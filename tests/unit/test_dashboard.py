@@ -77,7 +77,7 @@ def test_every_metric_shown_is_one_that_aws_or_our_functions_emit(stack: str) ->
 
 
 def test_every_metric_of_our_own_is_shown() -> None:
-    everything = shown(synthetic={"rateMinutes": 5}, imports=True)
+    everything = shown(synthetic={"rateMinutes": 5}, imports=True, auth="cognito")
     own = {each.name for each in everything if each.namespace == contract.METRIC_NAMESPACE}
     assert own == {*contract.METRIC_UNITS, contract.COLD_START, *COUNTED_IN_THE_LOG}
 
@@ -191,9 +191,15 @@ def test_widgets_lie_within_the_grid_and_apart(stack: str) -> None:
 
 @pytest.mark.parametrize(
     ("stack", "overrides", "paid"),
-    [("dev", {}, 0), ("prod", {}, 0), ("dev", {"imports": True}, 1)],  # the emulator is free
+    # The emulator is free.
+    [
+        ("dev", {}, 0),
+        ("prod", {}, 0),
+        ("dev", {"imports": True}, 0),
+        ("prod", {"imports": True}, 1),
+    ],
 )
-def test_dashboards_are_free_but_for_the_one_that_imports_add(
+def test_dashboards_are_free_but_for_the_one_that_imports_add_to_sign_in(
     stack: str, overrides: dict[str, Any], paid: int
 ) -> None:
     """Three an account, of 50 metrics at most: https://aws.amazon.com/cloudwatch/pricing/"""

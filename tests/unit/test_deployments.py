@@ -156,7 +156,11 @@ def test_the_alias_is_codedeploys_and_no_grant_of_a_version_with_traffic_goes() 
 
 def test_readers_get_their_new_version_before_those_who_write_to_them() -> None:
     recorded = stacks.recording(
-        "dev", deployment="canary10Percent5Minutes", imports=True, synthetic={"rateMinutes": 5}
+        "dev",
+        deployment="canary10Percent5Minutes",
+        imports=True,
+        synthetic={"rateMinutes": 5},
+        auth="cognito",
     )
     stages = recorded.outputs["deployments"]["stages"]
     found = {each["function"]: n for n, stage in enumerate(stages) for each in stage}

@@ -100,6 +100,7 @@ def test_components_are_composed_as_designed(stack: str) -> None:
     assert found == {
         **COMPONENTS,
         **({"UserPool": {"orders-users"}} if stack == "prod" else {}),
+        "Table": COMPONENTS["Table"] | ({"orders-limits"} if stack == "prod" else set()),
         "Bucket": COMPONENTS["Bucket"] | imports,
         "EventConsumer": consumers,
         "Queue": COMPONENTS["Queue"] | consumers,

@@ -18,6 +18,8 @@ BUS, UNPUBLISHED = "the bus", "the bucket of what could not be published"
 GRANTS = {
     "create-order": {("dynamodb:PutItem", TABLE), ("sqs:SendMessage", QUEUE)},
     "get-order": {("dynamodb:GetItem", TABLE)},
+    # Only in a stack with sign-in.
+    "list-orders": {("dynamodb:Query", f"{TABLE}/index/owner")},
     "process-order": {
         ("dynamodb:UpdateItem", TABLE),
         ("sqs:ReceiveMessage", QUEUE),
@@ -54,6 +56,9 @@ GRANTS = {
         ("s3:ListBucket", UNPUBLISHED),
     },
 }
+
+# These count their requests, in a stack whose callers have limits.
+ROUTED = {each.label for each in FUNCTIONS if each.route}
 
 # Only in a stack with imports.
 _IMPORTS = "the bucket of imports"
@@ -120,6 +125,10 @@ def test_grants_of_every_function_are_decided() -> None:
         *((stack, function, {}) for stack, function in stacks.FUNCTIONS_OF_STACKS),
         ("dev", "synthetic-order", {"synthetic": {"rateMinutes": 5}}),
         ("dev", "import-orders", {"imports": True}),
+        *(
+            ("dev", function, {"auth": "cognito"})
+            for function in (*stacks.FUNCTIONS, "list-orders")
+        ),
     ],
 )
 def test_role_has_exactly_the_permissions_of_the_specification(
@@ -144,6 +153,8 @@ def test_role_has_exactly_the_permissions_of_the_specification(
     expected = {
         (action, meant.get(resource, resource)) for action, resource in GRANTS[function]
     } | logs_and_traces(recorded, function)
+    if "orders-limits" in tables and function in ROUTED:
+        expected.add(("dynamodb:UpdateItem", tables["orders-limits"]))
 
     found = allowed(recorded, function)
 

@@ -14,7 +14,7 @@ from components import order_functions
 from components.inputs import checked
 from components.order_inputs import OrderSettings
 from functions import contract
-from functions.orders import history_schema, problems, schema
+from functions.orders import history_schema, list_schema, order_query, problems, schema
 from functions.orders.representations import v1, v2
 from functions.toolkit import json_text
 from functions.toolkit import problems as toolkit_problems
@@ -91,8 +91,9 @@ class UndescribedError(Exception):
 
 
 def routes() -> dict[str, tuple[str, str]]:
-    """Method and path of each function that answers requests of a system with all defaults."""
-    settings: OrderSettings = {}
+    """Method and path of each function that answers requests of a system with sign-in, and else
+    with all defaults."""
+    settings: OrderSettings = {"auth": "cognito"}
     settings = checked(OrderSettings, settings, "The API")
     functions = order_functions.functions_of(settings)
     return {each.name: each.route for each in functions if each.route}
@@ -111,7 +112,11 @@ def document(version_name: str) -> Json:
         "OrderAccepted": version.accepted,
         "Order": version.order,
         "OrderHistory": history_schema.ORDER_HISTORY,
-        "Problem": schema.PROBLEM,
+        "OrderList": list_schema.order_list(version.order),
+        "Problem": {
+            **schema.PROBLEM,
+            "properties": schema.PROBLEM["properties"] | list_schema.PROBLEM_MEMBERS,
+        },
         "GatewayError": {
             "type": "object",
             "required": ["message"],
@@ -180,10 +185,14 @@ def _operation(name: str, operation: Operation, version: Version) -> Json:
     by_status: dict[int, list[Kind]] = {status: [] for status in statuses}
     for kind in operation.problems:
         by_status.setdefault(kind.status, []).append(kind)
+    successes = {
+        status: {**response, "headers": {**response.get("headers", {}), **_LIMIT_FIELDS}}
+        for status, response in operation.described["responses"].items()
+    }
     errors = {
         str(status): _error(status, by_status[status], version) for status in sorted(by_status)
     }
-    responses = {**operation.described["responses"], **errors}
+    responses = {**successes, **errors}
     return {"operationId": name, **operation.described, "responses": responses}
 
 
@@ -205,7 +214,7 @@ def _error(status: int, kinds: list[Kind], version: Version) -> Json:
             "example": {"message": GATEWAY[status]},
         }
     response: Json = {"description": "; ".join(titles) + ".", "content": content}
-    if toolkit_problems.UNAVAILABLE in kinds:
+    if {toolkit_problems.UNAVAILABLE, toolkit_problems.QUOTA_EXCEEDED} & {*kinds}:
         response["headers"] = {
             "Retry-After": {
                 "description": "Seconds after which to try again; absent when API Gateway answers.",
@@ -213,12 +222,33 @@ def _error(status: int, kinds: list[Kind], version: Version) -> Json:
                 "example": RETRY_AFTER,
             }
         }
+    if toolkit_problems.QUOTA_EXCEEDED in kinds:
+        response["headers"] |= _LIMIT_FIELDS
     return response
+
+
+_LIMIT_FIELDS: Json = {
+    name: {
+        "description": f"{text}, where callers have limits: "
+        "draft-ietf-httpapi-ratelimit-headers-10.",
+        "schema": {"type": "string"},
+        "example": example,
+    }
+    for name, text, example in (
+        ("RateLimit-Policy", "The caller's limit on requests of this kind", '"read";q=300;w=60'),
+        ("RateLimit", "What is left of it and when it begins anew", '"read";r=299;t=42'),
+    )
+}
 
 
 def _problem(kind: Kind, version: Version) -> Json:
     """A problem document of this kind, made by the code that makes the real ones."""
     errors = None
+    if kind == problems.INVALID_QUERY:
+        try:
+            order_query.read({"limit": "0"}, "", b"")
+        except Problem as refused:
+            return refused.document(REQUEST_ID, problems.TYPE)
     if kind == problems.INVALID_ORDER:
         wrong = _example(version.request)
         wrong["items"][0] |= version.wrong
@@ -226,9 +256,11 @@ def _problem(kind: Kind, version: Version) -> Json:
             version.reading.reader()(json_text.parse(json.dumps(wrong)))
         except Problem as refused:
             errors = refused.errors
-    unavailable = kind == toolkit_problems.UNAVAILABLE
-    members = problems.of_order(_SAMPLE_ID) if unavailable else None
-    problem = Problem(kind, kind.title + ".", errors=errors, members=members)
+    examples: dict[Kind, Json] = {
+        toolkit_problems.UNAVAILABLE: problems.of_order(_SAMPLE_ID),
+        toolkit_problems.QUOTA_EXCEEDED: {"violated-policies": [contract.CREATE_POLICY]},
+    }
+    problem = Problem(kind, kind.title + ".", errors=errors, members=examples.get(kind))
     return problem.document(REQUEST_ID, problems.TYPE)
 
 
@@ -338,6 +370,7 @@ OPERATIONS: dict[str, Operation] = {
             toolkit_problems.BODY_TOO_LARGE,
             toolkit_problems.UNSUPPORTED_MEDIA_TYPE,
             problems.IDEMPOTENCY_KEY_REUSED,
+            toolkit_problems.QUOTA_EXCEEDED,
             toolkit_problems.INTERNAL_ERROR,
             toolkit_problems.UNAVAILABLE,
         ),
@@ -360,6 +393,43 @@ OPERATIONS: dict[str, Operation] = {
         (
             problems.INVALID_ORDER_ID,
             problems.ORDER_NOT_FOUND,
+            toolkit_problems.QUOTA_EXCEEDED,
+            toolkit_problems.INTERNAL_ERROR,
+            toolkit_problems.UNAVAILABLE,
+        ),
+    ),
+    "list_orders": Operation(
+        {
+            "summary": "List one's own orders",
+            "description": (
+                "Only where callers sign in: elsewhere there is no such route. Orders of others "
+                "are not listed, whatever the scopes of the token."
+            ),
+            "parameters": [
+                {"name": name, "in": "query", "schema": public(described)}
+                for name, described in list_schema.QUERY.items()
+            ],
+            "responses": {
+                "200": {
+                    "description": "A page of orders, the newest first.",
+                    "headers": {
+                        "Link": {
+                            "description": (
+                                "The next page (RFC 8288), unless this is the last one. Of rare "
+                                "orders a page may have fewer than there are."
+                            ),
+                            "schema": {"type": "string"},
+                            "example": f"<{contract.ORDERS_PATH}?limit=20&cursor=sVx...>; "
+                            'rel="next"',
+                        }
+                    },
+                    "content": {"application/json": {"schema": _ref("OrderList")}},
+                }
+            },
+        },
+        (
+            problems.INVALID_QUERY,
+            toolkit_problems.QUOTA_EXCEEDED,
             toolkit_problems.INTERNAL_ERROR,
             toolkit_problems.UNAVAILABLE,
         ),
@@ -386,6 +456,7 @@ OPERATIONS: dict[str, Operation] = {
         (
             problems.INVALID_ORDER_ID,
             problems.HISTORY_NOT_FOUND,
+            toolkit_problems.QUOTA_EXCEEDED,
             toolkit_problems.INTERNAL_ERROR,
             toolkit_problems.UNAVAILABLE,
         ),

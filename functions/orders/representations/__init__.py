@@ -13,6 +13,7 @@ from . import v1
 if TYPE_CHECKING:
     from ...toolkit.api import Request
     from ..order import Found, Order
+    from ..own_orders import Listed
     from .reading import Reader
 
 
@@ -29,6 +30,9 @@ class Representation(Protocol):
 
     def order(self, found: "Found") -> dict[str, Any]:
         """An order as it stands."""
+
+    def listed(self, found: "Listed") -> dict[str, Any]:
+        """An order in a list of orders."""
 
 
 class Version(NamedTuple):

@@ -10,6 +10,7 @@ from ...toolkit import json_text
 from ..order import Found, Order
 
 if TYPE_CHECKING:
+    from ..own_orders import Listed
     from .reading import Reader
 
 
@@ -54,3 +55,14 @@ def order(found: Found) -> dict[str, Any]:
     if found.owner is not None:
         shown["owner"] = found.owner
     return shown
+
+
+def listed(found: "Listed") -> dict[str, Any]:
+    """An order in a list of orders."""
+    shown = {
+        "id": found.order_id,
+        "customerName": found.customer_name,
+        "status": found.status,
+        "createdAt": found.created_at,
+    }
+    return shown if found.updated_at is None else {**shown, "updatedAt": found.updated_at}

@@ -17,6 +17,7 @@ from ..order import Found, Order
 from ..schema import Schema
 
 if TYPE_CHECKING:
+    from ..own_orders import Listed
     from .reading import Reader
 
 CURRENCY = os.environ.get(contract.CURRENCY_VARIABLE, contract.DEFAULT_CURRENCY)
@@ -185,6 +186,17 @@ def order(found: Found) -> dict[str, Any]:
     if found.owner is not None:
         shown["owner"] = found.owner
     return shown
+
+
+def listed(found: "Listed") -> dict[str, Any]:
+    """An order in a list of orders."""
+    shown = {
+        "id": found.order_id,
+        "customer": {"name": found.customer_name},
+        "status": found.status,
+        "createdAt": found.created_at,
+    }
+    return shown if found.updated_at is None else {**shown, "updatedAt": found.updated_at}
 
 
 def _total(item: dict[str, Any]) -> money.Amount:
