@@ -33,8 +33,15 @@ MACHINE_OUTPUT = "machineClientId"
 USER = "local"
 """Whom the run itself calls its API as, where it asks for somebody."""
 
-AUTH: dict[str, dict[str, Any]] = {"none": {}, "cognito": {"auth": "cognito"}}
-"""The configuration of a run without sign-in, and of one with a pool of its own."""
+AUTH: dict[str, dict[str, Any]] = {
+    "none": {},
+    "cognito": {
+        "auth": "cognito",
+        "limits": {"createPerMinute": 100_000, "readPerMinute": 100_000},
+    },
+}
+"""The configuration of a run without sign-in, and of one with a pool of its own, whose callers are
+counted and never stopped."""
 
 SECONDS = 30.0
 """How long an answer of the sign-in pages may take."""

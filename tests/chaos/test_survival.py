@@ -146,7 +146,7 @@ def test_the_command_fails_when_an_invariant_is_broken(
 
     class Staged:
         def __init__(self, configuration: dict[str, Any]) -> None:
-            assert configuration == {"auth": "cognito"}
+            assert configuration == AUTH["cognito"]
 
         def __enter__(self) -> "Staged":
             return self

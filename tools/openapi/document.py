@@ -90,10 +90,10 @@ class UndescribedError(Exception):
     """A route of which the document would say nothing; the message says where to describe it."""
 
 
-def routes() -> dict[str, tuple[str, str]]:
-    """Method and path of each function that answers requests of a system with sign-in, and else
-    with all defaults."""
-    settings: OrderSettings = {"auth": "cognito"}
+def routes(auth: str = "cognito") -> dict[str, tuple[str, str]]:
+    """Method and path of each function that answers requests of a system with this `auth`, and
+    else with all defaults."""
+    settings: OrderSettings = {"auth": auth}
     settings = checked(OrderSettings, settings, "The API")
     functions = order_functions.functions_of(settings)
     return {each.name: each.route for each in functions if each.route}
