@@ -19,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from console.load import Load
+from console.desk import Desk
 from functions import contract
 from local import sign_in, state
 from local.client import Api
@@ -117,14 +117,18 @@ def test_run_places_its_own_orders_signed_in(signed_in: System, tmp_path: Path) 
         screen.first_order(signed_in)
         screen.close()
     assert contract.CONFIRMED in (tmp_path / "screen").read_text()
-    load = Load(lambda: sign_in.api(signed_in))
-    load.start(3, 100)
-    assert load.wait().statuses == {"201": 3}
+    desk = Desk(signed_in)
+    try:
+        assert desk.call("POST", "/orders", ORDER).status == 201
+        desk.load.start(3, 100)
+        assert desk.load.wait().statuses == {"201": 3}
+    finally:
+        desk.close()
 
 
-def test_keys_of_a_pool_are_removed_with_the_run(signed_in: System) -> None:
-    folder = Path(signed_in._emulator._folder or "")
-    found = list(folder.rglob("*.pem"))
+def test_keys_of_a_pool_lie_in_the_folder_that_ends_with_the_run(signed_in: System) -> None:
+    sign_in.caller(signed_in, "ada")
+    found = Path(signed_in._emulator._folder or "").rglob("*.pem")
     assert any(signed_in.outputs[sign_in.POOL_OUTPUT] in key.name for key in found)
 
 
