@@ -99,8 +99,13 @@ def _concurrency_is_there_for_the_events(args: ConsumerArgs) -> Iterator[Problem
 
 
 def _maximum_concurrency(args: ConsumerArgs) -> int:
-    usual = min(MAXIMUM_CONCURRENCY, args.get("reserved_concurrency", MAXIMUM_CONCURRENCY))
-    return args["delivery"].get("maximum_concurrency", max(LEAST_CONCURRENCY, usual))
+    usual = usual_concurrency(args.get("reserved_concurrency"))
+    return args["delivery"].get("maximum_concurrency", usual)
+
+
+def usual_concurrency(reserved: int | None) -> int:
+    """The maximum concurrency of a consumer that names none."""
+    return max(LEAST_CONCURRENCY, min(MAXIMUM_CONCURRENCY, reserved or MAXIMUM_CONCURRENCY))
 
 
 class EventConsumer(Component):

@@ -76,6 +76,8 @@ class StreamEventSource(Batches):
 
     arn: pulumi.Input[str]
     """ARN of the stream."""
+    parallelization_factor: NotRequired[Annotated[int, Whole(1, 10, default=1)]]
+    """Batches of one shard in work at once; the changes of one item are never in two of them."""
     maximum_retry_attempts: NotRequired[Annotated[int, Whole(0, 10_000, default=3)]]
     """Retries of a batch that failed, each holding up its shard."""
     maximum_record_age_seconds: NotRequired[Annotated[int, Whole(60, 86_400, default=86_400)]]
@@ -278,6 +280,7 @@ class _Stream(EventSource):
             function_name=target.alias.arn,
             # From the beginning: what was written while the mapping was made is not lost.
             starting_position="TRIM_HORIZON",
+            parallelization_factor=self.args["parallelization_factor"],
             **_batches(self.args),
             filter_criteria=(
                 aws.lambda_.EventSourceMappingFilterCriteriaArgs(

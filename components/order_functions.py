@@ -214,6 +214,10 @@ def _no_timeout(_: "OrderSettings") -> int | None:
     return None
 
 
+def _no_maximum(_: "OrderSettings") -> int | None:
+    return None
+
+
 def _always(_: "OrderSettings") -> bool:
     return True
 
@@ -261,6 +265,8 @@ class OrderFunction:
     """What invokes it besides the API."""
     consumes: tuple[str, ...] = ()
     """Types of the bus's events (contract.CHANGE_EVENTS) that it is given, from its own queue."""
+    maximum_concurrency: Callable[["OrderSettings"], int | None] = _no_maximum
+    """Of a consumer, how often it runs at once at most (0: no limit), if not as usual."""
     timeout_seconds: Callable[["OrderSettings"], int | None] = _no_timeout
     """Its timeout, if not that of all functions."""
     invokes_itself: bool = False
@@ -329,6 +335,11 @@ def _events(parts: Parts) -> EventSources:
 # takes nothing, so they last for minutes; what is wrong in itself fails at once.
 _PUBLISHING_RETRIES = 20
 
+# Batches of one shard at once. A shard is a partition's, which takes 1,000 writes a second; a batch
+# of 100 is put in ten calls, one after the other, so that one at a time would fall behind a busy
+# shard. Lambda keeps the changes of one order in one of them.
+_PUBLISHING_AT_ONCE = 4
+
 # DynamoDB drops what is 24 hours old; what is given up before is kept.
 _PUBLISHING_AGE_SECONDS = 72_000
 
@@ -341,6 +352,7 @@ def _changes(parts: Parts) -> EventSources:
         "stream": {
             "arn": parts.table.stream_arn,
             "batch_size": 100,
+            "parallelization_factor": _PUBLISHING_AT_ONCE,
             "maximum_retry_attempts": _PUBLISHING_RETRIES,
             "maximum_record_age_seconds": _PUBLISHING_AGE_SECONDS,
             "filters": [
@@ -438,6 +450,7 @@ FUNCTIONS = (
             contract.HISTORY_DAYS_VARIABLE: str(parts.settings["history"]["retention_days"]),
         },
         grants=(on_history("PutItem"),),
+        maximum_concurrency=lambda settings: settings["history"].get("maximum_concurrency"),
     ),
     OrderFunction(
         name="get_order_history",

@@ -116,6 +116,8 @@ class History(TypedDict):
 
     retention_days: NotRequired[Annotated[int, ZeroOr(1, 36_500, default=365)]]
     """How long each change of an order is kept, in days; without a limit for ever."""
+    maximum_concurrency: NotRequired[Concurrency]
+    """Most concurrent runs of its recorder, 0 for no limit; by default 10, or what is reserved."""
 
 
 class Importing(TypedDict):
@@ -359,6 +361,14 @@ def _concurrency_is_there_for_the_queue(args: OrderSettings) -> Iterator[Problem
         of_processor,
         f"{{=reserved_concurrency!}}.process_order ({of_processor})",
     )
+    recorder = args["history"].get("maximum_concurrency")
+    if recorder is not None:
+        yield from queue_is_not_throttled(
+            "history.maximum_concurrency",
+            recorder,
+            reserved.get("record_history"),
+            f"{{=reserved_concurrency!}}.record_history ({reserved.get('record_history')})",
+        )
     for each in functions_of(args):
         if each.consumes and reserved.get(each.name, LEAST_CONCURRENCY) < LEAST_CONCURRENCY:
             yield Problem(

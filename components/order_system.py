@@ -17,7 +17,7 @@ from .event_bus import EventBus, EventBusArgs
 from .event_consumer import ConsumerArgs, EventConsumer, EventConsumerArgs
 from .function import FunctionSettings, PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, JwtAuthorizer, Throttle
-from .inputs import checked, part
+from .inputs import camel_case, checked, part
 from .kept_name import kept_name
 from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
@@ -40,6 +40,7 @@ from .order_stages import stages
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs, TableIndex
 from .thresholds import Alarms
+from .throughput import contradictions_in
 from .traffic_shift import ALL_AT_ONCE
 from .user_pool import UserPool, UserPoolArgs
 
@@ -102,6 +103,8 @@ class OrderSystem(Component):
         named: OrderSystemArgs = {"service": name}
         args = checked(OrderSystemArgs, named | args, f"OrderSystem {name}")
         super().__init__("serverless-orders:index:OrderSystem", name, {}, opts)
+        for each in contradictions_in(args):
+            pulumi.log.warn(each.line(camel_case), self)
         self._prefix = name
         self._args = args
         self._declared = functions_of(args)
@@ -430,6 +433,9 @@ class OrderSystem(Component):
             },
             "observed": False,
         }
+        maximum = declared.maximum_concurrency(self._args)
+        if maximum is not None:
+            complete["delivery"] = {"maximum_concurrency": maximum}
         consumer = self._consumers[declared.label] = EventConsumer(name, complete, self._child)
         return consumer.function
 

@@ -178,6 +178,7 @@ WRONG = [
     ("republish", '{"pendingThresholdSeconds": 0}', ".pendingThresholdSeconds", "a whole number"),
     ("republish", '{"limit": 0}', ".limit", "a whole number from 1"),
     ("pending", '{"shards": 257}', ".shards", "a whole number from 1 to 256"),
+    ("history", '{"maximumConcurrency": 1}', ".maximumConcurrency", "0 (none) or a whole number"),
     ("synthetic", '{"rateMinutes": 61}', ".rateMinutes", "a whole number from 1 to 60"),
     ("imports", "yes", "", "true or false"),
     ("importing", '{"retentionDays": 0}', ".retentionDays", "a whole number from 1 to 36500"),

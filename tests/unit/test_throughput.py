@@ -1,0 +1,91 @@
+"""Settings that contradict each other in what a second can take: the program says so."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from tests.recorder import deploy_stack
+from tests.unit.stacks import STACKS
+
+
+def warnings(caplog: pytest.LogCaptureFixture, stack: str, **overrides: Any) -> list[str]:
+    with caplog.at_level(logging.WARNING, "local.program"):
+        deploy_stack(stack, overrides)
+    return [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_stack_contradicts_itself(stack: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert warnings(caplog, stack) == []
+
+
+def test_what_just_suffices_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    assert not warnings(
+        caplog,
+        "dev",
+        throttle={"rate": 10_000, "createRate": 2500},
+        pending={"shards": 5},
+        reservedConcurrency={"create_order": 250, "process_order": 48},
+        processor={"batchSize": 1, "maximumConcurrency": 48},
+        history={"maximumConcurrency": 28},
+        queue={"maxReceiveCount": 4},
+    )
+
+
+def test_every_contradiction_is_told_with_its_figures(caplog: pytest.LogCaptureFixture) -> None:
+    """Each at the least value that is too much."""
+    told = warnings(
+        caplog,
+        "dev",
+        throttle={"rate": 10_001, "createRate": 2501},
+        pending={"shards": 5},
+        reservedConcurrency={"create_order": 250, "get_order": 603, "process_order": 48},
+        processor={"batchSize": 1, "maximumConcurrency": 47},
+        history={"maximumConcurrency": 27},
+        queue={"maxReceiveCount": 5},
+    )
+    assert told == [
+        "reservedConcurrency.create_order: 250 environments take 2500 requests a second, 10 each, "
+        "and throttle.createRate (2501) lets more in: the rest is answered with 503",
+        "reservedConcurrency.get_order: 603 environments take 6030 requests a second, 10 each, "
+        "and throttle.rate (10001) lets more in: the rest is answered with 503",
+        "throttle.rate: 10001 a second is beyond API Gateway's quota of 10000 for an account: the "
+        "rest is answered with 429, unless the quota was raised",
+        "reservedConcurrency: 901 in all, and of an account's quota of 1000 Lambda keeps 100 for "
+        "other functions: it refuses the rest, unless the quota was raised",
+        "pending.shards: 5 shards of the index over pending orders take 2500 orders a second, and "
+        "throttle.createRate (2501) lets more in: the index would throttle the table",
+        "processor.maximumConcurrency: 47 batches of 1 at once, each of 19 ms at least, confirm "
+        "2474 orders a second, and throttle.createRate (2501) lets more in: they wait in the queue",
+        "throttle.createRate: 2501 orders a second make 5002 events, and record_history takes 4909 "
+        "with 27 batches of 10 at once: they wait in its queue",
+        "reservedConcurrency.process_order: 48 environments are kept for the processor, and "
+        "processor.maximumConcurrency (47) uses no more: 1 kept from other functions for "
+        "nothing",
+        "republish.pendingThresholdSeconds: an order is delivered for 150 s (5 times 30 s), and "
+        "the repair sends its event again after republish.pendingThresholdSeconds (120): another "
+        "one beside those still to come",
+    ]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_batches_are_held_against_the_time_that_there_is_for_them(
+    more: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = warnings(
+        caplog,
+        "dev",
+        processor={"batchSize": 10_000, "batchWindowSeconds": 200, "timeoutSeconds": 7 + more},
+        queue={"visibilityTimeoutSeconds": 201, "maxReceiveCount": 1},
+        republish={"pendingThresholdSeconds": 200 + more},
+    )
+    repaired = "the repair sends its event again after republish.pendingThresholdSeconds (200)"
+    assert told == [
+        "processor.batchSize: a batch of 10000 takes 8 s at least, processor.timeoutSeconds (7) "
+        "ends it before: the rest is delivered again, until it is a dead letter",
+        f"republish.pendingThresholdSeconds: an order is delivered for 201 s (1 times 201 s), and "
+        f"{repaired}: another one beside those still to come",
+        f"processor.batchWindowSeconds: an order may wait 200 s for its first delivery, and "
+        f"{repaired}",
+    ] * (1 - more)
