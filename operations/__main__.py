@@ -1,4 +1,4 @@
-"""python -m operations: dead letters, archived events, imports, cost and tokens of a stack."""
+"""python -m operations: dead letters, events, imports, cost, capacity and tokens of a stack."""
 
 import argparse
 import sys
@@ -12,6 +12,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 from local.sign_in import SignInError
 from local.text import shown
 from operations import (
+    capacity_command,
     cost_command,
     dlq_command,
     events_command,
@@ -53,11 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
-    kinds = parser.add_subparsers(required=True, metavar="dlq|events|import|cost|token")
+    kinds = parser.add_subparsers(required=True, metavar="dlq|events|import|cost|capacity|token")
     dlq_command.add(kinds)
     events_command.add(kinds)
     import_command.add(kinds)
     cost_command.add(kinds)
+    capacity_command.add(kinds)
     token_command.add(kinds)
     return parser
 

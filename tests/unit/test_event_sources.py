@@ -48,6 +48,7 @@ def test_a_stream_is_read_from_its_beginning_with_a_way_out_for_what_always_fail
         "eventSourceArn": STREAM,
         "functionName": recorded.one(stacks.ALIAS).outputs["arn"],
         "startingPosition": "TRIM_HORIZON",
+        "parallelizationFactor": 1,
         "batchSize": 10,
         "maximumBatchingWindowInSeconds": 0,
         "functionResponseTypes": ["ReportBatchItemFailures"],

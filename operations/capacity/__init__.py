@@ -1,0 +1,1 @@
+"""How far a stack goes, and what breaks first."""

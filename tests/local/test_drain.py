@@ -1,0 +1,49 @@
+"""The simulation of a queue's drain against the running system's."""
+
+from __future__ import annotations
+
+import json
+
+from functions import contract
+from local.client import Api
+from local.events import BatchProcessed
+from local.system import System
+from operations.capacity.simulation import Load, Model, simulate
+from tests.local.support import ORDER, queue_count, until
+
+BACKLOG = 35
+
+
+def test_a_backlog_is_drained_in_as_many_batches_as_simulated(running: System, api: Api) -> None:
+    order_id = api.create(ORDER).body["id"]
+    api.wait_for(order_id, contract.CONFIRMED, 30)
+    lambdas, sqs = running.client("lambda"), running.client("sqs")
+    url = running.outputs["orderEventsQueueUrl"]
+    function = running.outputs["functionNames"]["process_order"]
+    (mapping,) = (
+        each
+        for each in lambdas.list_event_source_mappings()["EventSourceMappings"]
+        if f":{function}" in each["FunctionArn"]
+    )
+    lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        body = json.dumps({"type": contract.ORDER_CREATED, "detail": {"id": order_id, **ORDER}})
+        for first in range(0, BACKLOG, 10):
+            entries = [
+                {"Id": str(number), "MessageBody": body}
+                for number in range(first, min(BACKLOG, first + 10))
+            ]
+            sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        before = len(running.events(BatchProcessed))
+    finally:
+        lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    assert until(lambda: queue_count(running, url) == 0)
+    batches = running.events(BatchProcessed)[before:]
+    limits = Model(
+        batch=mapping["BatchSize"],
+        concurrency=mapping["ScalingConfig"]["MaximumConcurrency"],
+        batch_seconds=0.05,
+    )
+    played = simulate(limits, Load(rate=1, seconds=0), BACKLOG)
+    assert (len(batches), played.dead_letters) == (played.invocations, 0)
+    assert sum(each.messages for each in batches) == BACKLOG == played.confirmed
