@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from operations.capacity.stages import Stage, Stages
 
 NOT_REACHED = 3
-"""Exit code when the wanted rate is more than a lasting limit."""
+"""Exit code when the wanted rate is more than a lasting limit, or a simulated backlog stays."""
+
+BEFORE_OUTAGE = 30.0
+"""Seconds of a simulation before something is down."""
 
 
 def add(kinds: Any) -> None:
@@ -40,6 +43,21 @@ def add(kinds: Any) -> None:
         ("--quota", "quotas that the account has other ones of, as lambda_concurrency=3000"),
     ):
         command.add_argument(name, type=settings, default={}, metavar="KEY=VALUE,...", help=what)
+    command.add_argument(
+        "--simulate",
+        choices=("burst", "outage"),
+        help="play it instead: orders come at the rate for --seconds and no longer, or all the "
+        "time while something is down for --seconds",
+    )
+    command.add_argument(
+        "--seconds", type=_positive, default=60, help="of the burst or outage (default: 60)"
+    )
+    command.add_argument(
+        "--of",
+        choices=("processor", "queue", "table"),
+        default="processor",
+        help="what is down in an outage (default: processor)",
+    )
     command.add_argument("--json", action="store_true", help="print everything as JSON")
     command.set_defaults(open=_open, run=_run, interrupted="interrupted")
 
@@ -77,12 +95,27 @@ def _run(stages: "Stages", options: argparse.Namespace) -> int:
     from operations.capacity import report
 
     rate = options.rate or float(stages.throttle["create_rate"])
+    if options.simulate:
+        return _simulate(stages, options, rate)
     found = stages.all(rate)
     if options.json:
         print(json.dumps(report.document(stages, found, rate), indent=2))
     else:
         print(report.text(stages, found, rate))
     return 0 if holds(found, rate) else NOT_REACHED
+
+
+def _simulate(stages: "Stages", options: argparse.Namespace, rate: float) -> int:
+    from operations.capacity import report
+    from operations.capacity.simulation import Load, model_of, simulate
+
+    load = Load(rate, options.seconds)
+    if options.simulate == "outage":
+        load = Load(rate, math.inf, options.of, BEFORE_OUTAGE, options.seconds)
+    outcome = simulate(model_of(stages), load)
+    played = report.played(load, outcome)
+    print(json.dumps(played, indent=2) if options.json else report.played_text(load, played))
+    return 0 if outcome.drained is not None else NOT_REACHED
 
 
 def holds(found: "list[Stage]", rate: float) -> bool:

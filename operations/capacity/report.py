@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from operations.capacity.simulation import HORIZON, Load, Outcome
 from operations.capacity.stages import AT_ONCE, LASTING, OUTAGE, Stage, Stages
 from operations.cost.estimate import ORDERS, Work, estimate
 from operations.stacks import StackError
@@ -79,6 +80,52 @@ def an_hour(stages: Stages, rate: float) -> float | None:
         return estimate(stages.graph, work).total(ORDERS)
     except StackError:
         return None
+
+
+def played(load: Load, outcome: Outcome) -> dict[str, Any]:
+    """What a simulation came to; times in seconds, and null for a backlog that stays."""
+    return {
+        "ordersSent": outcome.sent,
+        "accepted": outcome.accepted,
+        "throttled": outcome.throttled,
+        "failed": outcome.failed,
+        "confirmed": outcome.confirmed,
+        "deadLetters": outcome.dead_letters,
+        "eventsSentAgain": outcome.repaired,
+        "invocations": outcome.invocations,
+        "mostWaiting": outcome.deepest,
+        "lagMedian": round(outcome.lag(0.5), 3),
+        "lag99": round(outcome.lag(0.99), 3),
+        "lagLongest": round(outcome.lag(1), 3),
+        "drainedAfter": None if outcome.drained is None else round(outcome.drained, 1),
+    }
+
+
+def played_text(load: Load, figures: dict[str, Any]) -> str:
+    """The same as people read it."""
+    what = (
+        f"{load.rate:,.0f} orders a second for {load.seconds:,.0f} s"
+        if not load.down
+        else f"{load.rate:,.0f} orders a second, the {load.down} down for {load.lasts:,.0f} s"
+    )
+    drained = figures["drainedAfter"]
+    end = (
+        f"the last of its orders is confirmed {drained:,.0f} s after the end"
+        if drained is not None
+        else f"orders of it are still pending {HORIZON / 3600:.0f} hours after the end"
+    )
+    return "\n".join(
+        [
+            f"{what}: {figures['ordersSent']:,} sent, {figures['accepted']:,} accepted, "
+            f"{figures['throttled']:,} refused with 429, {figures['failed']:,} with 503",
+            f"queue: at most {figures['mostWaiting']:,} messages wait; half of them are received "
+            f"within {figures['lagMedian']:g} s, 99 % within {figures['lag99']:g} s, all within "
+            f"{figures['lagLongest']:g} s; {figures['invocations']:,} invocations",
+            f"dead letters: {figures['deadLetters']:,}; events sent again by the repair: "
+            f"{figures['eventsSentAgain']:,}",
+            f"drained: {end}",
+        ]
+    )
 
 
 def _shown(limit: float) -> str:
