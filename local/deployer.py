@@ -60,6 +60,8 @@ class Deployer(pulumi.runtime.Mocks):
     without_effect: dict[str, str] = field(default_factory=dict)
     stashes: dict[str, Any] = field(default_factory=dict)
     error: DeployError | None = None
+    ignored: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """Inputs that the program leaves alone once a resource is there, by its type and name."""
 
     def __post_init__(self) -> None:
         self._providers: dict[str, Provider] = {}

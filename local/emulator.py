@@ -66,7 +66,8 @@ def listen(port: int) -> socket.socket:
 class Emulator:
     """The child process, which takes over `edge_socket`.
 
-    `concurrency` is how many invocations of one function run at once.
+    `concurrency` is how many invocations of one function run at once, `minute` how many seconds a
+    minute of a deployment's takes.
     """
 
     def __init__(
@@ -74,9 +75,10 @@ class Emulator:
         edge_socket: socket.socket,
         functions_endpoint: Callable[[str], str] | None = None,
         concurrency: int = INVOCATIONS_PER_FUNCTION,
+        minute: float = 60.0,
     ) -> None:
         self._edge_socket = edge_socket
-        self._concurrency = concurrency
+        self._concurrency, self._minute = concurrency, minute
         self._functions_endpoint = functions_endpoint
         self._access_key = "AKIA" + "".join(
             secrets.choice(string.ascii_uppercase + "234567") for _ in range(16)
@@ -131,6 +133,7 @@ class Emulator:
             "emulatorSocket": sockets[0],
             "edgeSocket": sockets[1],
             "concurrency": self._concurrency,
+            "minuteSeconds": self._minute,
         }
         with (self._folder / "emulator.log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -187,6 +190,10 @@ class Emulator:
         }
         self._send(command)
         self._advance()
+
+    def watch_by(self, alarms: Mapping[str, Any]) -> None:
+        """Let these alarms, their inputs by name, watch the deployments from now on."""
+        self._send({"alarms": dict(alarms)})
 
     def serve_instead(self, api: Mapping[str, Any]) -> None:
         """Let the edge serve a changed `api` from now on."""

@@ -79,7 +79,8 @@ class Invocation:
     `environment_milliseconds` for folder, code and process, then `init_milliseconds` for the
     runtime and the function's module; both are None when the environment was there already.
     `source` is where the event came from ("api", or as `eventSource` names it), `ids` are those of
-    the request or the messages and `orders` those of the orders in it, each in one text.
+    the request or the messages and `orders` those of the orders in it, each in one text. `alias`
+    and `version` are there while the alias leads to two versions.
     """
 
     function: str
@@ -91,6 +92,8 @@ class Invocation:
     source: str = ""
     ids: str = ""
     orders: str = ""
+    alias: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,7 @@ KNOWN = {
     (DYNAMODB, "SystemErrors"),
     *((contract.METRIC_NAMESPACE, name) for name in contract.METRIC_UNITS),
     (contract.METRIC_NAMESPACE, contract.COLD_START),
+    (contract.METRIC_NAMESPACE, contract.VERSION_FAILURES),
 }
 """The metrics that a local run has events for, by namespace and name."""
 
@@ -121,10 +122,11 @@ class Metrics:
                     self._request(event)
                 case events.FunctionInvoked() | events.FunctionFailed():
                     where = {"FunctionName": event.function}
-                    self._add(event.at, LAMBDA, "Invocations", 1, where)
-                    failed = isinstance(event, events.FunctionFailed)
-                    self._add(event.at, LAMBDA, "Errors", float(failed), where)
-                    self._add(event.at, LAMBDA, "Duration", event.milliseconds, where)
+                    self._invocation(event, where)
+                    if event.version:
+                        where["Resource"] = f"{event.function}:{event.alias}"
+                        where["ExecutedVersion"] = event.version
+                        self._invocation(event, where)
                 case events.QueueMeasured():
                     where = {"QueueName": event.queue}
                     age = max(0.0, event.at - event.oldest) if event.oldest else 0.0
@@ -146,6 +148,14 @@ class Metrics:
                     names = {"throttle": "ThrottledRequests", "fault": "SystemErrors"}
                     if kind in names:
                         self._add(event.at, DYNAMODB, names[kind], 1, where)
+
+    def _invocation(
+        self, event: events.FunctionInvoked | events.FunctionFailed, where: Mapping[str, str]
+    ) -> None:
+        failed = isinstance(event, events.FunctionFailed)
+        self._add(event.at, LAMBDA, "Invocations", 1, where)
+        self._add(event.at, LAMBDA, "Errors", float(failed), where)
+        self._add(event.at, LAMBDA, "Duration", event.milliseconds, where)
 
     def series(self, asked: Metric, statistic: str, minutes: Sequence[int]) -> list[float | None]:
         """The statistic in each of `minutes` (since the epoch); None where there is no data."""

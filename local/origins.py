@@ -22,16 +22,21 @@ class Origin:
 
 
 class Origins(MockMonitor):
-    """Pulumi's monitor, which hears of every registration; `found` by type and name."""
+    """Pulumi's monitor, which hears of every registration; `found` by type and name.
+
+    `ignored` are the inputs that are left alone once a resource is there.
+    """
 
     def __init__(self, mocks: Any) -> None:
         super().__init__(mocks)
         self.found: dict[tuple[str, str], Origin] = {}
+        self.ignored: dict[tuple[str, str], frozenset[str]] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name for it
         """Note where it comes from, then register it."""
         component = request.parent.rpartition("::")[2] if "$" in _types(request.parent) else ""
         self.found[request.type, request.name] = Origin(_place(request), component)
+        self.ignored[request.type, request.name] = frozenset(request.ignoreChanges)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 

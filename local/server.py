@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import json
 import logging
@@ -33,7 +34,7 @@ from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from uvicorn.config import Config
 from uvicorn.lifespan.on import LifespanOn
 
-from local import events, ministack, traces
+from local import codedeploy, events, ministack, traces
 from local.edge import Edge, Invocation, fetching, serving
 from local.edge.request import Receive, Scope, Send
 from local.guard import Answer, Guard, Refused
@@ -53,6 +54,8 @@ class Server:
             os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
         )
         self._guard = Guard(self._observed, settings["hosts"], self._credentials_of, _refusal)
+        self._alarms: dict[str, Any] = {}
+        self._codedeploy = codedeploy.CodeDeploy(self._cloud, settings["minuteSeconds"])
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._access_lines: list[dict[str, Any]] = []
         self._region = "us-east-1"
@@ -89,9 +92,10 @@ class Server:
         os.killpg(0, signal.SIGKILL)
 
     def _command(self, command: dict[str, Any]) -> None:
+        self._alarms = command.get("alarms", self._alarms)
         if "functionsEndpoint" in command:
             self._lead_functions_to(command["functionsEndpoint"])
-        else:
+        elif "api" in command:
             self._serve(command)
 
     def _lead_functions_to(self, url: str | None) -> None:
@@ -207,6 +211,10 @@ class Server:
         """The emulator's own application, with denied calls reported."""
         # Loopback stands for TLS here: without it the queues' TLS-only policies deny everything.
         scope["scheme"] = "https"
+        target = ministack.header(scope, "x-amz-target")
+        if target.startswith(codedeploy.TARGET):
+            await self._deploy(target.removeprefix(codedeploy.TARGET), receive, send)
+            return
         parts: list[bytes] = []
         refused = False
 
@@ -226,6 +234,32 @@ class Server:
             await send(message)
 
         await ministack.application(scope, receive_kept, send_watched)
+
+    async def _deploy(self, operation: str, receive: Receive, send: Send) -> None:
+        body = (await receive()).get("body", b"")  # the guard hands it on in one piece
+        status, answer = await asyncio.to_thread(
+            self._codedeploy.answer, operation, body, self._region
+        )
+        kind = [(b"content-type", b"application/x-amz-json-1.1")]
+        await send({"type": "http.response.start", "status": status, "headers": kind})
+        await send({"type": "http.response.body", "body": answer})
+
+    @functools.cache  # noqa: B019 - there is one server
+    def _cloud(self) -> codedeploy.Cloud:
+        credentials = {
+            "aws_access_key_id": self._credentials.access_key,
+            "aws_secret_access_key": self._credentials.secret_key,
+        }
+        return codedeploy.Cloud(
+            self._settings["endpoint"],
+            credentials,
+            self._stream,
+            lambda role: ministack.service_session(role, "codedeploy"),
+            self._alarm,
+        )
+
+    def _alarm(self, name: str) -> dict[str, Any] | None:
+        return self._alarms.get(name)
 
     def _credentials_of(self, access_key: str) -> Credentials | None:
         if access_key == self._credentials.access_key:

@@ -164,17 +164,39 @@ class System:
         deployer.without_effect = running.without_effect
         self.outputs = running.outputs
         self.config = program.stack_config(self.stack, self.overrides)
+        self.watch_deployments()
         if running.api != self.api:
             self.api = running.api
             self._emulator.serve_instead(running.api or _no_api(deployer))
         if self._told:
             self.tell(**self.whereabouts())
 
+    def publish(self, function: str, variables: Mapping[str, str]) -> str:
+        """Publish a version of a function (its physical name) with further environment variables,
+        as a changed program would: the version."""
+        from local.reloading import publish
+
+        (resource,) = [each for each in self.of_type("Function") if each.id == function]
+        environment = resource.inputs.get("environment") or {}
+        changed = {**environment, "variables": {**environment.get("variables", {}), **variables}}
+        inputs = {**resource.inputs, "environment": changed}
+        version = publish(self._deployer, resource, {"environment"}, inputs)
+        self.watch_deployments()
+        return version
+
+    def watch_deployments(self) -> None:
+        """Have the alarms, as they are now, watch what is deployed progressively."""
+        if self.of_type("codedeploy/deploymentGroup:DeploymentGroup"):
+            alarms = self.of_type("cloudwatch/metricAlarm:MetricAlarm")
+            self._emulator.watch_by({each.outputs["name"]: each.inputs for each in alarms})
+
     def heard(self, event: Event) -> None:
         """Take in what the emulator reports; callable from any thread."""
         if isinstance(event, events.SystemEnded):
             self._reason = event.reason or ""
             self._died.set()
+        if isinstance(event, events.CodeReloaded):
+            self.watch_deployments()
         self.stream.publish(event)
 
     def end(self) -> None:
@@ -209,6 +231,7 @@ def system(
     functions_endpoint: Callable[[str], str] | None = None,
     publish_state: bool = False,
     concurrency: int | None = None,
+    minute: float = 60.0,
 ) -> Iterator[System]:
     """Run the program's stack locally for as long as the context lasts.
 
@@ -217,13 +240,16 @@ def system(
     on. `functions_endpoint` maps the emulator's AWS endpoint to the one that functions are
     given, so that a proxy can stand between. With `publish_state`, `local.state` finds the run.
     `concurrency` is how many invocations of one function and batches of one event source run at
-    once, where they wait more than they compute.
+    once, where they wait more than they compute. A `minute` of a progressive deployment takes so
+    many seconds.
 
     Raises `LocalRunError` for what cannot be run; nothing is left behind in any case.
     """
     config = program.stack_config(stack, overrides)
     edge_socket = listen(port)
-    emulator = Emulator(edge_socket, functions_endpoint, concurrency or INVOCATIONS_PER_FUNCTION)
+    emulator = Emulator(
+        edge_socket, functions_endpoint, concurrency or INVOCATIONS_PER_FUNCTION, minute
+    )
     url = f"http://{HOST}:{edge_socket.getsockname()[1]}"
     deployer = Deployer(
         client=emulator.client,
@@ -238,6 +264,7 @@ def system(
             interpreter = worker_interpreter()
             running.outputs = _deploy(stack, deployer, overrides, running)
             permissions.require(deployer.resources, running.client("iam"))
+            running.watch_deployments()
             running.api = define(deployer.resources, deployer.account)
             emulator.serve(
                 stack, url, running.api or _no_api(deployer), running.region, interpreter
@@ -270,7 +297,7 @@ def _deploy(
 ) -> dict[str, Any]:
     try:
         monitor = Origins(deployer)
-        running.origins = monitor.found
+        running.origins, deployer.ignored = monitor.found, monitor.ignored
         return program.run(stack, deployer, overrides, monitor=monitor)
     except Exception as error:
         running.wait(0)  # an emulator that died is the reason of whatever else failed

@@ -1,4 +1,4 @@
-"""python -m operations: dead letters, events, imports, cost, capacity and tokens of a stack."""
+"""python -m operations: what people and pipelines do with a stack that is deployed or runs."""
 
 import argparse
 import sys
@@ -14,6 +14,7 @@ from local.text import shown
 from operations import (
     capacity_command,
     cost_command,
+    deploy_command,
     dlq_command,
     events_command,
     import_command,
@@ -54,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
-    kinds = parser.add_subparsers(required=True, metavar="dlq|events|import|cost|capacity|token")
+    kinds = parser.add_subparsers(required=True, metavar="COMMAND")
+    deploy_command.add(kinds)
     dlq_command.add(kinds)
     events_command.add(kinds)
     import_command.add(kinds)

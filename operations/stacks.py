@@ -15,6 +15,7 @@ from local.errors import LocalRunError
 from local.sign_in import POOL_OUTPUT, Pool, of_run, sending
 from operations.archive import Archive
 from operations.dead_letters import DeadLetterQueue
+from operations.deployments import Deployments
 from operations.given_up import GivenUp
 from operations.imports import Imports
 from operations.letters import ConsumerLetters, OrderLetters
@@ -35,6 +36,7 @@ FUNCTIONS_OUTPUT = "functionNames"
 IMPORTS_OUTPUT = "importsBucketName"
 SIGN_IN_OUTPUT = "signInUrl"
 API_OUTPUT = "apiUrl"
+DEPLOYMENTS_OUTPUT = "deployments"
 
 WITHOUT_EVENTS = "no events (setting events)"
 LONGEST_INVOCATION = 900.0
@@ -78,6 +80,10 @@ class Stack:
             return of_run(self._run)
         pages = self.output(SIGN_IN_OUTPUT, "no sign-in pages")
         return Pool(self.client("cognito-idp"), sending(pages), self._outputs)
+
+    def told(self, name: str) -> Any:
+        """An output as it is; None when there is none of this name."""
+        return self._outputs.get(name)
 
     def function(self, name: str) -> str:
         """The physical name of one of the system's functions."""
@@ -164,6 +170,18 @@ def given_up(name: str) -> GivenUp:
     publisher = stack.function("publish_changes")
     functions = stack.client("lambda", LONGEST_INVOCATION)
     return GivenUp(stack.client("s3"), functions, bucket, publisher)
+
+
+def deployments(name: str) -> Deployments:
+    """The progressive deployments of a stack; StackError where traffic moves all at once."""
+    stack = Stack(name)
+    told = stack.told(DEPLOYMENTS_OUTPUT)
+    if told is None:
+        raise StackError(
+            f"{stack.where} has no output {DEPLOYMENTS_OUTPUT}: `pulumi up` moves its traffic all "
+            "at once (setting deployment)"
+        )
+    return Deployments(stack.client, told, on_aws=stack.on_aws)
 
 
 def imports(name: str) -> Imports:

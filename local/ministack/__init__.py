@@ -13,18 +13,20 @@ from pathlib import Path
 import ministack.app  # type: ignore[import-untyped]
 
 from local.ministack import endpoint, observation, queues, repairs
-from local.ministack.access import refusal, session
+from local.ministack.access import header, refusal, service_session, session
 from local.ministack.observation import Publish, denial
 from local.ministack.user_pools import published
 
 __all__ = [
     "application",
     "denial",
+    "header",
     "load_services",
     "observe",
     "prepare",
     "published",
     "refusal",
+    "service_session",
     "session",
     "use_endpoint",
     "use_interpreter",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import secrets
 import time
 import uuid
 from collections.abc import Mapping
@@ -24,6 +25,28 @@ def session(access_key: str) -> Credentials | None:
     return Credentials(access_key, secret, token) if secret and token else None
 
 
+def service_session(role: str, service: str) -> dict[str, str]:
+    """A session that a service has of a role, as boto3 takes it. The emulator's own AssumeRole is
+    for its callers, and knows no services."""
+    sts = importlib.import_module("ministack.services.sts")
+    account, name = role.split(":")[4], role.rpartition("/")[2]
+    key, secret, token = (secrets.token_hex(n).upper() for n in (8, 20, 40))
+    sts.register_session(
+        f"ASIA{key}",
+        {
+            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{service}",
+            "UserId": f"{name}:{service}",
+            "SecretAccessKey": secret,
+            "SessionToken": token,
+        },
+    )
+    return {
+        "aws_access_key_id": f"ASIA{key}",
+        "aws_secret_access_key": secret,
+        "aws_session_token": token,
+    }
+
+
 def refusal(scope: Scope, code: str, message: str) -> tuple[int, Mapping[str, str], bytes]:
     """Status, headers and body of an error, as the service that a request is meant for has it."""
     headers = header_fields(scope)
@@ -32,6 +55,12 @@ def refusal(scope: Scope, code: str, message: str) -> tuple[int, Mapping[str, st
         service, "", "", str(uuid.uuid4()), error_code=code, message=message, headers=headers
     )
     return status, fields, body
+
+
+def header(scope: Scope, name: str) -> str:
+    """A header of a request by its name in lower case; empty when it has none of it."""
+    wanted = name.encode()
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == wanted), "")
 
 
 def header_fields(scope: Scope) -> dict[str, str]:

@@ -19,7 +19,7 @@ from ministack.core.router import detect_service, extract_region  # type: ignore
 
 from local import events
 from local.edge.request import Scope
-from local.ministack import failures
+from local.ministack import aliases, failures
 from local.ministack.access import header_fields
 
 Publish = Callable[[events.Event], None]
@@ -44,7 +44,7 @@ def install(publish: Publish) -> None:
     from ministack.services import lambda_svc, sqs  # type: ignore[import-untyped]
 
     lambda_svc._execute_function_dispatch = _observed_invocation(
-        lambda_svc._execute_function_dispatch, publish
+        lambda_svc._execute_function_dispatch, lambda_svc, publish
     )
     worker = lambda_runtime.Worker
     worker._read_stderr = _observed_process(worker._read_stderr)
@@ -88,12 +88,15 @@ def denial(scope: Scope, request: bytes, answer: bytes) -> events.CallDenied | N
     return events.CallDenied(action=action, resource=str(resource), principal=principal)
 
 
-def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Callable[..., Any]:
+def _observed_invocation(
+    dispatch: Callable[..., Any], lambda_svc: Any, publish: Publish
+) -> Callable[..., Any]:
     @functools.wraps(dispatch)
     def observed(
         func: dict[str, Any], config: dict[str, Any], event: Any, request_id: str, started: float
     ) -> Any:
         _call.trace, _call.cold = "", (None, None)
+        executed = aliases.executed(lambda_svc, config)
         result = dispatch(func, config, event, request_id, started)
         said = result if isinstance(result, dict) else {}
         name, handler = config.get("FunctionName", "?"), str(config.get("Handler", ""))
@@ -113,6 +116,7 @@ def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Call
         milliseconds = round((time.time() - started) * 1000, 1)
         source, ids = failures.source(event)
         environment, init = _call.cold
+        alias, version = executed
         call: dict[str, Any] = {
             "function": name,
             "request_id": request_id,
@@ -123,6 +127,8 @@ def _observed_invocation(dispatch: Callable[..., Any], publish: Publish) -> Call
             "source": source,
             "ids": ids,
             "orders": failures.orders(event),
+            "alias": alias,
+            "version": version,
         }
         if said.get("error"):
             body = said.get("body")

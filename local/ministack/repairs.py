@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import logging
+import re
 import secrets
 import tempfile
 import threading
@@ -19,7 +20,7 @@ from typing import Any
 
 from ministack.core import iam_actions, lambda_runtime  # type: ignore[import-untyped]
 
-from local.ministack import failures, streams
+from local.ministack import aliases, failures, streams
 
 # A worker writes its log lines before its answer, so they are in the pipe when the answer is
 # read: a fifth of the 5 ms that ministack waits for more of them is plenty, and each request
@@ -32,6 +33,11 @@ _BATCH_ACTIONS = {
     f"sqs:{operation}Batch": f"sqs:{operation}"
     for operation in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
 }
+
+
+# The emulator takes whatever is done with one alias for a listing.
+_ONE_ALIAS = re.compile(r"/aliases/[^/]+/?$")
+_ALIAS_ACTIONS = {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}
 
 
 # What a worker says when its handler cannot be imported: the message alone, or where as well.
@@ -77,6 +83,7 @@ def apply_to_services() -> None:
     lambda_svc._execute_function_warm = _told(lambda_svc._execute_function_warm)
     lambda_svc.invoke_async_with_retry = _as_configured(lambda_svc.invoke_async_with_retry)
     streams.repair(lambda_svc, s3)
+    aliases.repair(lambda_svc)
     lambda_svc.invalidate_worker = _ended_when_idle(lambda_svc.invalidate_worker)
     for change in ("_update_code", "_update_config", "_delete_function"):
         setattr(lambda_svc, change, _spared(getattr(lambda_svc, change)))
@@ -236,8 +243,10 @@ def _to_replays_own_rules(invoke: Callable[..., None], eventbridge: Any) -> Call
 
 def _single_action(extract: Callable[..., str | None]) -> Callable[..., str | None]:
     @functools.wraps(extract)
-    def action(*args: Any, **kwargs: Any) -> str | None:
-        found = extract(*args, **kwargs)
+    def action(service: str, method: str, path: str, *rest: Any, **more: Any) -> str | None:
+        found = extract(service, method, path, *rest, **more)
+        if found == "lambda:ListAliases" and _ONE_ALIAS.search(path):
+            return f"lambda:{_ALIAS_ACTIONS.get(method, 'ListAliases')}"
         return _BATCH_ACTIONS.get(found or "", found)
 
     return action

@@ -19,12 +19,12 @@ from pathlib import Path
 from components import bundle
 from local import events
 from local.errors import LocalRunError
-from local.reloading.code import Code, NotPythonError, check, sources
+from local.reloading.code import Code, NotPythonError, check, publish, sources
 from local.reloading.update import Outcome, Request, Running
 from local.reloading.watching import Watch
 from local.workspace import ROOT
 
-__all__ = ["Code", "Reloader", "Request", "Running"]
+__all__ = ["Code", "Reloader", "Request", "Running", "publish"]
 
 _PROGRAM_FILES = ("__main__.py", "settings.py", "Pulumi.yaml")
 

@@ -14,11 +14,13 @@ from typing import Any
 import pulumi
 
 from components import bundle
+from functions import contract
 from local.deployer import Deployer, Resource
 from local.package import files_of, fingerprint
 
 FUNCTION = "aws:lambda/function:Function"
 ALIAS = "aws:lambda/alias:Alias"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
 _FOLDER = "functions"
 _LAMBDA_ROOT = "/var/task"  # as in the bundle's own bytecode
@@ -142,11 +144,49 @@ class Code:
         return [functions[name] for name in functions if not own or name in changed]
 
     def _exchange(self, function: Resource) -> None:
-        changed = self._deployer.update(function, {"code"}, function.inputs)
-        for alias in [each for each in self._deployer.resources if each.type == ALIAS]:
-            if alias.inputs["functionName"] == changed.outputs["name"]:
-                inputs = {**alias.inputs, "functionVersion": changed.outputs["version"]}
-                self._deployer.update(alias, {"functionVersion"}, inputs)
+        publish(self._deployer, function, {"code"}, function.inputs)
+
+
+def publish(
+    deployer: Deployer, function: Resource, changed: set[str], inputs: Mapping[str, Any]
+) -> str:
+    """Publish a function with other inputs, of which `changed` are not as they were: the version.
+
+    Its alias leads there at once, or CodeDeploy will lead it; alarms on versions then watch the
+    new one.
+    """
+    made = deployer.update(function, changed, inputs)
+    name, version = made.outputs["name"], str(made.outputs["version"])
+    for alias in [each for each in deployer.resources if each.type == ALIAS]:
+        if alias.inputs["functionName"] != name:
+            continue
+        if "functionVersion" in deployer.ignored.get((ALIAS, alias.name), ()):
+            for alarm in [each for each in deployer.resources if each.type == ALARM]:
+                watched = _watching(alarm.inputs, name, version)
+                keys = {key for key in watched if watched[key] != alarm.inputs[key]}
+                if keys:
+                    deployer.update(alarm, keys, watched)
+        else:
+            deployer.update(
+                alias, {"functionVersion"}, {**alias.inputs, "functionVersion": version}
+            )
+    return version
+
+
+def _watching(inputs: Any, function: str, version: str) -> Any:
+    """An alarm's inputs with another version of a function in its metrics' dimensions."""
+    if isinstance(inputs, list):
+        return [_watching(each, function, version) for each in inputs]
+    if not isinstance(inputs, dict):
+        return inputs
+    found = {key: _watching(each, function, version) for key, each in inputs.items()}
+    for name, of_version in (
+        ("FunctionName", "ExecutedVersion"),
+        (contract.FUNCTION_NAME_DIMENSION, contract.VERSION_DIMENSION),
+    ):
+        if found.get(name) == function and of_version in found:
+            found[of_version] = version
+    return found
 
 
 def _with(files: dict[str, bytes], now: Sources) -> dict[str, bytes]:

@@ -26,6 +26,7 @@ from local.deployer import Deployer, Resource
 from local.edge.definition import define
 from local.errors import LocalRunError
 from local.inputs import Inputs
+from local.origins import Origins
 from local.package import CodeStore, files_of, fingerprint
 from local.resources import UPDATES, WITHOUT_EFFECT
 from local.resources.removal import HOLDING, REMOVERS, Removed
@@ -136,7 +137,7 @@ class Update(Deployer):
         tags = {**self._provider_of(args).default_tags, **(now.get("tags") or {})}
         if before.outputs.get("tagsAll", tags) != tags:
             changed.add("tags")
-        return frozenset(changed)
+        return frozenset(changed) - self.ignored.get((args.typ, args.name), frozenset())
 
     def remove_what_is_left(self) -> None:
         """Remove what the program no longer registers, the last created first."""
@@ -208,7 +209,11 @@ def update(request: Request) -> Outcome:
 
 
 def _run(request: Request, deployer: Update) -> dict[str, Any]:
-    outputs = program.run(request.stack, deployer, request.overrides, preview=deployer.planned)
+    monitor = Origins(deployer)
+    deployer.ignored = monitor.ignored
+    outputs = program.run(
+        request.stack, deployer, request.overrides, preview=deployer.planned, monitor=monitor
+    )
     deployer.remove_what_is_left()
     return outputs
 

@@ -3,6 +3,7 @@
 from local.resources import (
     apigateway,
     cloudwatch,
+    codedeploy,
     cognito,
     dynamodb,
     events,
@@ -24,6 +25,7 @@ __all__ = [
     "Creation",
     "apigateway",
     "cloudwatch",
+    "codedeploy",
     "cognito",
     "dynamodb",
     "events",

@@ -140,21 +140,26 @@ def _published(creation: Creation, name: str) -> tuple[str, dict[str, Any]]:
 @creates("aws:lambda/alias:Alias")
 def alias(creation: Creation) -> tuple[str, dict[str, Any]]:
     name, inputs = creation.name(), creation.inputs
-    creation.no_effect("routingConfig", "the emulator ignores weighted aliases")
     arn = creation.clients("lambda").create_alias(
         FunctionName=inputs["functionName"],
         Name=name,
         FunctionVersion=str(inputs["functionVersion"]),
+        RoutingConfig=_routing(inputs),
         **creation.given({"description": "Description"}),
     )["AliasArn"]
     return arn, {"name": name, "arn": arn, "invokeArn": invoke_arn(creation.region, arn)}
+
+
+def _routing(inputs: Inputs) -> dict[str, Any]:
+    routing = inputs.get("routingConfig")
+    weights = routing["additionalVersionWeights"].plain() if routing else {}
+    return {"AdditionalVersionWeights": weights}
 
 
 @updates("aws:lambda/alias:Alias", fixed=("functionName",))
 def alias_update(creation: Creation) -> tuple[str, dict[str, Any]]:
     """Later invocations take the other version; what runs ends in the one that it began in."""
     name, inputs, client = creation.name(), creation.inputs, creation.clients("lambda")
-    creation.no_effect("routingConfig", "the emulator ignores weighted aliases")
     function = inputs["functionName"]
     former = client.get_alias(FunctionName=function, Name=name)["FunctionVersion"]
     arn = client.update_alias(
@@ -162,6 +167,7 @@ def alias_update(creation: Creation) -> tuple[str, dict[str, Any]]:
         Name=name,
         FunctionVersion=str(inputs["functionVersion"]),
         Description=inputs.get("description", ""),
+        RoutingConfig=_routing(inputs),
     )["AliasArn"]
     if former not in ("$LATEST", str(inputs["functionVersion"])):
         client.delete_function(FunctionName=function, Qualifier=former)
