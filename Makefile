@@ -7,6 +7,7 @@ PORT   ?= 4566
 CONSOLE_PORT ?= 4567
 CONFIG :=
 CONFIGURED = $(foreach setting,$(CONFIG),--config $(setting))
+ACTIONLINT := .build/actionlint-1.7.12/actionlint
 
 # Python's own variables are about the user's other programs: no command here depends on them.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
@@ -26,11 +27,19 @@ test: setup  ## the tests; with ALL=1 those as well that run whole systems for l
 coverage: setup  ## the branches of functions/ and components/ that the tests in this process reach
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term-missing:skip-covered $(addprefix tests/,functions inputs package properties unit)
 
-check: setup  ## lint, format and types
+check: setup  ## lint, format, types and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@cd policy && ../$(BIN)/mypy --config-file ../pyproject.toml __main__.py
+	@$(BIN)/zizmor --offline --quiet .github
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(ACTIONLINT) && $(ACTIONLINT); \
+	else echo "make: actionlint is left out: it is built with Go, which is not here" >&2; fi
+
+# Its package on PyPI downloads a binary, which not every network allows: this is its source, whose
+# checksum Go verifies.
+$(ACTIONLINT):
+	@GOBIN=$(abspath $(@D)) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 format: setup
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

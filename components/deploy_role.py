@@ -47,6 +47,7 @@ _ORDER_EVENTS = "arn:{partition}:sqs:{region}:{account}:order-events{suffix}"
 _DRILL_RIGHTS = (
     Rights("sqs", (_ORDER_EVENTS,), create="SendMessage"),
     Rights("sqs", (f"{_ORDER_EVENTS}-dlq",), read="ReceiveMessage", delete="DeleteMessage"),
+    Rights("cloudwatch", ("*",), read="DescribeAlarmsForMetric DescribeAlarmHistory"),
 )
 
 

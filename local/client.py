@@ -1,4 +1,4 @@
-"""A small HTTP client of the running API."""
+"""A small HTTP client of a running API."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Api:
         parts = urlsplit(url)
         self._token = token
         self._host, self._port, self._timeout = parts.hostname or "", parts.port, timeout
+        secure = parts.scheme == "https"
+        self._connection = http.client.HTTPSConnection if secure else http.client.HTTPConnection
 
     def request(
         self,
@@ -41,7 +43,7 @@ class Api:
     ) -> Answer:
         """Send one request as it is; raises `OSError` when no answer comes."""
         signed_in = {} if self._token is None else {"authorization": f"Bearer {self._token()}"}
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        connection = self._connection(self._host, self._port, timeout=self._timeout)
         try:
             connection.request(method, path, body, {**signed_in, **(headers or {})})
             answer = connection.getresponse()

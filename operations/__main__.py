@@ -16,6 +16,7 @@ from operations import (
     cost_command,
     deploy_command,
     dlq_command,
+    drill_command,
     events_command,
     import_command,
     stacks,
@@ -23,12 +24,14 @@ from operations import (
 )
 from operations.archive import ArchiveError
 from operations.dead_letters import DeadLetterError
+from operations.drill import DrillError
 from operations.given_up import GivenUpError
 from operations.imports import ImportFailedError
 
 _EXPECTED = (
     stacks.StackError,
     DeadLetterError,
+    DrillError,
     ArchiveError,
     GivenUpError,
     ImportFailedError,
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     cost_command.add(kinds)
     capacity_command.add(kinds)
     token_command.add(kinds)
+    drill_command.add(kinds)
     return parser
 
 

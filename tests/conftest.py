@@ -14,7 +14,7 @@ SHARING = {
     "running system": tuple(
         f"tests/local/test_{name}.py"
         for name in (
-            *("event_sources", "events", "failures", "front_door", "guard", "history"),
+            *("drill", "event_sources", "events", "failures", "front_door", "guard", "history"),
             *("orders_end_to_end", "publishing", "resources"),
         )
     ),
