@@ -49,6 +49,7 @@ _BUDGET = ("arn:{partition}:budgets::{account}:budget/{system}-*",)
 _KEY = ("arn:{partition}:kms:{region}:{account}:key/*",)
 _BUCKET = ("arn:{partition}:s3:::{system}-*",)
 _OBJECTS = ("arn:{partition}:s3:::{system}-*/*",)
+_POOL = ("arn:{partition}:cognito-idp:{region}:{account}:userpool/*",)
 # What APIs, routes and stages are called, AWS makes up.
 _API = (
     "arn:{partition}:apigateway:{region}::/apis",
@@ -98,6 +99,7 @@ RIGHTS: dict[str, tuple[Rights, ...]] = {
         Rights("apigateway", _API, "GET", "POST TagResource", "PATCH PUT", "DELETE"),
         Rights("apigateway", _API_TAGS, "GET", "POST PUT TagResource", delete="DELETE"),
     ),
+    "aws:apigatewayv2/authorizer:Authorizer": _API_PART,
     "aws:apigatewayv2/integration:Integration": _API_PART,
     "aws:apigatewayv2/route:Route": _API_PART,
     "aws:apigatewayv2/stage:Stage": (
@@ -225,6 +227,74 @@ RIGHTS: dict[str, tuple[Rights, ...]] = {
         # CodeDeploy knows no resource for these.
         Rights("codedeploy", _ALL, create="StopDeployment BatchGetDeploymentTargets"),
         _PASSES_ROLE,
+    ),
+    "aws:cognito/managedLoginBranding:ManagedLoginBranding": (
+        Rights(
+            "cognito-idp",
+            _POOL,
+            read="DescribeManagedLoginBranding DescribeManagedLoginBrandingByClient",
+            create="CreateManagedLoginBranding",
+            update="UpdateManagedLoginBranding",
+            delete="DeleteManagedLoginBranding",
+            when=_OF_PROJECT,
+        ),
+    ),
+    "aws:cognito/resourceServer:ResourceServer": (
+        Rights(
+            "cognito-idp",
+            _POOL,
+            read="DescribeResourceServer",
+            create="CreateResourceServer",
+            update="UpdateResourceServer",
+            delete="DeleteResourceServer",
+            when=_OF_PROJECT,
+        ),
+    ),
+    "aws:cognito/userPool:UserPool": (
+        Rights("cognito-idp", _ALL, create="CreateUserPool", when=_NEW_OF_PROJECT),
+        Rights("cognito-idp", _POOL, create="TagResource", when=_NEW_OF_PROJECT),
+        Rights(
+            "cognito-idp",
+            _POOL,
+            read="DescribeUserPool GetUserPoolMfaConfig ListTagsForResource",
+            create="SetUserPoolMfaConfig TagResource",
+            update="AddCustomAttributes UntagResource UpdateUserPool",
+            delete="DeleteUserPool",
+            when=_OF_PROJECT,
+        ),
+        # For a pool that sends its letters through an identity of SES.
+        Rights(
+            "iam",
+            (
+                "arn:{partition}:iam::{account}:role/aws-service-role/"
+                "email.cognito-idp.amazonaws.com/*",
+            ),
+            create="CreateServiceLinkedRole",
+            when={"StringEquals": {"iam:AWSServiceName": "email.cognito-idp.amazonaws.com"}},
+        ),
+    ),
+    "aws:cognito/userPoolClient:UserPoolClient": (
+        Rights(
+            "cognito-idp",
+            _POOL,
+            read="DescribeUserPoolClient",
+            create="CreateUserPoolClient",
+            update="UpdateUserPoolClient",
+            delete="DeleteUserPoolClient",
+            when=_OF_PROJECT,
+        ),
+    ),
+    "aws:cognito/userPoolDomain:UserPoolDomain": (
+        # Asked for by its name, with no resource to name.
+        Rights("cognito-idp", _ALL, read="DescribeUserPoolDomain"),
+        Rights(
+            "cognito-idp",
+            _POOL,
+            create="CreateUserPoolDomain",
+            update="UpdateUserPoolDomain",
+            delete="DeleteUserPoolDomain",
+            when=_OF_PROJECT,
+        ),
     ),
     "aws:dynamodb/table:Table": (
         Rights(
@@ -459,6 +529,7 @@ GROUPS = {
     **dict.fromkeys(
         ("budgets", "cloudwatch", "codedeploy", "events", "scheduler", "sns"), "events"
     ),
+    "cognito-idp": "roles",
     "iam": "roles",
 }
 """Which policy the rights on a service are in: one alone would be too long for IAM."""
