@@ -25,6 +25,10 @@ def test_a_backlog_is_drained_in_as_many_batches_as_simulated(running: System, a
         for each in lambdas.list_event_source_mappings()["EventSourceMappings"]
         if f":{function}" in each["FunctionArn"]
     )
+
+    def processed() -> list[BatchProcessed]:
+        return [each for each in running.events(BatchProcessed) if each.function == function]
+
     lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     try:
         body = json.dumps({"type": contract.ORDER_CREATED, "detail": {"id": order_id, **ORDER}})
@@ -34,11 +38,12 @@ def test_a_backlog_is_drained_in_as_many_batches_as_simulated(running: System, a
                 for number in range(first, min(BACKLOG, first + 10))
             ]
             sqs.send_message_batch(QueueUrl=url, Entries=entries)
-        before = len(running.events(BatchProcessed))
+        before = len(processed())
     finally:
         lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
-    assert until(lambda: queue_count(running, url) == 0)
-    batches = running.events(BatchProcessed)[before:]
+    until(lambda: queue_count(running, url) == 0)
+    until(lambda: sum(each.messages for each in processed()[before:]) == BACKLOG)
+    batches = processed()[before:]
     limits = Model(
         batch=mapping["BatchSize"],
         concurrency=mapping["ScalingConfig"]["MaximumConcurrency"],
