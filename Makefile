@@ -12,7 +12,7 @@ ACTIONLINT := .build/actionlint-1.7.12/actionlint
 # Python's own variables are about the user's other programs: no command here depends on them.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 
-.PHONY: run demo test coverage check format generate openapi chaos bench engine bundle lock setup clean
+.PHONY: run demo test coverage check format generate openapi chaos rights bench engine bundle lock setup clean
 
 run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose; CONSOLE_PORT=, CONFIG=auth=cognito)
 	@exec $(BIN)/python -m local run --port $(PORT) --console-port $(CONSOLE_PORT) $(CONFIGURED)
@@ -51,6 +51,9 @@ openapi: generate
 
 chaos: setup  ## 2,000 orders under injected faults (ORDERS=, SEED=, MIX=, AUTH=cognito)
 	@exec $(BIN)/python -m tools.chaos
+
+rights: setup  ## a whole local run, and each right that it has held against those it uses
+	@exec $(BIN)/python -m tools.rights
 
 bench: setup  ## cold start, warm cost and the local run, against bare boto3
 	@exec $(BIN)/python -m tools.benchmarks

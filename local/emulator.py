@@ -204,6 +204,10 @@ class Emulator:
         """Give functions another AWS endpoint from their next invocation on; None: their own."""
         self._send({"functionsEndpoint": url})
 
+    def watch_rights(self) -> None:
+        """Have every decision of IAM told from now on; once."""
+        self._send({"watchRights": True})
+
     def _send(self, command: Mapping[str, Any]) -> None:
         process = self._process
         if process is None or process.stdin is None:

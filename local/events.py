@@ -229,6 +229,20 @@ class CallDenied(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallAuthorized(Event):
+    """IAM decided whether `session` of `role` (its name) may do `action` on `resource` (ARN).
+
+    Told only after `System.watch_rights`.
+    """
+
+    role: str
+    session: str
+    action: str
+    resource: str
+    allowed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class LogLine(Event):
     """One line that a function logged, in the invocation `request_id`."""
 

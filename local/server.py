@@ -95,6 +95,8 @@ class Server:
         self._alarms = command.get("alarms", self._alarms)
         if "functionsEndpoint" in command:
             self._lead_functions_to(command["functionsEndpoint"])
+        elif "watchRights" in command:
+            ministack.watch_rights(self._stream.publish)
         elif "api" in command:
             self._serve(command)
 

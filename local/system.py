@@ -55,6 +55,7 @@ class System:
         self.origins: dict[tuple[str, str], Origin] = {}
         self._emulator, self._deployer = emulator, deployer
         self.stream = stream
+        self._watches_rights = False
         self._died = threading.Event()
         self._reason = ""
         self._told: dict[str, Any] = {}
@@ -92,6 +93,12 @@ class System:
     def lead_functions_to(self, url: str | None) -> None:
         """Give functions another AWS endpoint from their next invocation on; None: their own."""
         self._emulator.lead_functions_to(url)
+
+    def watch_rights(self) -> None:
+        """Tell of every decision of IAM on a role's request from now on (`CallAuthorized`)."""
+        if not self._watches_rights:
+            self._watches_rights = True
+            self._emulator.watch_rights()
 
     def of_type(self, kind: str) -> list[Resource]:
         """The resources whose type ends in `kind`, as `Function` or `sqs/queue:Queue`."""

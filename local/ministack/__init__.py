@@ -14,7 +14,7 @@ import ministack.app  # type: ignore[import-untyped]
 
 from local.ministack import endpoint, observation, queues, repairs
 from local.ministack.access import header, refusal, service_session, session
-from local.ministack.observation import Publish, denial
+from local.ministack.observation import Publish, denial, watch_rights
 from local.ministack.user_pools import published
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "session",
     "use_endpoint",
     "use_interpreter",
+    "watch_rights",
 ]
 
 application = ministack.app.app

@@ -62,6 +62,42 @@ def install(publish: Publish) -> None:
     logger.addHandler(_LogReader(publish))
 
 
+def watch_rights(publish: Publish) -> None:
+    """Publish every decision of IAM on a role's signed request from now on; once in a process."""
+    from ministack.core import iam_evaluator
+
+    enforce, evaluate = iam_evaluator.enforce, iam_evaluator.evaluate
+    asked = threading.local()
+
+    @functools.wraps(evaluate)
+    def evaluated(context: Any, *policies: Any) -> Any:
+        asked.context = context
+        return evaluate(context, *policies)
+
+    @functools.wraps(enforce)
+    def enforced(*arguments: Any, **more: Any) -> Any:
+        asked.context = None
+        denied = enforce(*arguments, **more)
+        if (context := asked.context) is None:
+            return denied
+        # arn:aws:sts::<account>:assumed-role/<role>/<session>
+        kind, _, rest = str(context.principal_arn).rpartition(":")[2].partition("/")
+        if kind == "assumed-role":
+            role, _, session = rest.partition("/")
+            publish(
+                events.CallAuthorized(
+                    role=role,
+                    session=session,
+                    action=str(context.action),
+                    resource=str(context.resource_arn),
+                    allowed=denied is None,
+                )
+            )
+        return denied
+
+    iam_evaluator.enforce, iam_evaluator.evaluate = enforced, evaluated
+
+
 def denial(scope: Scope, request: bytes, answer: bytes) -> events.CallDenied | None:
     """Who was denied what, when an answer to `request` says so."""
     text = answer.decode("utf-8", errors="replace")

@@ -3,6 +3,7 @@
 FREE = frozenset(
     {
         # Code, names, rights and wiring: what runs through them is billed where it runs.
+        "aws:apigatewayv2/authorizer:Authorizer",
         "aws:apigatewayv2/integration:Integration",
         "aws:apigatewayv2/route:Route",
         "aws:apigatewayv2/stage:Stage",
@@ -14,6 +15,11 @@ FREE = frozenset(
         "aws:codedeploy/application:Application",
         "aws:codedeploy/deploymentConfig:DeploymentConfig",
         "aws:codedeploy/deploymentGroup:DeploymentGroup",
+        # A user pool's parts; people and machines that sign in are billed: BY_USE.
+        "aws:cognito/managedLoginBranding:ManagedLoginBranding",
+        "aws:cognito/resourceServer:ResourceServer",
+        "aws:cognito/userPoolClient:UserPoolClient",
+        "aws:cognito/userPoolDomain:UserPoolDomain",
         "aws:iam/role:Role",
         "aws:iam/rolePolicy:RolePolicy",
         "aws:lambda/alias:Alias",
@@ -44,6 +50,7 @@ BY_USE = frozenset(
         "aws:cloudwatch/eventArchive:EventArchive",
         "aws:cloudwatch/eventBus:EventBus",
         "aws:cloudwatch/logGroup:LogGroup",
+        "aws:cognito/userPool:UserPool",
         "aws:dynamodb/table:Table",
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "aws:lambda/function:Function",
@@ -68,6 +75,7 @@ NOT_COUNTED = (
     "free tiers, taxes and AWS Support",
     "data that leaves AWS, and a VPC's endpoints or NAT",
     "what fails: retries, dead letters, repairs, alarms' e-mails",
+    "who signs in: Cognito's active users beyond 10,000 and the tokens of machines",
     "files that are imported and objects in buckets",
     "KMS requests for the tables, which DynamoDB makes every few minutes",
 )

@@ -21,7 +21,14 @@ def _line(number: int) -> events.LogLine:
 
 @pytest.mark.parametrize("kind", events.Event.__subclasses__())
 def test_every_event_survives_the_way_to_another_process(kind: type[events.Event]) -> None:
-    values = {"str": "é\n\x7f", "str | None": None, "int": 3, "float": 1.5, "float | None": None}
+    values = {
+        "bool": True,
+        "str": "é\n\x7f",
+        "str | None": None,
+        "int": 3,
+        "float": 1.5,
+        "float | None": None,
+    }
     fields = kind.__dataclass_fields__.values()
     event = kind(**{each.name: values[str(each.type)] for each in fields})
     line = events.encode(event)

@@ -14,12 +14,23 @@ from operations.cost import free, sizes, standing
 from operations.cost.estimate import IDLE, KEPT, ORDERS, Estimate, Line, Work, assumptions, estimate
 from operations.cost.flow import runs_a_month
 from operations.cost.prices import TABLE, Prices
+from operations.cost_command import settings, variants
 from operations.graph import Graph, Registered
 from operations.stacks import StackError
 from tests.unit import stacks
 from tests.variants import MANY, recording
 
 MILLION = 1_000_000
+
+# Each reading of the program takes most of a second, so the tests share a few.
+OTHER: dict[str, Any] = {
+    "architecture": "arm64",
+    "logRetentionDays": 365,
+    "bus.archiveDays": 60,
+    "history.retentionDays": 0,
+    "republish.rateMinutes": 10,
+    "synthetic.rateMinutes": 5,
+}
 
 
 @functools.cache
@@ -136,7 +147,7 @@ def test_memory_and_architecture_change_what_duration_costs() -> None:
 
     usual, small, arm = (
         sum(each.usd for each in duration(**overrides))
-        for overrides in ({}, {"memorySize": 512}, {"architecture": "arm64"})
+        for overrides in ({}, {"memorySize": 512}, OTHER)
     )
     # Half the memory, but slower for want of CPU: less, and more than half.
     assert usual / 2 < small < usual
@@ -152,14 +163,12 @@ def test_retention_changes_what_storage_costs_and_not_what_is_written() -> None:
         }
 
     usual = costs()
-    longer = costs(logRetentionDays=365, **{"bus.archiveDays": 60})
+    longer = costs(**OTHER)
     assert longer["GB ingested"] == usual["GB ingested"]
     stored = "GB, compressed, a month"
     assert longer[stored] == pytest.approx(usual[stored] * 365 / 14)
     assert longer["GB of archive a month"] == pytest.approx(usual["GB of archive a month"] * 2)
-    assert "orders-history" in estimate(read(**{"history.retentionDays": 0}), Work()).by(
-        "resource", KEPT
-    )
+    assert "orders-history" in estimate(read(**OTHER), Work()).by("resource", KEPT)
 
 
 def test_production_pays_for_recovery() -> None:
@@ -229,12 +238,13 @@ def test_pollers_ask_empty_queues_and_schedules_run() -> None:
     assert {each.quantity for each in polls} == {5 * 3 * 60 * 730}
     assert len(polls) == len(queues) == 2
     assert quantity(found, IDLE, unit="scheduled invocations") == 60 * 730
-    often = estimate(read(**{"republish.rateMinutes": 10}), Work())
-    assert quantity(often, IDLE, unit="scheduled invocations") == 6 * 730
+    seldom = estimate(read(**OTHER), Work())
+    runs = {"resource": "orders-republish-pending", "unit": "scheduled invocations"}
+    assert quantity(seldom, IDLE, **runs) == 6 * 730
 
 
 def test_synthetic_orders_cost_what_orders_cost() -> None:
-    found = estimate(read(**{"synthetic.rateMinutes": 5}), Work())
+    found = estimate(read(**OTHER), Work())
     runs = 12 * 730
     [api] = lines(found, IDLE, service="API Gateway")
     assert api.quantity == 2 * runs  # placed and read
@@ -271,7 +281,14 @@ def test_few_requests_are_all_traced_and_of_many_a_share() -> None:
     assert many == pytest.approx(0.05, abs=0.001)
 
 
-def test_the_command_prints_figures_and_variants(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command reads what the tests have read already."""
+    monkeypatch.setattr(graph, "read", lambda stack, overrides: read(stack, **overrides))
+
+
+@pytest.mark.usefixtures("shared")
+def test_the_command_prints_every_figure_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "--stack", "dev", "--orders", "2000000", "--items", "2", "--json"]) == 0
     [(name, found)] = json.loads(capsys.readouterr().out).items()
     assert (name, found["stack"], found["orders"], found["items"]) == ("as it is", "dev", 2e6, 2)
@@ -280,11 +297,28 @@ def test_the_command_prints_figures_and_variants(capsys: pytest.CaptureFixture[s
     assert sum(found["usd"]["idle"]["services"].values()) == pytest.approx(
         found["usd"]["idle"]["total"], abs=0.01
     )
-    assert main(["cost", "--compare", "memorySize=512,architecture=arm64"]) == 0
-    _, heads, idle, *_ = capsys.readouterr().out.splitlines()
-    for name in ("as it is", "memorySize=512", "architecture=arm64", "all of these"):
-        assert name in heads
-    assert len(set(idle.split()[-4:])) == 3 or idle.split()[-4] > idle.split()[-1]
+
+
+@pytest.mark.usefixtures("shared")
+def test_the_command_shows_variants_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "--compare", "memorySize=512"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].split("  ")[-2:] == ["as it is", "memorySize=512"]
+    [row] = [line for line in said if line.startswith("1,000,000 orders of 3 items")]
+    figures = [
+        f"{estimate(read(**o), Work()).total(ORDERS):.2f}" for o in ({}, {"memorySize": 512})
+    ]
+    assert row.split()[-2:] == figures
+    assert figures[0] != figures[1]
+
+
+def test_several_settings_are_compared_alone_and_together() -> None:
+    compared = settings('memorySize=512,alarms={"topic": false, "emails": []},architecture=arm64')
+    assert compared["alarms"] == {"topic": False, "emails": []}
+    names = list(variants(compared))
+    assert names[0] == "as it is"
+    assert names[1::2] == ["memorySize=512", "architecture=arm64"]
+    assert variants(compared)["all of these"] == compared
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,129 @@
+"""Rights: what roles are granted, held against what they use in a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.order_functions import functions_of
+from local import program
+from local.system import System
+from tests.local.support import without_grant
+from tools.rights import __main__ as rights
+from tools.rights import scenario
+from tools.rights.check import UNSEEN, check
+from tools.rights.grants import Grant, of_resources, of_roles
+from tools.rights.uses import FUNCTION_ITSELF, LAMBDA, Use, Uses
+
+QUEUE = "arn:aws:sqs:eu-west-1:1:orders"
+READ = Grant("role-1", "orders-get", "sqs:ReceiveMessage", QUEUE, "orders-get 1")
+
+
+def use(action: str, resource: str = QUEUE, *, allowed: bool = True) -> Use:
+    return Use("role-1", action, resource, FUNCTION_ITSELF, allowed)
+
+
+def test_a_grant_that_was_used_has_its_count_and_who_used_it() -> None:
+    by_lambda = use("sqs:ReceiveMessage")._replace(by=LAMBDA)
+    checked = check([READ], {use("sqs:ReceiveMessage"): 3, by_lambda: 2})
+    assert {(row.by, row.count) for row in checked.rows} == {(FUNCTION_ITSELF, 3), (LAMBDA, 2)}
+    assert checked.findings == []
+
+
+def test_a_grant_that_was_not_used_is_named_with_its_statement() -> None:
+    elsewhere = use("sqs:ReceiveMessage", QUEUE + "-2")
+    [unused, beyond] = check([READ], {elsewhere: 1}).findings
+    assert unused == (
+        f"granted but not used: orders-get sqs:ReceiveMessage on {QUEUE} (orders-get 1)"
+    )
+    assert beyond.startswith("used beyond what is granted: orders-get sqs:ReceiveMessage on ")
+
+
+def test_a_denied_call_is_named_although_its_action_is_granted() -> None:
+    used = {use("sqs:ReceiveMessage"): 1, use("sqs:ReceiveMessage", allowed=False): 2}
+    [beyond] = check([READ], used).findings
+    assert beyond.endswith("by the function, 2 times")
+
+
+def test_what_cannot_be_seen_is_listed_with_its_documentation() -> None:
+    asked = Grant("role-1", "orders-get", "sqs:GetQueueAttributes", QUEUE, "orders-get 1")
+    checked = check([asked], {})
+    [row] = checked.rows
+    assert (row.count, checked.findings) == (0, [])
+    assert row.unseen is not None
+    for why, source in UNSEEN.values():
+        assert why
+        assert source.startswith("https://docs.aws.amazon.com/")
+    assert "https://" in rights.table(checked.rows)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "resource", "covered"),
+    [
+        ("*", "arn:aws:s3:::b/x", True),
+        ("arn:aws:s3:::b/in/*", "arn:aws:s3:::b/in/x/y", True),
+        ("arn:aws:s3:::b/in/*", "arn:aws:s3:::b/out/x", False),
+        ("arn:aws:s3:::b", "arn:aws:s3:::b/x", False),
+        ("arn:aws:sqs:::a.c", "arn:aws:sqs:::abc", False),
+        ("arn:aws:sqs:::a?c", "arn:aws:sqs:::abc", True),
+    ],
+)
+def test_a_pattern_covers_what_iam_says(pattern: str, resource: str, covered: bool) -> None:
+    grant = Grant("role-1", "label", "s3:Get*", pattern, "1")
+    assert grant.covers("s3:GetObject", resource) is covered
+    assert not grant.covers("s3:PutObject", resource)
+
+
+# What takes minutes, failures and files to reach is `make rights`.
+STEPS = (
+    "orders are placed, confirmed and read",
+    "a pending order is sent again",
+    "an order's history is read",
+)
+SLOW = ("import_orders", "synthetic_order")
+
+
+def test_functions_use_each_grant_of_their_own_and_no_more(running: System) -> None:
+    uses = Uses(running)
+    for title in STEPS:
+        scenario.steps(running)[title]()
+    uses.settle()
+    checked = check(of_roles(running.resources), uses.counted())
+    assert [each for each in checked.findings if "beyond" in each] == []
+    used = {(row.grant.label, row.grant.action) for row in checked.rows if row.count}
+    declared = functions_of(program.settings(running.stack, running.overrides).system)
+    wanted = {
+        (f"orders-{each.label}", grant.action)
+        for each in declared
+        for grant in each.grants
+        if each.name not in SLOW
+    }
+    assert wanted - used == set()
+    assert ("orders-process-order", "sqs:DeleteMessage") in used
+    assert ("orders-create-order", "logs:PutLogEvents") in used
+
+
+def test_a_call_without_a_grant_is_found_at_the_wire(running: System) -> None:
+    uses = Uses(running)
+    with without_grant(running, "get_order", "dynamodb"):
+        api = scenario.Api(running.url)
+        assert api.get("00000000-0000-4000-8000-000000000000").status >= 500
+    uses.settle()
+    findings = check(of_roles(running.resources), uses.counted()).findings
+    beyond = [each for each in findings if "beyond" in each]
+    assert len(beyond) == 1
+    assert "orders-get-order dynamodb:GetItem" in beyond[0]
+
+
+def test_the_policies_of_resources_name_services_and_conditions(running: System) -> None:
+    policies = list(of_resources(running.resources))
+    api = [each for each in policies if each.holder == "apigateway.amazonaws.com"]
+    assert len(api) >= 3
+    assert {each.condition for each in api} == {"AWS:SourceArn"}
+    events = [each for each in policies if each.holder == "events.amazonaws.com"]
+    assert {each.action for each in events} >= {"sqs:SendMessage"}
+
+
+@pytest.mark.long
+def test_a_whole_run_uses_all_that_is_granted() -> None:
+    checked, _ = rights.run("refusals")
+    assert checked.findings == []

@@ -1,0 +1,83 @@
+"""python -m tools.rights: a whole local run, its rights held against those that it uses.
+
+Exit code 0 when each grant was used or cannot be seen locally, and nothing was used beyond one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from local.errors import LocalRunError
+from local.text import shown_lines
+from tools.chaos.faults import MIXES
+from tools.chaos.run import Options, arena
+from tools.rights import scenario
+from tools.rights.check import Checked, Row, check
+from tools.rights.grants import Grant, of_resources, of_roles
+from tools.rights.uses import Uses
+
+ORDERS = 100
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, print the table; 1 with what is wrong, 2 when it could not run."""
+    parser = argparse.ArgumentParser(prog="python -m tools.rights", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--mix", choices=MIXES, default="refusals", help="faults of the chaos run")
+    options = parser.parse_args(arguments)
+    try:
+        checked, policies = run(options.mix)
+    except (LocalRunError, scenario.NotReachedError) as error:
+        print(f"rights: {shown_lines(str(error))}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps([asdict(row) for row in checked.rows], indent=2))
+    else:
+        print(table(checked.rows))
+        print("\nPolicies of resources, which are asked for services that the emulator trusts:")
+        for grant in policies:
+            when = f" if {grant.condition}" if grant.condition else ""
+            print(f"  {grant.label}: {grant.action} on {grant.resource}{when} ({grant.statement})")
+    for finding in checked.findings:
+        print(f"rights: {finding}", file=sys.stderr)
+    return 1 if checked.findings else 0
+
+
+def run(mix: str) -> tuple[Checked, list[Grant]]:
+    """The scenario and one chaos run in one system; its rights, and its resources' policies."""
+    with arena(scenario.OVERRIDES) as stage:
+        uses = Uses(stage.local)
+        for title, step in scenario.steps(stage.local).items():
+            print(f"  {title}", file=sys.stderr, flush=True)
+            step()
+        print(f"  {ORDERS} orders under faults ({mix})", file=sys.stderr, flush=True)
+        stage.run(Options(mix=MIXES[mix], orders=ORDERS))
+        uses.settle()
+        resources = stage.local.resources
+        return check(of_roles(resources), uses.counted()), list(of_resources(resources))
+
+
+def table(rows: list[Row]) -> str:
+    """Role, action, resource, statement, how often and by whom; then what cannot be seen."""
+    lines = []
+    holder = ""
+    for row in sorted(rows, key=lambda each: (each.grant.label, each.grant.action)):
+        if row.grant.label != holder:
+            holder = row.grant.label
+            lines.append(holder)
+        used = f"{row.count} times, by {row.by}" if row.count else "NOT USED"
+        if row.unseen:
+            used = "cannot be seen here"
+        resource = row.grant.resource.rpartition(":")[2] or row.grant.resource
+        lines.append(f"  {row.grant.action:<28}{resource:<58}{used:<34}{row.grant.statement}")
+    unseen = {row.grant.action: row.unseen for row in rows if row.unseen}
+    lines += ["", "Cannot be seen here:"]
+    lines += [f"  {action}: {why[0]} ({why[1]})" for action, why in sorted(unseen.items()) if why]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

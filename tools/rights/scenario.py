@@ -1,0 +1,197 @@
+"""Everything that a system does at least once: every route, source and failure path.
+
+What it does not reach of a function is told by name: a grant that was not used.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from functions import contract
+from local import events
+from local.client import Api
+from local.example import EXAMPLE_ORDER
+from local.system import System
+from tools.rights.uses import SCHEDULED
+
+OVERRIDES: dict[str, Any] = {
+    "imports": True,
+    "synthetic.rateMinutes": 1,
+    "queue.visibilityTimeoutSeconds": 4,
+    "processor.timeoutSeconds": 4,
+    "republish.pendingThresholdSeconds": 1,
+    "importing.timeoutSeconds": 6,
+}
+"""With all that is optional, and short enough to be waited for."""
+
+LINES = 2000
+"""Of an imported file: more than one invocation has the time for."""
+
+SECONDS = 300.0
+"""How long each step may take."""
+
+
+class NotReachedError(Exception):
+    """A step did not come to what it should show; the message says to what."""
+
+
+def steps(system: System) -> dict[str, Callable[[], None]]:
+    """The steps by what they do; later ones may need what earlier ones left."""
+    api = Api(system.url)
+    found: dict[str, Callable[[], None]] = {
+        "orders are placed, confirmed and read": lambda: _orders(system, api),
+        "a pending order is sent again": lambda: _repair(system, api),
+        "a message dies in the queue": lambda: _poison(system),
+    }
+    if system.outputs.get("orderEventsBusName"):
+        found["an order's history is read"] = lambda: _history(api)
+        found["a record of the stream is given up"] = lambda: _given_up_record(system)
+    found["what invokes a function fails for good"] = lambda: _failures(system)
+    if system.outputs.get("importsBucketName"):
+        found["a file is imported in several runs"] = lambda: _import(system)
+    found["every schedule has run"] = lambda: _schedules(system)
+    return found
+
+
+def until(happened: Callable[[], Any], what: str) -> Any:
+    """The first truthy answer; raises NotReachedError after SECONDS."""
+    deadline = time.monotonic() + SECONDS
+    while not (result := happened()):
+        if time.monotonic() > deadline:
+            raise NotReachedError(f"after {SECONDS:g} s: {what}")
+        time.sleep(0.1)
+    return result
+
+
+def _place(api: Api) -> str:
+    answer = api.create(EXAMPLE_ORDER)
+    if answer.status != 201:
+        raise NotReachedError(f"POST was answered with {answer.status}")
+    return str(answer.body["id"])
+
+
+def _orders(_system: System, api: Api) -> None:
+    for order_id in [_place(api) for _ in range(3)]:
+        status = api.wait_for(order_id, contract.CONFIRMED, SECONDS).body.get("status")
+        if status != contract.CONFIRMED:
+            raise NotReachedError(f"the order is {status}")
+
+
+def _repair(system: System, api: Api) -> None:
+    """An order as it is when its event was never sent."""
+    table, dynamodb = system.outputs["ordersTableName"], system.client("dynamodb")
+    key = {"id": {"S": _place(api)}}
+    api.wait_for(key["id"]["S"], contract.CONFIRMED, SECONDS)
+    item = dynamodb.get_item(TableName=table, Key=key)["Item"]
+    lost = str(uuid.uuid4())
+    item |= {
+        "id": {"S": lost},
+        "status": {"S": contract.PENDING},
+        "version": {"N": "1"},
+        contract.CREATED_AT_ATTRIBUTE: {"S": "2026-01-01T00:00:00.000Z"},
+        contract.PENDING_SHARD_ATTRIBUTE: {"N": "0"},
+    }
+    dynamodb.put_item(TableName=table, Item=item)
+    _invoke(system, system.outputs["functionNames"]["republish_pending"])
+    if api.wait_for(lost, contract.CONFIRMED, SECONDS).body.get("status") != contract.CONFIRMED:
+        raise NotReachedError("the repair did not send the order's event")
+
+
+def _history(api: Api) -> None:
+    path = contract.HISTORY_PATH.format(id=_place(api))
+    until(lambda: len(api.request("GET", path).body.get("changes", ())) == 2, "no history")
+
+
+def _poison(system: System) -> None:
+    before = len(system.events(events.MessageDeadLettered))
+    url = system.outputs["orderEventsQueueUrl"]
+    system.client("sqs").send_message(QueueUrl=url, MessageBody="not an event")
+    until(lambda: len(system.events(events.MessageDeadLettered)) > before, "no dead letter")
+
+
+def _import(system: System) -> None:
+    bucket, s3 = system.outputs["importsBucketName"], system.client("s3")
+    line = json.dumps(EXAMPLE_ORDER) + "\n"
+    name = f"{uuid.uuid4()}.ndjson"
+    s3.put_object(Bucket=bucket, Key=contract.INCOMING + name, Body=(line * LINES).encode())
+
+    def reported() -> Any:
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=contract.RESULTS + name)
+        return found.get("KeyCount")
+
+    until(reported, "no report of the file")
+
+
+def _given_up_record(system: System) -> None:
+    """An item that is no order: its change can never be told on the bus."""
+    client = system.client("lambda")
+    [stream] = [
+        each for each in system.of_type("EventSourceMapping") if "startingPosition" in each.inputs
+    ]
+    table = system.outputs["ordersTableName"]
+    mapping, usual = stream.outputs["uuid"], stream.inputs["maximumRetryAttempts"]
+    client.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1)
+    poison = {"id": {"S": "poison"}, "status": {"S": contract.PENDING}}
+    try:
+        given_up = len(system.events(events.EventGivenUp))
+        system.client("dynamodb").put_item(TableName=table, Item=poison)
+        until(lambda: len(system.events(events.EventGivenUp)) > given_up, "nothing was given up")
+    finally:
+        client.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=usual)
+        system.client("dynamodb").delete_item(TableName=table, Key={"id": poison["id"]})
+
+
+def _failures(system: System) -> None:
+    """Each function that gives up asynchronous events, while it cannot be loaded."""
+    for config in system.of_type("lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"):
+        name = str(config.inputs["functionName"]).rpartition(":function:")[2].partition(":")[0]
+        given_up = len(system.events(events.EventGivenUp))
+        with _broken(system, name):
+            _invoke(system, name, asynchronously=True)
+            until(
+                lambda before=given_up: len(system.events(events.EventGivenUp)) > before,  # type: ignore[misc]
+                f"nothing of {name} was given up",
+            )
+
+
+@contextmanager
+def _broken(system: System, name: str) -> Iterator[None]:
+    """A time in which the alias of a function leads to code that cannot be loaded."""
+    client = system.client("lambda")
+    alias = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+    handler = client.get_function_configuration(FunctionName=name)["Handler"]
+    client.update_function_configuration(FunctionName=name, Handler="functions.nothing.handler")
+    broken = client.publish_version(FunctionName=name)["Version"]
+    client.update_alias(FunctionName=name, Name="live", FunctionVersion=broken)
+    try:
+        yield
+    finally:
+        client.update_alias(FunctionName=name, Name="live", FunctionVersion=alias)
+        client.update_function_configuration(FunctionName=name, Handler=handler)
+
+
+def _schedules(system: System) -> None:
+    for schedule in system.of_type("scheduler/schedule:Schedule"):
+        function = (
+            str(schedule.inputs["target"]["arn"]).rpartition(":function:")[2].partition(":")[0]
+        )
+        until(
+            lambda name=function: any(  # type: ignore[misc]
+                each.function == name and each.source == SCHEDULED
+                for each in system.events(events.FunctionInvoked)
+            ),
+            f"the schedule of {function} did not run",
+        )
+
+
+def _invoke(system: System, function: str, *, asynchronously: bool = False) -> None:
+    system.client("lambda").invoke(
+        FunctionName=f"{function}:live",
+        InvocationType="Event" if asynchronously else "RequestResponse",
+        Payload=b"{}",
+    )
