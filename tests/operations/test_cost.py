@@ -16,6 +16,7 @@ from operations.cost.flow import runs_a_month
 from operations.cost.prices import TABLE, Prices
 from operations.cost_command import settings, variants
 from operations.graph import Graph, Registered
+from operations.graph import read as read_program
 from operations.stacks import StackError
 from tests.unit import stacks
 from tests.variants import MANY, recording
@@ -35,7 +36,7 @@ OTHER: dict[str, Any] = {
 
 @functools.cache
 def _read(stack: str, overrides: str) -> Graph:
-    return graph.read(stack, json.loads(overrides))
+    return read_program(stack, json.loads(overrides))
 
 
 def read(stack: str = "dev", **overrides: Any) -> Graph:
