@@ -11,9 +11,10 @@ def environment(settings: OrderSettings) -> dict[str, str]:
     """The variable by which functions know what is deprecated; none where nothing is."""
     told: dict[str, dict[str, str]] = {}
     for version, deprecation in settings.get("deprecations", {}).items():
-        told[f"/{version}/"] = _fields(deprecation)
+        beginnings = [f"/{version}/"] if version in settings["api_versions"] else []
         if version == contract.UNVERSIONED:
-            told[contract.ORDERS_PATH] = told[f"/{version}/"]
+            beginnings.append(contract.ORDERS_PATH)
+        told |= dict.fromkeys(beginnings, _fields(deprecation))
     return {contract.DEPRECATIONS_VARIABLE: json.dumps(told)} if told else {}
 
 

@@ -53,6 +53,8 @@ class Parts(NamedTuple):
     """How much each caller has used of their limits; only in a system with limits."""
     cursor_key: pulumi.Output[str] | None
     """What signs the places in lists of orders; only in a system with sign-in."""
+    currency: pulumi.Output[str] | None
+    """That of all prices; only where a version of the API names it."""
     api: HttpApi | None
     """The API, for functions that answer no requests: those that do are made before it."""
 
@@ -200,10 +202,7 @@ def history_name(parts: Parts) -> Environment:
 
 def versions(parts: Parts) -> Environment:
     """The variables by which a function knows what the versions of the API say of orders."""
-    told: Environment = {}
-    if "v2" in parts.settings["api_versions"]:
-        told[contract.CURRENCY_VARIABLE] = parts.settings["currency"]
-    return told
+    return {} if parts.currency is None else {contract.CURRENCY_VARIABLE: parts.currency}
 
 
 def _no_sources(_: Parts) -> EventSources:

@@ -18,7 +18,7 @@ from .event_consumer import ConsumerArgs, EventConsumer, EventConsumerArgs
 from .function import FunctionSettings, PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, JwtAuthorizer, Throttle
 from .inputs import camel_case, checked, part
-from .kept_name import kept_name
+from .kept_name import kept_name, kept_setting
 from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
 from .observability.api import MonitoredVersion
@@ -378,6 +378,12 @@ class OrderSystem(Component):
         if "synthetic" in self._args:
             secret = kept_secret(f"{self._prefix}-synthetic-customer", self._child)
             customer = pulumi.Output.concat(contract.SYNTHETIC_PREFIX, secret)
+        currency = None
+        if contract.VERSION_OF_CURRENCY in self._args["api_versions"]:
+            harm = "the prices of the orders that there are would be read as of another currency"
+            currency = kept_setting(
+                f"{self._prefix}-currency", self._args["currency"], "currency", harm, self._child
+            )
         return Parts(
             settings=self._args,
             table=self._table,
@@ -394,6 +400,7 @@ class OrderSystem(Component):
                 if with_sign_in(self._args)
                 else None
             ),
+            currency=currency,
             api=None,
         )
 

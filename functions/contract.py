@@ -38,6 +38,7 @@ CURRENCIES = {
     3: "BHD IQD JOD KWD LYD OMR TND",
 }
 DEFAULT_CURRENCY = "EUR"
+VERSION_OF_CURRENCY = "v2"  # the one that names it
 
 # Order status machine: (from, to) -> what causes the transition.
 PENDING = "PENDING"

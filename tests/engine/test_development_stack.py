@@ -132,6 +132,16 @@ def test_another_physical_name_is_refused_until_it_is_meant(
     assert engine.up("dev", replace=[keeper]).message == ""
 
 
+def test_another_currency_is_refused_as_it_would_be_that_of_the_orders_there_are(
+    deployed: Outcome, engine: Engine, cloud: Cloud
+) -> None:
+    before = list(cloud)
+    refused = engine.up("dev", {"currency": "JPY"})
+    assert "currency: expected 'EUR' as in the first deployment, not 'JPY'" in refused.message
+    assert "pulumi up --replace" in refused.message
+    assert list(cloud) == before
+
+
 def test_a_wrong_setting_ends_the_deployment_before_anything_changes(
     deployed: Outcome, engine: Engine
 ) -> None:

@@ -139,6 +139,19 @@ def log_filter(text: str, resource: Registration, recording: Recording) -> list[
     return [f"the line has no {each}" for each in fields if each not in lines[0]]
 
 
+def header_fields(text: str, _: Registration, recording: Recording) -> list[str]:
+    """Fields of the answers to routes, by what the routes' paths begin with."""
+    routes = recording.of("aws:apigatewayv2/route:Route")
+    paths = [each.inputs["routeKey"].partition(" ")[2] for each in routes]
+    found = []
+    for beginning, fields in json.loads(text).items():
+        if not any(path.startswith(beginning) for path in paths):
+            found.append(f"no route begins with {beginning}")
+        if not re.fullmatch(r"@[0-9]{9,10}", fields["deprecation"]):  # RFC 9745
+            found.append(f"{fields['deprecation']} is no date")
+    return found
+
+
 CHECKS: dict[tuple[str, str], Check] = {
     ("aws:apigatewayv2/stage:Stage", "accessLogSettings.format"): access_log_format,
     ("aws:cloudwatch/dashboard:Dashboard", "dashboardBody"): dashboard_body,
@@ -151,6 +164,7 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("aws:lambda/eventSourceMapping:EventSourceMapping", "filterCriteria.filters.pattern"): (
         event_pattern
     ),
+    ("aws:lambda/function:Function", "environment.variables.API_DEPRECATIONS"): header_fields,
     ("aws:s3/bucketPolicy:BucketPolicy", "policy"): identity_policy,
     ("aws:sns/topicPolicy:TopicPolicy", "policy"): identity_policy,
     ("aws:sqs/queue:Queue", "redrivePolicy"): redrive_policy,
