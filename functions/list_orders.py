@@ -20,6 +20,7 @@ _cursor_key = environment.text(contract.CURSOR_KEY_VARIABLE).encode()
 _limit = api.rate_limit(metrics, **contract.CALLER_LIMIT)
 
 
+@api.announcing(contract.DEPRECATIONS_VARIABLE)
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry."""
     return api.respond(list_orders, event, context, metrics, problems.TYPE, limit=_limit)

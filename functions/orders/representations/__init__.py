@@ -5,42 +5,48 @@ module is loaded when its version is asked for.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ... import contract
 from . import v1
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from ...toolkit.api import Request
     from ..order import Found, Order
     from ..own_orders import Listed
     from .reading import Reader
 
+    class Representation(Protocol):
+        """What each module has."""
 
-class Representation(Protocol):
-    """What each module has."""
+        def reader(self) -> "Reader":
+            """What reads the body of a request to create an order; compiled at the first call."""
 
-    def reader(self) -> "Reader":
-        """What reads the body of a request to create an order; compiled at the first call."""
+        def accepted(
+            self, order_id: str, status: str, created_at: str, details: "Order"
+        ) -> dict[str, Any]:
+            """The answer to an order that was placed, now or by an earlier request."""
 
-    def accepted(
-        self, order_id: str, status: str, created_at: str, details: "Order"
-    ) -> dict[str, Any]:
-        """The answer to an order that was placed, now or by an earlier request."""
+        def order(self, found: "Found") -> dict[str, Any]:
+            """An order as it stands."""
 
-    def order(self, found: "Found") -> dict[str, Any]:
-        """An order as it stands."""
-
-    def listed(self, found: "Listed") -> dict[str, Any]:
-        """An order in a list of orders."""
+        def listed(self, found: "Listed") -> dict[str, Any]:
+            """An order in a list of orders."""
 
 
-class Version(NamedTuple):
-    """A version as one of its routes names it."""
+class Version:
+    """A version as one of its routes names it.
 
-    prefix: str
-    """What the route's path begins with, as `/v2`; empty for the routes that name no version."""
-    form: Representation
+    `prefix` is what the route's path begins with, as `/v2`; empty where that names no version.
+    """
+
+    __slots__ = ("form", "prefix")
+
+    def __init__(self, prefix: str, form: "Representation") -> None:
+        self.prefix = prefix
+        self.form = form
 
 
 # By route key. Only API Gateway writes those, so there are as many as routes.
