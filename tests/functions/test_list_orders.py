@@ -1,5 +1,6 @@
 """GET /orders: a caller's own orders, page by page."""
 
+import json
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -128,6 +129,17 @@ def test_a_search_that_finds_nothing_for_long_ends_with_the_place_to_go_on(
     found = pages(signed, status="FAILED")
     assert found == [[], [], [oldest]]  # 100 orders are examined for a page, of 250
     assert signed.aws.operations().count("Query") <= 26
+
+
+def test_the_link_to_the_next_page_stands_beside_those_of_a_version_that_ends(
+    signed: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    ended = {"/v1/": {"link": '<https://shop.example.com/v2>; rel="sunset"'}}
+    variables.setenv("API_DEPRECATIONS", json.dumps(ended))
+    for number in range(2):
+        place(signed.aws, number)
+    link = listed(signed, route="GET /v1/orders", limit="1").headers["link"]
+    assert re.fullmatch(r'</v1/orders\?[^>]*>; rel="next", <[^>]*>; rel="sunset"', link)
 
 
 WRONG = {
