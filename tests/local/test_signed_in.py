@@ -27,6 +27,7 @@ from local.output import Output
 from local.screen import Screen
 from local.sign_in import SignInError
 from local.system import System, system
+from local.workspace import ROOT
 from operations.__main__ import main
 from tests.local.support import ORDER, SMALL
 
@@ -64,16 +65,39 @@ def test_printed_line_places_an_order_that_only_its_owner_sees(
     assert of(signed_in, machines).request("GET", path).status == 404
 
 
+def test_three_lines_of_the_readme_lead_to_a_list_of_own_orders(
+    signed_in: System, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("### Signed in")[2]
+    lines = section.partition("```sh\n")[2].partition("\n```")[0].replace("\\\n", "")
+    first, place, listing = lines.splitlines()
+    command = first.removeprefix("TOKEN=$(.venv/bin/python -m operations ").removesuffix(")")
+    assert main(shlex.split(command)) == 0
+    adas = capsys.readouterr().out.strip()
+
+    def asked(line: str) -> tuple[int, Any]:
+        here = line.replace("http://127.0.0.1:4566", signed_in.url)
+        return _curl(here.replace("$TOKEN", adas))
+
+    status, created = asked(place)
+    assert status == 201
+    status, shown = asked(listing)
+    assert status == 200
+    assert created["id"] in [order["id"] for order in shown["orders"]]
+    others = of(signed_in, token(capsys, "--user", "mary")).request("GET", "/orders")
+    assert (others.status, others.body["orders"]) == (200, [])
+
+
 def _curl(line: str) -> tuple[int, Any]:
-    """What `curl` would get for a line of `-i URL -H HEADER ... -d BODY`."""
+    """What `curl` would get for a line of `-i URL -H HEADER ...`, and perhaps `-d BODY`."""
     program, _, url, *options = shlex.split(line)
     assert program == "curl"
     pairs = list(zip(options[::2], options[1::2], strict=True))
     headers = dict(value.split(": ", 1) for option, value in pairs if option == "-H")
-    [body] = [value for option, value in pairs if option == "-d"]
+    body = dict(pairs).get("-d")
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
-    connection.request("POST", parts.path, body.encode(), headers)
+    connection.request("GET" if body is None else "POST", parts.path, body, headers)
     answer = connection.getresponse()
     return answer.status, json.loads(answer.read())
 

@@ -9,11 +9,14 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from tools.benchmarks import aws_server, local_system, registration, report, saved
+from tools.benchmarks import aws_server, callers, local_system, registration, report, saved
 from tools.benchmarks.events import event
 from tools.benchmarks.measure import events, process_cost, resident_memory
-from tools.benchmarks.subjects import FUNCTIONS, ROOT, Subject, build
+from tools.benchmarks.subjects import FUNCTIONS, ROOT, Subject, build, ours
+
+KEPT = ROOT / "docs" / "performance.json"
 
 ROUNDS = 5
 EVENTS = 400
@@ -71,7 +74,16 @@ def warm(
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--skip-local", action="store_true", help="leave the local run out")
+    parser.add_argument(
+        "--callers", action="store_true", help="only what sign-in and limits of each caller add"
+    )
     options = parser.parse_args()
+    if options.callers:
+        result = {**json.loads(KEPT.read_text()), "callers": _callers()}
+        _keep(result)
+        for what, figure in callers.rows(result["callers"]):
+            print(f"{what:<44}{figure}")
+        return 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         print("Building the three subjects ...", file=sys.stderr)
@@ -100,14 +112,25 @@ def main() -> int:
         }
         own = {name: warm("own", "wall", subjects, name, files[name]) for name in FUNCTIONS}
     result = report.result(subjects, cold, http, sizes, batch, own)
+    result["callers"] = _callers()
     result["registration_of_dev_seconds"] = registration.seconds()
     if not options.skip_local:
         print("  the local run ...", file=sys.stderr)
         result["local"] = {**local_system.measure(), "saved_to_live": saved.measure()}
-    (ROOT / "docs" / "performance.json").write_text(json.dumps(result, indent=2) + "\n")
+    _keep(result)
+    return report.show(result)
+
+
+def _callers() -> callers.Measured:
+    with tempfile.TemporaryDirectory() as temporary:
+        return callers.measure(ours(), Path(temporary))
+
+
+def _keep(result: dict[str, Any]) -> None:
+    """Write everything that was measured, and the documentation's tables of it."""
+    KEPT.write_text(json.dumps(result, indent=2) + "\n")
     page = ROOT / "docs" / "performance.md"
     page.write_text(report.with_tables(page.read_text(), result))
-    return report.show(result)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ def answer(operation: str, request: bytes) -> bytes:
     if operation == "GetItem":
         content = {"Item": _ITEM}
     elif operation == "UpdateItem":
-        content = {"Attributes": {**_ITEM, "status": {"S": "CONFIRMED"}}}
+        # Of an order, or of what a caller has used of a limit.
+        content = {"Attributes": {**_ITEM, "status": {"S": "CONFIRMED"}, "taken": {"N": "1"}}}
     elif operation == "SendMessage":
         # botocore checks this digest of the message that it sent.
         body = json.loads(request)["MessageBody"].encode()

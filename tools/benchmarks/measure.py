@@ -8,6 +8,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +64,28 @@ def _command(mode: str, subject: Subject, function: str, event: Path, *rest: str
     ]
 
 
+NOTHING: Mapping[str, str] = {}
+
+
 def process_cost(
-    mode: str, subject: Subject, function: str, event: Path, endpoint: str = ""
+    mode: str,
+    subject: Subject,
+    function: str,
+    event: Path,
+    endpoint: str = "",
+    variables: Mapping[str, str] = NOTHING,
 ) -> float:
-    """One whole process, from its start to its end, in UNIT."""
+    """One whole process, from its start to its end, in UNIT; `variables` are what it has more."""
     command = _command(mode, subject, function, event)
     if VALGRIND:
         command = [VALGRIND, "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        command, env=environment(function, endpoint), capture_output=True, text=True, check=False
+        command,
+        env={**environment(function, endpoint), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
@@ -100,11 +113,18 @@ def resident_memory(subject: Subject, function: str, event: Path, endpoint: str)
     return float(pages * resource.getpagesize())
 
 
-def events(mode: str, subject: Subject, function: str, event: Path, count: int) -> dict[str, Any]:
+def events(
+    mode: str,
+    subject: Subject,
+    function: str,
+    event: Path,
+    count: int,
+    variables: Mapping[str, str] = NOTHING,
+) -> dict[str, Any]:
     """Medians over `count` events in one process: cpu and wall in seconds, calls per event."""
     done = subprocess.run(
         _command(mode, subject, function, event, str(count)),
-        env=environment(function),
+        env={**environment(function), **variables},
         capture_output=True,
         text=True,
         check=False,

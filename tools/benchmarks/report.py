@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from operations.cost.calls import CALLS
+from tools.benchmarks import callers
 from tools.benchmarks.measure import UNIT
 from tools.benchmarks.subjects import Subject
 
@@ -198,6 +199,7 @@ def _tables(result: dict[str, Any]) -> list[str]:
 def _local(result: dict[str, Any]) -> list[tuple[str, str]]:
     """Figures without a limit."""
     figures = [
+        *callers.rows(result["callers"]),
         ("registering the dev stack", f"{result['registration_of_dev_seconds']:.2f} s"),
     ]
     if local := result.get("local"):
@@ -209,16 +211,19 @@ def _local(result: dict[str, Any]) -> list[tuple[str, str]]:
                 "local run: requests at 16 connections",
                 f"{local['requests_per_second']:.0f}/s",
             ),
-            (
-                "local run: CPU of an order then",
-                " + ".join(f"{who} {used * 1e3:.1f}" for who, used in local["cpu"].items()) + " ms",
-            ),
+            *_cpu(local.get("cpu", {})),
             (
                 "local run: 201 to CONFIRMED (below 0: before it)",
                 f"{local['lag_to_confirmed'] * 1e3:.1f} ms",
             ),
         ]
     return figures
+
+
+def _cpu(used: dict[str, float]) -> list[tuple[str, str]]:
+    """Who used the CPU; nothing of figures that were measured before it was looked at."""
+    words = " + ".join(f"{who} {seconds * 1e3:.1f}" for who, seconds in used.items())
+    return [("local run: CPU of an order then", f"{words} ms")] if used else []
 
 
 def show(result: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ import py_compile
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,11 +55,18 @@ def _install(name: str, folder: Path) -> Path:
     return code
 
 
-def build(folder: Path) -> dict[str, Subject]:
-    """Ours (from the program's own bundler), `bare` and `tutorial`, ready to import."""
+def ours() -> Subject:
+    """The functions as they are deployed, from the program's own bundler."""
     from components.bundle import build as bundle
 
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    ours = bundle(runtime, warn=lambda message: print(message, file=sys.stderr))
-    codes = {"ours": ours, **{name: _install(name, folder) for name in DEPENDENCIES}}
-    return {name: Subject(name, code, _zip_bytes(code, folder)) for name, code in codes.items()}
+    code = bundle(runtime, warn=lambda message: print(message, file=sys.stderr))
+    with tempfile.TemporaryDirectory() as folder:
+        return Subject("ours", code, _zip_bytes(code, Path(folder)))
+
+
+def build(folder: Path) -> dict[str, Subject]:
+    """`ours`, `bare` and `tutorial`, ready to import."""
+    codes = {name: _install(name, folder) for name in DEPENDENCIES}
+    others = {name: Subject(name, code, _zip_bytes(code, folder)) for name, code in codes.items()}
+    return {"ours": ours(), **others}
