@@ -14,18 +14,16 @@ CALLS: dict[str, dict[str, float]] = {
     "process_order": {"UpdateItem": 1},
     "publish_changes": {"PutEvents": 1},
     "record_history": {"PutItem": 1},
-    "republish_pending": {"Query": 1},
+    "republish_pending": {"Query": 1, "BatchGetItem": 0, "SendMessage": 0},
 }
 """Calls by function and operation, for each request, message, record or run; an entry of a call
-counts as the call. Of a function that is not named here, one of each operation it is granted."""
+counts as the call. What is granted and not named here, as the count of a caller's limit, is one."""
 
 
 def calls(function: str, operation: str, environment: Mapping[str, str]) -> float:
     """How often a function that is granted an operation makes it, for each unit of its work; the
     repair's depends on the shards that its environment names."""
-    if function not in CALLS:
-        return 1
-    times = CALLS[function].get(operation, 0)
+    times = CALLS.get(function, {}).get(operation, 1)
     if function == "republish_pending":
         shards = int(environment[contract.PENDING_SHARDS_VARIABLE])
         times *= shards + (contract.MOST_PENDING_SHARDS - shards) / contract.PENDING_CYCLE

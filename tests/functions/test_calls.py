@@ -66,7 +66,8 @@ def test_a_unit_of_work_makes_the_calls_that_are_counted_on(
 ) -> None:
     units = 3 if name in BATCHED else 1
     invoke(functions, name, units)
-    expected = {each: units * calls(name, each, VARIABLES) for each in CALLS[name]}
+    counted = {each: units * calls(name, each, VARIABLES) for each in CALLS[name]}
+    expected = {each: times for each, times in counted.items() if times}
     # The repair looks at some shards only once in many runs.
     assert entries(functions) == pytest.approx(
         expected, abs=1 if name == "republish_pending" else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.order_functions import functions_of
+from components.order_functions import NAMES, functions_of
 from local import program
 from local.system import System
 from tests.local.support import without_grant
@@ -123,7 +123,15 @@ def test_the_policies_of_resources_name_services_and_conditions(running: System)
     assert {each.action for each in events} >= {"sqs:SendMessage"}
 
 
+def test_every_function_is_in_a_system_of_the_whole_run() -> None:
+    systems = (
+        functions_of(program.settings("local", each).system) for each in scenario.SYSTEMS.values()
+    )
+    assert {each.name for system in systems for each in system} == set(NAMES)
+
+
 @pytest.mark.long
-def test_a_whole_run_uses_all_that_is_granted() -> None:
-    checked, _ = rights.run("refusals")
+@pytest.mark.parametrize("system", scenario.SYSTEMS)
+def test_a_whole_run_uses_all_that_is_granted(system: str) -> None:
+    checked, _ = rights.run(scenario.SYSTEMS[system], "refusals")
     assert checked.findings == []

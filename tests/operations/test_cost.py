@@ -93,6 +93,12 @@ def test_each_order_is_billed_for_what_it_passes() -> None:
     assert found.total(ORDERS) == pytest.approx(sum(x.usd for x in lines(found, ORDERS)))
 
 
+def test_counting_a_callers_requests_is_billed_where_callers_have_limits() -> None:
+    found = estimate(read(auth="cognito"), Work(MILLION))
+    [limits] = [each for each in read(auth="cognito").of(stacks.TABLE) if "limits" in each.name]
+    assert quantity(found, ORDERS, resource=limits.name, purpose="writes") == MILLION
+
+
 def test_reads_are_billed_beside_the_orders() -> None:
     without, with_reads = (estimate(read(), Work(MILLION, reads=n)) for n in (0, 2))
     more = quantity(with_reads, ORDERS, service="API Gateway") / MILLION

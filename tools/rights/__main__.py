@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from local.errors import LocalRunError
 from local.text import shown_lines
@@ -25,30 +27,38 @@ ORDERS = 100
 def main(arguments: list[str] | None = None) -> int:
     """Run, print the table; 1 with what is wrong, 2 when it could not run."""
     parser = argparse.ArgumentParser(prog="python -m tools.rights", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="print the rows of each system as a line of JSON"
+    )
     parser.add_argument("--mix", choices=MIXES, default="refusals", help="faults of the chaos run")
     options = parser.parse_args(arguments)
-    try:
-        checked, policies = run(options.mix)
-    except (LocalRunError, scenario.NotReachedError) as error:
-        print(f"rights: {shown_lines(str(error))}", file=sys.stderr)
-        return 2
-    if options.json:
-        print(json.dumps([asdict(row) for row in checked.rows], indent=2))
-    else:
-        print(table(checked.rows))
-        print("\nPolicies of resources, which are asked for services that the emulator trusts:")
-        for grant in policies:
-            when = f" if {grant.condition}" if grant.condition else ""
-            print(f"  {grant.label}: {grant.action} on {grant.resource}{when} ({grant.statement})")
-    for finding in checked.findings:
-        print(f"rights: {finding}", file=sys.stderr)
-    return 1 if checked.findings else 0
+    failed = False
+    for title, overrides in scenario.SYSTEMS.items():
+        print(f"{title}:", file=sys.stderr, flush=True)
+        try:
+            checked, policies = run(overrides, options.mix)
+        except (LocalRunError, scenario.NotReachedError) as error:
+            print(f"rights: {shown_lines(str(error))}", file=sys.stderr)
+            return 2
+        if options.json:
+            print(json.dumps({"system": title, "rows": [asdict(row) for row in checked.rows]}))
+        else:
+            print(f"\n# Where {title}\n")
+            print(table(checked.rows))
+            print("\nPolicies of resources, for services that the emulator trusts:")
+            for grant in policies:
+                when = f" if {grant.condition}" if grant.condition else ""
+                what = f"{grant.action} on {grant.resource}{when}"
+                print(f"  {grant.label}: {what} ({grant.statement})")
+        for finding in checked.findings:
+            print(f"rights: {finding}", file=sys.stderr)
+        failed = failed or bool(checked.findings)
+    return 1 if failed else 0
 
 
-def run(mix: str) -> tuple[Checked, list[Grant]]:
+def run(overrides: Mapping[str, Any], mix: str) -> tuple[Checked, list[Grant]]:
     """The scenario and one chaos run in one system; its rights, and its resources' policies."""
-    with arena(scenario.OVERRIDES) as stage:
+    with arena(overrides) as stage:
         uses = Uses(stage.local)
         for title, step in scenario.steps(stage.local).items():
             print(f"  {title}", file=sys.stderr, flush=True)

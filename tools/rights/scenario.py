@@ -13,21 +13,34 @@ from contextlib import contextmanager
 from typing import Any
 
 from functions import contract
-from local import events
+from local import events, sign_in
 from local.client import Api
 from local.example import EXAMPLE_ORDER
 from local.system import System
 from tools.rights.uses import SCHEDULED
 
-OVERRIDES: dict[str, Any] = {
-    "imports": True,
-    "synthetic.rateMinutes": 1,
+_SHORT: dict[str, Any] = {
     "queue.visibilityTimeoutSeconds": 4,
     "processor.timeoutSeconds": 4,
     "republish.pendingThresholdSeconds": 1,
-    "importing.timeoutSeconds": 6,
 }
-"""With all that is optional, and short enough to be waited for."""
+
+SYSTEMS: dict[str, dict[str, Any]] = {
+    "everybody may call": {
+        **_SHORT,
+        "imports": True,
+        "importing.timeoutSeconds": 6,
+        "synthetic.rateMinutes": 1,
+    },
+    # Limits that nobody meets are counted all the same.
+    "callers sign in": {
+        **_SHORT,
+        "imports": False,
+        "auth": "cognito",
+        "limits": {"createPerMinute": 100_000, "readPerMinute": 100_000},
+    },
+}
+"""Configurations that have all functions between them, with times short enough to be waited for."""
 
 LINES = 2000
 """Of an imported file: more than one invocation has the time for."""
@@ -42,7 +55,7 @@ class NotReachedError(Exception):
 
 def steps(system: System) -> dict[str, Callable[[], None]]:
     """The steps by what they do; later ones may need what earlier ones left."""
-    api = Api(system.url)
+    api = sign_in.api(system)
     found: dict[str, Callable[[], None]] = {
         "orders are placed, confirmed and read": lambda: _orders(system, api),
         "a pending order is sent again": lambda: _repair(system, api),
@@ -51,6 +64,8 @@ def steps(system: System) -> dict[str, Callable[[], None]]:
     if system.outputs.get("orderEventsBusName"):
         found["an order's history is read"] = lambda: _history(api)
         found["a record of the stream is given up"] = lambda: _given_up_record(system)
+    if "list_orders" in system.outputs["functionNames"]:
+        found["a caller's orders are listed"] = lambda: _list(api)
     found["what invokes a function fails for good"] = lambda: _failures(system)
     if system.outputs.get("importsBucketName"):
         found["a file is imported in several runs"] = lambda: _import(system)
@@ -105,6 +120,12 @@ def _repair(system: System, api: Api) -> None:
 def _history(api: Api) -> None:
     path = contract.HISTORY_PATH.format(id=_place(api))
     until(lambda: len(api.request("GET", path).body.get("changes", ())) == 2, "no history")
+
+
+def _list(api: Api) -> None:
+    answer = api.request("GET", contract.ORDERS_PATH)
+    if answer.status != 200:
+        raise NotReachedError(f"the list was answered with {answer.status}")
 
 
 def _poison(system: System) -> None:
