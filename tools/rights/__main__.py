@@ -17,8 +17,8 @@ from local.text import shown_lines
 from tools.chaos.faults import MIXES
 from tools.chaos.run import Options, arena
 from tools.rights import scenario
-from tools.rights.check import Checked, Row, check
-from tools.rights.grants import Grant, of_resources, of_roles
+from tools.rights.check import Checked, Row, check, check_policies
+from tools.rights.grants import of_resources, of_roles
 from tools.rights.uses import Uses
 
 ORDERS = 100
@@ -41,22 +41,26 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"rights: {shown_lines(str(error))}", file=sys.stderr)
             return 2
         if options.json:
-            print(json.dumps({"system": title, "rows": [asdict(row) for row in checked.rows]}))
+            print(
+                json.dumps(
+                    {
+                        "system": title,
+                        "rows": [asdict(row) for row in [*checked.rows, *policies.rows]],
+                    }
+                )
+            )
         else:
             print(f"\n# Where {title}\n")
             print(table(checked.rows))
-            print("\nPolicies of resources, for services that the emulator trusts:")
-            for grant in policies:
-                when = f" if {grant.condition}" if grant.condition else ""
-                what = f"{grant.action} on {grant.resource}{when}"
-                print(f"  {grant.label}: {what} ({grant.statement})")
-        for finding in checked.findings:
+            print("\nBy policies of resources:\n")
+            print(table(policies.rows))
+        for finding in [*checked.findings, *policies.findings]:
             print(f"rights: {finding}", file=sys.stderr)
-        failed = failed or bool(checked.findings)
+        failed = failed or bool(checked.findings or policies.findings)
     return 1 if failed else 0
 
 
-def run(overrides: Mapping[str, Any], mix: str) -> tuple[Checked, list[Grant]]:
+def run(overrides: Mapping[str, Any], mix: str) -> tuple[Checked, Checked]:
     """The scenario and one chaos run in one system; its rights, and its resources' policies."""
     with arena(overrides) as stage:
         uses = Uses(stage.local)
@@ -67,7 +71,12 @@ def run(overrides: Mapping[str, Any], mix: str) -> tuple[Checked, list[Grant]]:
         stage.run(Options(mix=MIXES[mix], orders=ORDERS))
         uses.settle()
         resources = stage.local.resources
-        return check(of_roles(resources), uses.counted()), list(of_resources(resources))
+        mappings = stage.local.of_type("EventSourceMapping")
+        read = [str(each.inputs["eventSourceArn"]) for each in mappings]
+        return (
+            check(of_roles(resources), uses.counted()),
+            check_policies(of_resources(resources), uses.calls(), read),
+        )
 
 
 def table(rows: list[Row]) -> str:
@@ -81,8 +90,8 @@ def table(rows: list[Row]) -> str:
         used = f"{row.count} times, by {row.by}" if row.count else "NOT USED"
         if row.unseen:
             used = "cannot be seen here"
-        resource = row.grant.resource.rpartition(":")[2] or row.grant.resource
-        lines.append(f"  {row.grant.action:<28}{resource:<58}{used:<34}{row.grant.statement}")
+        resource = row.grant.resource.split(":", 5)[-1]  # of an ARN, what it has for itself
+        lines.append(f"  {row.grant.action:<26}{resource:<60}  {used:<42}  {row.grant.statement}")
     unseen = {row.grant.action: row.unseen for row in rows if row.unseen}
     lines += ["", "Cannot be seen here:"]
     lines += [f"  {action}: {why[0]} ({why[1]})" for action, why in sorted(unseen.items()) if why]

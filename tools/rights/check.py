@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tools.rights.grants import Grant
-from tools.rights.uses import Use
+from tools.rights.uses import EVENTS, GATEWAY, Call, Use
 
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg"
 UNSEEN: dict[str, tuple[str, str]] = {
@@ -106,3 +106,53 @@ def _unseen(grant: Grant) -> tuple[str, str] | None:
     if grant.action == "sqs:SendMessage" and grant.label.endswith("-schedule"):
         return SCHEDULES_LETTERS
     return UNSEEN.get(grant.action)
+
+
+_UNSEEN_POLICIES = {
+    "AlarmsPublish": (
+        "CloudWatch tells the topic of alarms; a local run evaluates them without it",
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html",
+    ),
+    "AlarmsEncryptMessages": (
+        "CloudWatch encrypts what it tells the topic; a local run encrypts nothing",
+        "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html",
+    ),
+    "AccountAdministersKey": (
+        "people administer the key",
+        "https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html",
+    ),
+}
+_UNDELIVERED = (
+    "EventBridge sends there what it cannot deliver; here it always can",
+    "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html",
+)
+
+
+def check_policies(
+    grants: Iterable[Grant], calls: Mapping[Call, int], read_queues: Iterable[str]
+) -> Checked:
+    """What policies of resources allow to services, with the calls that were seen.
+
+    `read_queues` are the ARNs of queues that functions read: in others lies what was given up.
+    """
+    read, rows, findings = set(read_queues), [], []
+    for grant in grants:
+        count = sum(many for call, many in calls.items() if _lets_in(grant, call))
+        unseen = None if count else _UNSEEN_POLICIES.get(grant.statement.rpartition(" ")[2])
+        if grant.action == "sqs:SendMessage" and grant.resource not in read and not count:
+            unseen = _UNDELIVERED
+        rows.append(Row(grant, grant.label, count, unseen))
+        if not count and unseen is None:
+            findings.append(
+                f"granted but not used: {grant.label} {grant.action} on {grant.resource} "
+                f"({grant.statement})"
+            )
+    return Checked(rows, findings)
+
+
+def _lets_in(grant: Grant, call: Call) -> bool:
+    if grant.holder != call.service:
+        return False
+    if call.service == GATEWAY:
+        return grant.source.endswith(f"/{call.resource}")
+    return call.service == EVENTS and call.resource == grant.resource.partition(":live")[0]

@@ -27,6 +27,8 @@ class Grant:
     """The policy's name in the program, with the statement's Sid or number."""
     condition: str = ""
     """The condition's keys, where the statement has one."""
+    source: str = ""
+    """The ARN that a permission of a function is limited to."""
 
     def covers(self, action: str, resource: str) -> bool:
         """Whether it allows an action on a resource, its condition aside."""
@@ -73,6 +75,7 @@ def of_resources(resources: Iterable[Resource]) -> Iterator[Grant]:
                 f"{name}:{alias}" if alias else name,
                 each.name,
                 "AWS:SourceArn" if each.inputs.get("sourceArn") else "",
+                str(each.inputs.get("sourceArn") or ""),
             )
         elif each.type in POLICIES and each.inputs.get(POLICIES[each.type]):
             yield from _statements(each, "", "")

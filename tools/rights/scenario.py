@@ -58,6 +58,7 @@ def steps(system: System) -> dict[str, Callable[[], None]]:
     api = sign_in.api(system)
     found: dict[str, Callable[[], None]] = {
         "orders are placed, confirmed and read": lambda: _orders(system, api),
+        "every route is asked": lambda: _routes(system, api),
         "a pending order is sent again": lambda: _repair(system, api),
         "a message dies in the queue": lambda: _poison(system),
     }
@@ -95,6 +96,17 @@ def _orders(_system: System, api: Api) -> None:
         status = api.wait_for(order_id, contract.CONFIRMED, SECONDS).body.get("status")
         if status != contract.CONFIRMED:
             raise NotReachedError(f"the order is {status}")
+
+
+def _routes(system: System, api: Api) -> None:
+    """What the function then makes of it is the tests' business."""
+    order_id, body = _place(api), json.dumps(EXAMPLE_ORDER).encode()
+    for route in system.of_type("apigatewayv2/route:Route"):
+        method, _, path = str(route.inputs["routeKey"]).partition(" ")
+        content = {"content-type": "application/json"} if method == "POST" else {}
+        api.request(
+            method, path.replace("{id}", order_id), body if method == "POST" else None, content
+        )
 
 
 def _repair(system: System, api: Api) -> None:

@@ -3,6 +3,7 @@ role's name, which the emulator does without asking IAM and tells as events."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from local.system import System
 
 FUNCTION_ITSELF, LAMBDA, SCHEDULER = "the function", "Lambda, for it", "Scheduler"
 
-STREAM, SCHEDULED = "aws:dynamodb", "aws.scheduler"
+STREAM, SCHEDULED, OBJECTS = "aws:dynamodb", "aws.scheduler", "aws.s3"
 """Where an invocation's event came from, as `Invocation.source` has it."""
 
 
@@ -28,6 +29,17 @@ class Use(NamedTuple):
     allowed: bool = True
 
 
+class Call(NamedTuple):
+    """A service that a resource's policy let in: to a queue (its ARN), or to a function (its name)
+    for a rule, or for a route (as the ends of permissions' source ARNs have it)."""
+
+    service: str
+    resource: str
+
+
+GATEWAY, EVENTS = "apigateway.amazonaws.com", "events.amazonaws.com"
+
+
 class Uses:
     """Counts what a running system uses, from its making until `close`."""
 
@@ -36,7 +48,7 @@ class Uses:
         self._counts: Counter[Use] = Counter()
         self._traced: dict[str, str] = {}  # trace id -> function
         self._traces: Counter[str] = Counter()  # trace id -> calls
-        self._invoked: set[tuple[str, str]] = set()  # route key or event source, function
+        self._calls: Counter[Call] = Counter()
         self._roles = {
             str(each.outputs["name"]): str(each.inputs["role"]).rpartition("/")[2]
             for each in system.of_type("lambda/function:Function")
@@ -62,10 +74,27 @@ class Uses:
                 found[self._use(function, "xray:PutTraceSegments", "*")] += calls
         return dict(found)
 
+    def calls(self) -> dict[Call, int]:
+        """Each call by a service with how often it was seen."""
+        return dict(self._calls)
+
     def _listen(self) -> None:
         for event in self._subscription:
             for use in self._of(event):
                 self._counts[use] += 1
+            call = self._call(event)
+            if call is not None:
+                self._calls[call] += 1
+
+    def _call(self, event: Event) -> Call | None:
+        match event:
+            case events.RequestAnswered() if event.route_key and event.reason is None:
+                return Call(GATEWAY, route(event.route_key))
+            case events.FunctionInvoked() if event.source == OBJECTS:
+                return Call(EVENTS, event.function)
+            case events.BatchProcessed():
+                return Call(EVENTS, self._arn(event.queue))
+        return None
 
     def _use(self, function: str, action: str, resource: str, by: str = LAMBDA) -> Use:
         return Use(self._roles[function], action, resource, by)
@@ -129,3 +158,9 @@ class Uses:
 
     def _arn(self, queue: str) -> str:
         return queue if queue.startswith("arn:") else self._arns.get(queue, queue)
+
+
+def route(key: str) -> str:
+    """A route's key as its permission's source ARN ends: `GET/orders/*`."""
+    method, _, path = key.partition(" ")
+    return method + re.sub(r"\{[^}]*\}", "*", path)
