@@ -250,16 +250,22 @@ def _demo(arguments: argparse.Namespace) -> int:
     from local import demo
     from local.system import system
 
-    overrides = {**demo.SHORT_TIMES, **dict(arguments.config)}
+    overrides = {**demo.SHORT_TIMES, **demo.PROGRESSIVE, **dict(arguments.config)}
     with (
         _screen(arguments.show) as (stream, screen),
-        system(arguments.stack, overrides, arguments.port, stream=stream) as running,
+        system(
+            arguments.stack,
+            overrides,
+            arguments.port,
+            stream=stream,
+            minute=demo.MINUTE_SECONDS,
+        ) as running,
     ):
         _started()
         screen.first(running, time.monotonic() - STARTED)
         screen.line()
         changed = ", ".join(f"{key}={value}" for key, value in overrides.items())
-        screen.line(f"  For the demo only: {changed} (three receives take minutes otherwise)")
+        screen.line(f"  For the demo only: {changed} (it takes minutes otherwise)")
         screen.line()
         return 0 if demo.run(running, screen) else 1
 

@@ -19,10 +19,16 @@ from local.system import System
 ORDERS = 5
 IMPORT = "of a file's two lines one is an order, the other is reported"
 IMPORTS_OUTPUT = "importsBucketName"
+BROKEN = "a broken version gets a part of the traffic, and loses it by itself"
+DEPLOYMENTS_OUTPUT = "deployments"
 SECONDS_FOR_EACH_STEP = 45
 
 SHORT_TIMES = {"queue.visibilityTimeoutSeconds": 2, "timeoutSeconds": 2}
 """Three receives of a poison message take three visibility timeouts: 90 s with the default."""
+
+PROGRESSIVE = {"deployment": "canary10Percent5Minutes"}
+MINUTE_SECONDS = 3.0
+"""How long a minute of a deployment takes."""
 
 
 def run(system: System, screen: Screen) -> bool:
@@ -33,10 +39,12 @@ def run(system: System, screen: Screen) -> bool:
         IMPORT: _import,
         "a poison message ends in the dead-letter queue": _poison,
         "changes of an order reach its history, and a consumer added now": _changes,
+        BROKEN: _broken_version,
         "a function's role is denied what it was not given": _forbidden,
     }
-    if IMPORTS_OUTPUT not in system.outputs:  # a stack without imports
-        steps.pop(IMPORT)
+    for output, title in ((IMPORTS_OUTPUT, IMPORT), (DEPLOYMENTS_OUTPUT, BROKEN)):
+        if output not in system.outputs:  # a stack without
+            steps.pop(title)
     rows = []
     for title, step in steps.items():
         try:
@@ -152,6 +160,43 @@ def _changes(system: System) -> str:
     return f"{' → '.join(changes())}; {len(heard)} events"
 
 
+def _broken_version(system: System) -> str:
+    api, functions = Api(system.url), system.client("lambda")
+    order = contract.ORDER_PATH.format(id=api.create(EXAMPLE_ORDER).body["id"])
+    told = system.outputs[DEPLOYMENTS_OUTPUT]
+    (reader,) = (
+        each for stage in told["stages"] for each in stage if each["function"] == "get_order"
+    )
+    live = {"FunctionName": reader["name"], "Name": reader["alias"]}
+    before = functions.get_alias(**live)["FunctionVersion"]
+    broken = system.publish(reader["name"], {contract.TABLE_NAME_VARIABLE: "no-such-table"})
+    properties = {"Name": reader["name"], "Alias": reader["alias"]}
+    properties |= {"CurrentVersion": before, "TargetVersion": broken}
+    resource = {"get_order": {"Type": "AWS::Lambda::Function", "Properties": properties}}
+    content = json.dumps({"version": 0.0, "Resources": [resource]})
+    client = system.client("codedeploy")
+    started = client.create_deployment(
+        applicationName=told["application"],
+        deploymentGroupName=reader["group"],
+        revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
+    )["deploymentId"]
+    statuses: list[int] = []
+
+    def ended() -> Any:
+        statuses.append(api.request("GET", order).status)
+        found = client.get_deployment(deploymentId=started)["deploymentInfo"]
+        return found if found["status"] not in ("Created", "InProgress") else None
+
+    ending = (_until(ended) or {}).get("errorInformation", {}).get("code")
+    failed = sum(status >= 500 for status in statuses)
+    now = functions.get_alias(**live)
+    if ending != "ALARM_ACTIVE" or now["FunctionVersion"] != before or "RoutingConfig" in now:
+        raise NotSeenError(f"it ended with {ending}, version {now['FunctionVersion']} is live")
+    if any(api.request("GET", order).status >= 500 for _ in range(ORDERS)):
+        raise NotSeenError("requests fail after the rollback")
+    return f"{failed} of {len(statuses)} requests failed, version {before} has them all again"
+
+
 def _forbidden(system: System) -> str:
     reader = system.outputs["functionNames"]["get_order"]
     role = system.client("lambda").get_function_configuration(FunctionName=reader)["Role"]
@@ -164,7 +209,12 @@ def _forbidden(system: System) -> str:
             raise
     else:
         raise NotSeenError(f"{role} may write to the table")
-    denied = _until(lambda: system.events(events.CallDenied))
+
+    def reported() -> list[events.CallDenied]:
+        found = system.events(events.CallDenied)
+        return [call for call in found if call.action == "dynamodb:PutItem"]
+
+    denied = _until(reported)
     if not denied:
         raise NotSeenError("the denied call was not reported")
     call: events.CallDenied = denied[-1]
