@@ -55,6 +55,7 @@ ACCESS_LOG_FORMAT = json.dumps(
 EXPOSED_HEADERS = (
     *("location", "retry-after", "idempotency-replayed"),
     *("deprecation", "sunset", "link"),
+    *("ratelimit", "ratelimit-policy"),
 )
 AUTHORIZATION = "authorization"
 PREFLIGHT_AGE_SECONDS = 300

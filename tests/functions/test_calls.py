@@ -10,7 +10,15 @@ from components.order_functions import NAMES
 from operations.cost import sizes
 from operations.cost.calls import CALLS, calls
 from operations.cost.estimate import assumptions
-from tests.functions.support import ORDER, VARIABLES, Functions, created, record
+from tests.functions.support import (
+    LIMITED,
+    ORDER,
+    VARIABLES,
+    Functions,
+    created,
+    record,
+    signed_in,
+)
 
 BATCHED = ("process_order", "publish_changes", "record_history")
 LINES = assumptions()["logs"]["lines"]
@@ -72,6 +80,20 @@ def test_a_unit_of_work_makes_the_calls_that_are_counted_on(
     assert entries(functions) == pytest.approx(
         expected, abs=1 if name == "republish_pending" else 0
     )
+
+
+@pytest.mark.parametrize("name", ["create_order", "get_order", "get_order_history", "list_orders"])
+def test_where_callers_have_limits_a_request_is_one_call_more(
+    functions: Functions, variables: pytest.MonkeyPatch, name: str
+) -> None:
+    environment = VARIABLES | LIMITED
+    for each, value in environment.items():
+        variables.setenv(each, value)
+    body = ORDER if name == "create_order" else None
+    path = {"pathParameters": {"id": str(uuid.uuid4())}}
+    functions.call(name, signed_in("ada", body) | path)
+    alone = {each: calls(name, each, environment) for each in CALLS.get(name, ["Query"])}
+    assert entries(functions) == {**alone, "UpdateItem": calls(name, "UpdateItem", environment)}
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -425,6 +425,7 @@ def test_pages_may_use_the_methods_and_headers_of_the_specification(stack: str) 
     assert set(rules["exposeHeaders"]) == {
         *("location", "retry-after", "idempotency-replayed"),
         *("deprecation", "sunset", "link"),
+        *("ratelimit", "ratelimit-policy"),
     }
 
 
