@@ -25,7 +25,7 @@ from local import sign_in, state
 from local.client import Api
 from local.output import Output
 from local.screen import Screen
-from local.sign_in import SignInError
+from local.sign_in import SCOPES, SignInError
 from local.system import System, system
 from local.workspace import ROOT
 from operations.__main__ import main
@@ -36,7 +36,8 @@ from tests.local.support import ORDER, SMALL
 def signed_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(state, "BUILD", tmp_path_factory.mktemp("build"))
-        with system(overrides={**SMALL, "auth": "cognito"}, publish_state=True) as started:
+        settings = {"auth": "cognito", "userPool.machineScopes": [*SCOPES, contract.ADMIN_SCOPE]}
+        with system(overrides={**SMALL, **settings}, publish_state=True) as started:
             yield started
 
 
@@ -63,6 +64,8 @@ def test_printed_line_places_an_order_that_only_its_owner_sees(
     assert Api(signed_in.url).request("GET", path).status == 401
     machines = token(capsys)
     assert of(signed_in, machines).request("GET", path).status == 404
+    admins = token(capsys, "--scope", contract.ADMIN_SCOPE)
+    assert of(signed_in, admins).request("GET", path).status == 200
 
 
 def test_three_lines_of_the_readme_lead_to_a_list_of_own_orders(
