@@ -13,6 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from functions import contract
 from tests.upstream import Upstream
 from tools.chaos.faults import Fault, Mix, Plan
 from tools.chaos.proxy import FaultProxy
@@ -64,6 +65,15 @@ def put(proxy: FaultProxy, read_timeout: float = 5) -> Any:
 def send(proxy: FaultProxy) -> Any:
     url = "http://127.0.0.1/000000000000/order-events"
     return client("sqs", proxy).send_message(QueueUrl=url, MessageBody=EVENT)
+
+
+def test_a_callers_request_that_is_counted_is_no_call_about_an_order(upstream: Upstream) -> None:
+    with proxied(upstream) as proxy:
+        for names in ({"#taken": contract.LIMITS_TAKEN_ATTRIBUTE}, {"#status": "status"}):
+            client("dynamodb", proxy).update_item(
+                TableName="any", Key=KEY, ExpressionAttributeNames=names
+            )
+    assert [entry.orders for entry in proxy.journal] == [(), ("o-1",)]
 
 
 def test_an_undisturbed_call_passes_unchanged_in_both_directions(upstream: Upstream) -> None:

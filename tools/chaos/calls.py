@@ -16,6 +16,7 @@ class Call:
     `operation` is the part of X-Amz-Target after the dot ("" for any other request), `orders`
     the ids of the orders it names, in its own order. A call about one change of an order, as
     history and bus are told it, names the change instead: `<order id>:<version>`, its event id.
+    One that counts a caller's request names no order.
     """
 
     method: bytes
@@ -60,6 +61,8 @@ def _details(operation: str, body: Any) -> list[tuple[str, str]]:
         if contract.HISTORY_ORDER_ATTRIBUTE in item:
             return [(_change(item), "")]
         return [(_text(item.get("id")), _text(item.get("customerName")))]
+    if contract.LIMITS_TAKEN_ATTRIBUTE in body.get("ExpressionAttributeNames", {}).values():
+        return []  # a request of a caller is counted
     if operation in ("UpdateItem", "GetItem"):
         return [(_text(body.get("Key", {}).get("id")), "")]
     if operation == "BatchGetItem":
