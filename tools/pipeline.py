@@ -1,7 +1,7 @@
 """python -m tools.pipeline: what the workflows do beyond one line, with Pulumi's own CLI.
 
-`up`, `destroy` and `sweep` handle throwaway stacks alone, whose names are pr-<number> or
-nightly-<number>; of any other they touch nothing.
+`up`, `destroy` and `sweep` handle throwaway stacks alone, whose names are
+try-pr-<number> or try-nightly-<number>; of any other they touch nothing.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-THROWAWAY = re.compile(r"(pr|nightly)-[0-9]+")
+THROWAWAY = re.compile(r"try-(pr|nightly)-[0-9]+")
 
 LABEL = "stack"
 """Label of a pull request that has a stack of its own."""
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _throwaway(name: str) -> str:
     if not THROWAWAY.fullmatch(name):
-        raise argparse.ArgumentTypeError("a throwaway stack is called pr-<number> or nightly-...")
+        raise argparse.ArgumentTypeError(f"a throwaway stack is called as {THROWAWAY.pattern}")
     return name
 
 
@@ -101,7 +101,7 @@ def _up(options: argparse.Namespace) -> int:
     if not provider:
         raise PipelineError("PULUMI_SECRETS_PROVIDER is not set: say which key encrypts secrets")
     _pulumi("stack", "select", "--create", "--secrets-provider", provider, stack)
-    settings = {"nameSuffix": f"-{stack}", "tags": json.dumps({"environment": "throwaway"})}
+    settings = {"nameSuffix": f"-{stack}", "tags.environment": "throwaway"}
     for variable, setting in (
         ("PERMISSIONS_BOUNDARY", "permissionsBoundary"),
         ("AWS_REGION", "region"),
@@ -109,7 +109,7 @@ def _up(options: argparse.Namespace) -> int:
         if os.environ.get(variable):
             settings[setting] = os.environ[variable]
     for setting, value in settings.items():
-        _pulumi("config", "set", "--stack", stack, setting, "--", value)
+        _pulumi("config", "set", "--path", "--stack", stack, setting, "--", value)
     _pulumi("up", "--yes", "--policy-pack", "policy", "--stack", stack)
     return 0
 
@@ -149,7 +149,7 @@ def _open_pull_requests() -> set[str]:
     """The stacks of pull requests that are open and have the label."""
     command = ["gh", "pr", "list", "--state", "open", "--label", LABEL, "--limit", "1000"]
     listed = json.loads(_run([*command, "--json", "number"], output=True))
-    return {f"pr-{each['number']}" for each in listed}
+    return {f"try-pr-{each['number']}" for each in listed}
 
 
 def _remove(stack: str) -> None:

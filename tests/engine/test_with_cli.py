@@ -18,6 +18,7 @@ import yaml
 from tests.engine.cloud import Cloud
 from tests.engine.pulumi_cli import PulumiCli, make_environment, missing
 from tests.package.golden import GOLDEN
+from tools import pipeline
 
 if missing():
     pytest.skip(missing(), allow_module_level=True)
@@ -169,3 +170,52 @@ def _deploy(
         cli.command("stack", "output", "--json", "--stack", "dev", folder=folder)
     )
     return outputs
+
+
+def test_restored_table_takes_the_place_of_the_one_that_was_lost(
+    cli: PulumiCli, cloud: Cloud, tmp_path: Path
+) -> None:
+    """docs/operating.md: the state is told of the new table's name, the settings as well."""
+    assert cli.up("dev").message == ""
+    state = json.loads(cli.command("stack", "export", "--stack", "dev"))
+    for resource in state["deployment"]["resources"]:
+        if resource["type"] == "aws:dynamodb/table:Table" and resource["id"] == "Orders":
+            text = json.dumps(resource)
+            for before, after in (
+                ('"Orders"', '"Orders-restored"'),
+                (":table/Orders", ":table/Orders-restored"),
+            ):
+                text = text.replace(before, after)
+            resource.update(json.loads(text))
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps(state), "utf-8")
+    cli.command("stack", "import", "--file", str(file), "--stack", "dev")
+
+    (kept,) = [urn for urn in cli.resources("dev") if urn.endswith("::orders-name-suffix")]
+    outcome = cli.up("dev", {"nameSuffix": "-restored"}, replace=[kept])
+    assert outcome.message == ""
+    made = [step for step in outcome.changes if step.type == "aws:dynamodb/table:Table"]
+    assert [step.operation for step in made if step.operation != "update"] == []
+    assert outcome.outputs["ordersTableName"] == "Orders-restored"
+
+
+def test_throwaway_stack_goes_on_without_its_file_and_is_gone_in_the_end(
+    cli: PulumiCli, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in os.environ.keys() - cli.environment.keys():
+        monkeypatch.delenv(name)
+    for name, value in cli.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PULUMI_SECRETS_PROVIDER", "passphrase")
+    monkeypatch.setattr(pipeline, "ROOT", cli.work)
+    assert pipeline.main(["up", "try-pr-7"]) == 0
+    assert {r["inputs"].get("name") for r in cloud} >= {"Orders-try-pr-7"}
+    (cli.work / "Pulumi.try-pr-7.yaml").unlink()  # as in the job of the next push
+    made = {record["urn"]: record["id"] for record in cloud}
+    assert pipeline.main(["up", "try-pr-7"]) == 0
+    assert {record["urn"]: record["id"] for record in cloud} == made
+    drift = ("refresh", "--preview-only", "--expect-no-changes", "--stack", "try-pr-7")
+    assert cli.run(*drift).returncode == 0
+    assert pipeline.main(["destroy", "try-pr-7"]) == 0
+    assert list(cloud) == []
+    assert "try-pr-7" not in cli.command("stack", "ls")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -21,7 +22,14 @@ from tests.recorder import Recording
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 BUS_ARN = f"arn:aws:events:{recorder.REGION}:{ACCOUNT}:event-bus/orders"
-NEEDED = {"new-consumer": {"busName": BUS_ARN}}
+NEEDED = {
+    "new-consumer": {"busName": BUS_ARN},
+    "pipeline-roles": {
+        "region": recorder.REGION,
+        "repository": "acme/shop",
+        "stateBucket": "acme-states",
+    },
+}
 
 
 def _deploy(example: str, config: dict[str, str], preview: bool = False) -> Recording:
@@ -35,7 +43,7 @@ def _deploy(example: str, config: dict[str, str], preview: bool = False) -> Reco
 
 
 @pytest.mark.parametrize("preview", [False, True])
-@pytest.mark.parametrize("example", ["queue-with-dlq-and-alarms", "new-consumer"])
+@pytest.mark.parametrize("example", ["queue-with-dlq-and-alarms", "new-consumer", "pipeline-roles"])
 def test_example_asks_only_for_what_aws_has(example: str, preview: bool) -> None:
     recording = _deploy(example, NEEDED.get(example, {}), preview)
 
@@ -50,6 +58,7 @@ def _problems(registration: recorder.Registration) -> list[str]:
     return problems(registration.type, registration.inputs) if known else []
 
 
+# Not pipeline-roles: who deploys, calls what AWS allows on `*` alone, and what has no name yet.
 @pytest.mark.parametrize("example", ["queue-with-dlq-and-alarms", "new-consumer"])
 def test_example_passes_the_policy_pack_as_any_other_project(example: str) -> None:
     with running_pack(project=example) as pack:
@@ -118,3 +127,23 @@ def test_consumer_names_what_failed_and_does_the_rest(capsys: pytest.CaptureFixt
 def test_every_example_has_a_readme_and_a_project(example: str) -> None:
     assert (EXAMPLES / example / "README.md").read_text("utf-8").startswith("# ")
     assert (EXAMPLES / example / "Pulumi.yaml").is_file()
+
+
+def test_each_environment_of_the_workflows_has_a_role_that_it_alone_assumes() -> None:
+    recording = _deploy("pipeline-roles", NEEDED["pipeline-roles"])
+    subjects = {}
+    for role in recording.of("aws:iam/role:Role"):
+        (statement,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+        equals = statement["Condition"]["StringEquals"]
+        subjects[role.outputs["arn"]] = equals["token.actions.githubusercontent.com:sub"]
+    used = set()
+    for path in (EXAMPLES.parent / ".github" / "workflows").glob("*.yml"):
+        for name in re.findall(r"^    environment: (.+)$", path.read_text("utf-8"), re.M):
+            used |= {name.replace("${{ matrix.stack }}", stack) for stack in ("dev", "prod")}
+    assert used == recording.outputs.keys()
+    for environment, told in recording.outputs.items():
+        assert subjects.pop(told["DEPLOY_ROLE"]) == [f"repo:acme/shop:environment:{environment}"]
+        deploys = not environment.startswith(("preview", "drift"))
+        assert (told["PERMISSIONS_BOUNDARY"] is not None) == deploys
+    assert subjects == {}
+    assert len(recording.of("aws:iam/openIdConnectProvider:OpenIdConnectProvider")) == 1

@@ -60,28 +60,28 @@ def test_throwaway_stack_has_names_and_key_of_its_own(
     monkeypatch.setenv("PULUMI_SECRETS_PROVIDER", KEY)
     monkeypatch.setenv("PERMISSIONS_BOUNDARY", "arn:aws:iam::123456789012:policy/b")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    assert pipeline.main(["up", "pr-12"]) == 0
-    setting = "pulumi config set --stack pr-12"
+    assert pipeline.main(["up", "try-pr-12"]) == 0
+    setting = "pulumi config set --path --stack try-pr-12"
     assert cli.told == [
-        f"pulumi stack select --create --secrets-provider {KEY} pr-12",
-        f"{setting} nameSuffix -- -pr-12",
-        f'{setting} tags -- {{"environment": "throwaway"}}',
+        f"pulumi stack select --create --secrets-provider {KEY} try-pr-12",
+        f"{setting} nameSuffix -- -try-pr-12",
+        f"{setting} tags.environment -- throwaway",
         f"{setting} permissionsBoundary -- arn:aws:iam::123456789012:policy/b",
         f"{setting} region -- eu-west-1",
-        "pulumi up --yes --policy-pack policy --stack pr-12",
+        "pulumi up --yes --policy-pack policy --stack try-pr-12",
     ]
 
 
 def test_stack_without_a_key_for_its_secrets_is_not_made(
     cli: Cli, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert pipeline.main(["up", "pr-12"]) == 1
+    assert pipeline.main(["up", "try-pr-12"]) == 1
     assert "PULUMI_SECRETS_PROVIDER is not set" in capsys.readouterr().err
     assert cli.told == []
 
 
 @pytest.mark.parametrize("command", ["up", "destroy"])
-@pytest.mark.parametrize("stack", ["prod", "dev", "pr-", "pr-1x", "nightly", "--yes"])
+@pytest.mark.parametrize("stack", ["prod", "dev", "pr-", "try-pr-1x", "nightly", "--yes"])
 def test_no_other_stack_can_be_meant(cli: Cli, command: str, stack: str) -> None:
     with pytest.raises(SystemExit) as ended:
         pipeline.main([command, stack])
@@ -90,32 +90,32 @@ def test_no_other_stack_can_be_meant(cli: Cli, command: str, stack: str) -> None
 
 
 def test_stack_that_is_gone_is_destroyed_already(cli: Cli) -> None:
-    stacks(cli, "dev", "pr-1")
-    assert pipeline.main(["destroy", "pr-2"]) == 0
+    stacks(cli, "dev", "try-pr-1")
+    assert pipeline.main(["destroy", "try-pr-2"]) == 0
     assert cli.told == ["pulumi stack ls --json"]
 
 
 def test_sweep_leaves_what_is_open_and_goes_on_after_a_failure(
     cli: Cli, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stacks(cli, "dev", "organization/shop/pr-1", "pr-2", "pr-3", "nightly-7", "prod")
+    stacks(cli, "dev", "org/shop/try-pr-1", "try-pr-2", "try-pr-3", "try-nightly-7", "prod")
     ask = "gh pr list --state open --label stack --limit 1000 --json number"
     cli.answers(ask, '[{"number": 2}]')
-    cli.fails("pulumi --non-interactive destroy --yes --remove --stack pr-1")
+    cli.fails("pulumi --non-interactive destroy --yes --remove --stack try-pr-1")
     assert pipeline.main(["sweep"]) == 1
-    assert "pr-1: " in capsys.readouterr().err
+    assert "try-pr-1: " in capsys.readouterr().err
     assert cli.told == [
         "pulumi stack ls --json",
         ask,
         *(
             f"pulumi destroy --yes --remove --stack {each}"
-            for each in ("pr-1", "pr-3", "nightly-7")
+            for each in ("try-pr-1", "try-pr-3", "try-nightly-7")
         ),
     ]
 
 
 def test_nothing_is_swept_while_nobody_knows_what_is_open(cli: Cli) -> None:
-    stacks(cli, "pr-1")
+    stacks(cli, "try-pr-1")
     cli.fails("gh pr list --state open --label stack --limit 1000 --json number")
     assert pipeline.main(["sweep"]) == 1
     assert not any("destroy" in each for each in cli.told)

@@ -100,7 +100,7 @@ def test_commands_of_the_scripts_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = set()
     for name, _, job in jobs():
         for script in scripts(job):
-            words = shlex.split(script.replace("$STACK", "pr-1"))
+            words = shlex.split(script.replace("$STACK", "try-pr-1"))
             if words[0] == "make":
                 assert re.search(rf"^{words[1]}:", makefile, re.M), script
             elif words[0].endswith("python"):

@@ -7,7 +7,7 @@ from typing import is_typeddict
 from components.component import docstrings, plainly
 from components.inputs import Declaration, camel_case, declarations
 from settings import Configuration
-from tools.generate import costs
+from tools.generate import alarms, costs
 
 
 def readme(present: str) -> str:
@@ -19,6 +19,11 @@ def readme(present: str) -> str:
         for name, declared in declarations(Configuration).items()
     ]
     return _between(_between(present, "settings", rows), "costs", costs.rows())
+
+
+def operating(present: str) -> str:
+    """The page on operating with its table of alarms renewed."""
+    return _between(present, "alarms", alarms.rows())
 
 
 def rules(present: str) -> str:

@@ -48,4 +48,5 @@ FILES: dict[str, Render] = {
     **{f"openapi/{name}.json": _openapi(name) for name in VERSIONS},
     "asyncapi.json": asyncapi.render,
     "docs/map.md": _map,
+    "docs/operating.md": document.operating,
 }
