@@ -17,7 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
+from local.deployer import Resource
 from local.edge import keys
+from local.edge.definition import define
+from local.errors import DeployError
+from local.inputs import Inputs
+from local.resources import CREATORS, Creation
 from tests.local.door import Door
 
 ISSUER = "https://issuer.example/pool"
@@ -377,3 +382,83 @@ def test_key_that_api_gateway_verifies_nothing_with_is_passed_over(odd: dict[str
     at = door(issuer)
     assert get(at, f"Bearer {token(algorithm=odd.get('alg', 'RS256'))}")[0] == 401
     assert get(at, f"Bearer {token(OTHER, 'two')}")[0] == 200
+
+
+def registered(kind: str, identity: str, **inputs: Any) -> Resource:
+    outputs = {"executionArn": "arn:aws:execute-api:us-east-1:000000000000:abc", "name": "$default"}
+    return Resource(f"aws:apigatewayv2/{kind.lower()}:{kind}", kind, identity, inputs, outputs)
+
+
+def api_with(route: dict[str, Any]) -> list[Resource]:
+    uri = "arn:aws:lambda:us-east-1:000000000000:function:f:live"
+    return [
+        registered("Api", "abc", protocolType="HTTP"),
+        registered("Stage", "$default", apiId="abc"),
+        registered("Integration", "one", apiId="abc", integrationUri=uri),
+        registered(
+            "Authorizer",
+            "pool",
+            apiId="abc",
+            identitySources=["$request.header.Authorization"],
+            jwtConfiguration={"issuer": ISSUER, "audiences": ["page"]},
+        ),
+        registered(
+            "Route", "r", apiId="abc", routeKey="GET /a", target="integrations/one", **route
+        ),
+    ]
+
+
+def test_routes_authorizer_is_the_one_that_the_program_registered() -> None:
+    route = {"authorizationType": "JWT", "authorizerId": "pool", "authorizationScopes": ["a/b"]}
+    defined = define(api_with(route), "000000000000")
+    assert defined is not None
+    assert defined["authorizers"] == {
+        "pool": {"issuer": ISSUER, "audience": ["page"], "header": "authorization"}
+    }
+    [served] = defined["routes"]
+    assert (served["authorizer"], served["scopes"]) == ("pool", ["a/b"])
+
+
+def test_route_whose_authorizer_is_not_there_is_not_served_without_it() -> None:
+    with pytest.raises(DeployError, match="GET /a: no authorizer"):
+        define(api_with({"authorizationType": "JWT", "authorizerId": "gone"}), "000000000000")
+
+
+TOKENS = {"issuer": ISSUER, "audiences": ["page"]}
+HEADER = ["$request.header.Authorization"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs"),
+    [
+        ("authorizer:Authorizer", {"authorizerType": "REQUEST", "identitySources": HEADER}),
+        (
+            "authorizer:Authorizer",
+            {"authorizerType": "JWT", "identitySources": ["$request.querystring.token"]},
+        ),
+        (
+            "authorizer:Authorizer",
+            {"authorizerType": "JWT", "identitySources": [*HEADER, "$request.header.X"]},
+        ),
+        ("route:Route", {"authorizationType": "AWS_IAM"}),
+        ("route:Route", {"authorizationType": "CUSTOM"}),
+    ],
+)
+def test_other_ways_to_ask_who_calls_stop_the_run(kind: str, inputs: dict[str, Any]) -> None:
+    def clients(service: str) -> Any:
+        raise AssertionError(f"{service} was asked")
+
+    creation = Creation(
+        type=f"aws:apigatewayv2/{kind}",
+        logical_name="one",
+        inputs=Inputs({**inputs, "apiId": "abc", "jwtConfiguration": TOKENS}),
+        account="000000000000",
+        region="us-east-1",
+        edge_url="http://127.0.0.1",
+        default_tags={},
+        clients=clients,
+        code=lambda _: {},
+        batch_concurrency=2,
+    )
+    with pytest.raises(DeployError, match="has no local counterpart: only JWT"):
+        CREATORS[creation.type](creation)
