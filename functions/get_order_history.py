@@ -10,7 +10,7 @@ from . import contract
 from .orders import problems, resource
 from .orders.history import History
 from .orders.metrics import metrics
-from .toolkit import api
+from .toolkit import api, environment
 from .toolkit.problems import Problem
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _history = History.connect()
 _limit = api.rate_limit(metrics, **contract.CALLER_LIMIT)
+_sign_in = environment.flag(contract.SIGN_IN_VARIABLE)
 
 
 @api.announcing(contract.DEPRECATIONS_VARIABLE)
@@ -28,9 +29,10 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 
 def get_order_history(request: api.Request, _context: Any) -> api.Response:
     """200 with the order's changes; raises Problem."""
+    caller = request.caller(required=_sign_in)
     order_id = resource.order_id(request)
-    changes = _history.of(order_id)
-    if not changes:
+    changes, owner = _history.of(order_id)
+    if not changes or not resource.shows(owner, caller):
         # More is not known here: this function may not read orders.
         raise Problem(
             problems.HISTORY_NOT_FOUND,

@@ -94,7 +94,6 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
         "dev",
         {"auth": "jwt", "jwt": {"issuer": "https://login.example.com", "audience": ["orders"]}},
     ),
-    "public": ("prod", {"auth": "none", "publicApi": True}),
     "no-topic": ("dev", {"alarms.topic": False}),
     "alarms": (
         "prod",

@@ -29,7 +29,12 @@ _SYNTHETIC: Schema = {
     "const": True,
     "description": "Of the stack's synthetic orders alone: no customer placed it.",
 }
-_NOT_ALWAYS = {"messageId", "synthetic"}
+_OWNER: Schema = {
+    **schema.OWNER,
+    "description": "Who placed the order, as access tokens name them (`sub`): a name that the "
+    "provider made, not theirs. Absent from an order that nobody was signed in for.",
+}
+_NOT_ALWAYS = {"messageId", "synthetic", "owner"}
 
 
 def _event(status: str) -> Schema:
@@ -47,6 +52,7 @@ def _event(status: str) -> Schema:
         "createdAt": schema.TIMESTAMP,
         **_MORE.get(status, {}),
         "synthetic": _SYNTHETIC,
+        "owner": _OWNER,
     }
     members: dict[str, Schema] = {
         "schemaVersion": {

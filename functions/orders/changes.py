@@ -45,6 +45,8 @@ class Change(NamedTuple):
     """Of an order that failed: the message that was given up."""
     synthetic: bool = False
     """Whether the order is one of the stack's synthetic orders."""
+    owner: str | None = None
+    """The subject of who placed it; None: nobody had signed in."""
 
     @property
     def type(self) -> str:
@@ -69,6 +71,8 @@ class Change(NamedTuple):
             data["messageId"] = self.message_id
         if self.synthetic:
             data["synthetic"] = True
+        if self.owner is not None:
+            data["owner"] = self.owner
         return _encode(
             {
                 "schemaVersion": SCHEMA_VERSION,
@@ -114,6 +118,7 @@ def read(detail: Any) -> Change:
         details or None,
         _text(data, "messageId", optional=True),
         data.get("synthetic") is True,
+        _text(data, "owner", optional=True),
     )
     if not order.is_id(change.order_id):
         raise UnreadableError("orderId is not an order's id")

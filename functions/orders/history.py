@@ -34,8 +34,8 @@ class History:
                 self._client, self._table, item_of(change, days), contract.HISTORY_ORDER_ATTRIBUTE
             )
 
-    def of(self, order_id: str) -> list[dict[str, Any]]:
-        """An order's changes as the API shows them, the first one first.
+    def of(self, order_id: str) -> tuple[list[dict[str, Any]], str | None]:
+        """An order's changes as the API shows them, the first one first, and the order's owner.
 
         All of them at once: an order has as many changes as its status machine has steps.
         """
@@ -47,10 +47,17 @@ class History:
                 ExpressionAttributeValues={":order": {"S": order_id}},
                 ConsistentRead=True,
             )
-        return [_shown(item) for item in answer["Items"]]
+        items = answer["Items"]
+        # What recorded some of them may not have known of owners yet.
+        owners = (each[contract.OWNER_ATTRIBUTE]["S"] for each in items if _owned(each))
+        return [_shown(item) for item in items], next(owners, None)
 
     def _traced(self, operation: str) -> tracing.Subsegment:
         return tracing.Subsegment("DynamoDB", operation, table_name=self._table)
+
+
+def _owned(item: dict[str, Any]) -> bool:
+    return contract.OWNER_ATTRIBUTE in item
 
 
 def _shown(item: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ def item_of(change: Change, days: int) -> dict[str, Any]:
     }
     if change.previous_status is not None:
         item["from"] = {"S": change.previous_status}
+    if change.owner is not None:
+        item[contract.OWNER_ATTRIBUTE] = {"S": change.owner}
     if change.correlation_id is not None:
         item["correlationId"] = {"S": change.correlation_id}
     occurred = order.milliseconds(change.occurred_at)

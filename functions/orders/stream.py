@@ -70,6 +70,7 @@ def _change(new: store.Item, old: store.Item | None) -> Change | None:
         store.from_item(new) if previous is None else None,
         new["failedMessage"]["S"] if status == contract.FAILED and "failedMessage" in new else None,
         order.is_synthetic(new["customerName"]["S"]) if "customerName" in new else False,
+        new[contract.OWNER_ATTRIBUTE]["S"] if contract.OWNER_ATTRIBUTE in new else None,
     )
 
 

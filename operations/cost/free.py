@@ -18,7 +18,6 @@ FREE = frozenset(
         # A user pool's parts; people and machines that sign in are billed: BY_USE.
         "aws:cognito/managedLoginBranding:ManagedLoginBranding",
         "aws:cognito/resourceServer:ResourceServer",
-        "aws:cognito/userPoolClient:UserPoolClient",
         "aws:cognito/userPoolDomain:UserPoolDomain",
         "aws:iam/role:Role",
         "aws:iam/rolePolicy:RolePolicy",
@@ -67,6 +66,7 @@ BY_THE_MONTH = frozenset(
         "aws:cloudwatch/compositeAlarm:CompositeAlarm",
         "aws:cloudwatch/dashboard:Dashboard",
         "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "aws:cognito/userPoolClient:UserPoolClient",
         "aws:kms/key:Key",
     }
 )

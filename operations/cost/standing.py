@@ -34,6 +34,9 @@ def standing(graph: Graph, assumed: Mapping[str, Any]) -> Iterator[Standing]:
         if mapping.inputs.get("metricsConfig"):
             many = assumed["metrics"]["mapping"]
             yield mapping, "metrics of the mapping", "cloudwatch.metric", many
+    for client in graph.of("aws:cognito/userPoolClient:UserPoolClient"):
+        machines = "client_credentials" in client.inputs["allowedOauthFlows"]
+        yield client, "clients for machines", "cognito.machine", machines
     for key in graph.of("aws:kms/key:Key"):
         yield key, "keys", "kms.key", 1
     for budget in graph.of("aws:budgets/budget:Budget"):

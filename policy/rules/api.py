@@ -123,3 +123,25 @@ def route_authorised(route: Resource, settings: Settings) -> Findings:
         return
     if not matches(f"{project_of(route.urn)}:{open_route}", settings["exemptRoutes"]):
         yield f"lets everyone call {open_route}"
+
+
+@resource_rule(
+    "api-production-authorised",
+    [HTTP_ROUTE, REST_METHOD, FUNCTION_URL],
+    "In production, every route is authorised, or listed as public.",
+    "Set an authorizer (`auth: cognito` or `jwt` of this project), or list the route in this "
+    "rule's `publicRoutes`.",
+    settings={
+        "productionStacks": PRODUCTION_STACKS,
+        "publicRoutes": Setting(
+            "array", [], "Public routes (patterns), as `<project>:<METHOD> <path>`"
+        ),
+    },
+)
+def production_authorised(route: Resource, settings: Settings) -> Findings:
+    only_in_production(route, settings)
+    open_route = _unauthorised(route)
+    if open_route is not None and not matches(
+        f"{project_of(route.urn)}:{open_route}", settings["publicRoutes"]
+    ):
+        yield f"lets everyone call {open_route}"

@@ -41,6 +41,9 @@ REST_METHOD = "aws:apigateway/method:Method"
 REST_METHOD_SETTINGS = "aws:apigateway/methodSettings:MethodSettings"
 REST_STAGE = "aws:apigateway/stage:Stage"
 
+USER_POOL = "aws:cognito/userPool:UserPool"
+USER_POOL_CLIENT = "aws:cognito/userPoolClient:UserPoolClient"
+
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 BUCKET = "aws:s3/bucket:Bucket"

@@ -1035,6 +1035,75 @@ CASES: dict[str, Cases] = {
             C([R(t.HTTP_API, "good", {"corsConfiguration": {"allowOrigins": ["*"]}})], "dev"),
         ],
     ),
+    "api-production-authorised": Cases(
+        [
+            V("GET /orders", [R(t.HTTP_ROUTE, "bad", {"routeKey": "GET /orders"})], "shop-prod"),
+            V(
+                "GET /orders",
+                [R(t.HTTP_ROUTE, "bad", {"routeKey": "GET /orders"})],
+                "prod",
+                {"publicRoutes": ["other:GET /orders", "shop:POST /orders"]},
+            ),
+            V("function URL", [R(t.FUNCTION_URL, "bad", {"authorizationType": "NONE"})], "prod"),
+        ],
+        [
+            C([R(t.HTTP_ROUTE, "r", {"routeKey": "GET /orders"})]),
+            C([R(t.HTTP_ROUTE, "r", {"routeKey": "GET /a", "authorizationType": "JWT"})], "prod"),
+            C(
+                [R(t.HTTP_ROUTE, "r", {"routeKey": "GET /orders/{id}"})],
+                "prod",
+                {"publicRoutes": ["shop:GET /orders/*"]},
+            ),
+        ],
+    ),
+    "user-pool-deletion-protection": Cases(
+        [
+            V("deleted", [R(t.USER_POOL, "bad", {})], "prod"),
+            V("deleted", [R(t.USER_POOL, "bad", {"deletionProtection": "INACTIVE"})], "prod"),
+        ],
+        [
+            C([R(t.USER_POOL, "p", {})]),
+            C([R(t.USER_POOL, "p", {"deletionProtection": "ACTIVE"})], "prod"),
+        ],
+    ),
+    "app-client-no-implicit-flow": Cases(
+        [
+            V(
+                "implicit",
+                [R(t.USER_POOL_CLIENT, "bad", {"allowedOauthFlows": ["code", "implicit"]})],
+            )
+        ],
+        [
+            C([R(t.USER_POOL_CLIENT, "c", {"allowedOauthFlows": ["code"]})]),
+            C([R(t.USER_POOL_CLIENT, "c", {})]),
+        ],
+    ),
+    "app-client-exact-redirects": Cases(
+        [
+            V(address, [R(t.USER_POOL_CLIENT, "bad", {kind: [address]})])
+            for kind in ("callbackUrls", "logoutUrls")
+            for address in (
+                "https://*.shop.example",
+                "https://shop.example/*",
+                "http://shop.example/",
+                "http://localhost.shop.example/",
+            )
+        ],
+        [
+            C(
+                [
+                    R(
+                        t.USER_POOL_CLIENT,
+                        "c",
+                        {
+                            "callbackUrls": ["https://shop.example/in", "http://localhost:3000/"],
+                            "logoutUrls": ["shop://out"],
+                        },
+                    )
+                ]
+            )
+        ],
+    ),
     "api-route-authorised": Cases(
         [
             V("GET /orders", [R(t.HTTP_ROUTE, "bad", {"routeKey": "GET /orders"})]),

@@ -321,6 +321,28 @@ def new_open_route(stack: Mutable) -> Registered:
     return setting(stack.one(t.HTTP_ROUTE), routeKey="DELETE /everything")
 
 
+@mutation("api-production-authorised", "prod")
+def open_route_in_production(stack: Mutable) -> Registered:
+    return setting(stack.one(t.HTTP_ROUTE), authorizationType="NONE")
+
+
+@mutation("user-pool-deletion-protection", "prod")
+def users_that_can_be_deleted(stack: Mutable) -> Registered:
+    return setting(stack.one(t.USER_POOL), deletionProtection="INACTIVE")
+
+
+@mutation("app-client-no-implicit-flow", "cognito")
+def implicit_flow(stack: Mutable) -> Registered:
+    pages = stack.one(t.USER_POOL_CLIENT, "-pages")
+    return setting(pages, allowedOauthFlows=["code", "implicit"])
+
+
+@mutation("app-client-exact-redirects", "cognito")
+def wildcard_redirect(stack: Mutable) -> Registered:
+    pages = stack.one(t.USER_POOL_CLIENT, "-pages")
+    return setting(pages, callbackUrls=["https://*.shop.example.com/"])
+
+
 @mutation("log-group-retention")
 def retention_removed(stack: Mutable) -> Registered:
     return setting(stack.one(t.LOG_GROUP), retentionInDays=None)

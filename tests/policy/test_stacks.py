@@ -10,10 +10,12 @@ import yaml
 
 from local.workspace import ROOT
 from policy.exemptions import INITIAL_CONFIG
+from policy.rules import types as t
 from tests.policy.analyzer import Analyzer, Diagnostic, Registered
 from tests.policy.mutations import MUTATIONS, Mutable
-from tests.policy.recorded import preview_of, resources
+from tests.policy.recorded import preview_of, registered, resources
 from tests.policy.stack import RULES, R, check
+from tests.unit import stacks
 from tests.variants import MANY, STACKS, VARIANTS
 
 Packs = Callable[[str], Analyzer]
@@ -146,5 +148,18 @@ def test_every_setting_of_the_program_is_in_a_variant() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
     keys = {key for key in declared if ":" not in key}
     switched = {key.split(".")[0] for _, overrides in VARIANTS.values() for key in overrides}
-    # The prod stack's own file sets the one; the other only sets a check aside.
-    assert keys - switched == {"production", "acceptedRisks"}
+    # The prod stack's own file sets the one; the others only set checks aside.
+    assert keys - switched == {"production", "acceptedRisks", "publicApi"}
+
+
+def test_a_public_api_in_production_has_its_routes_listed(packs: Packs) -> None:
+    recorded = registered(stacks.recording("prod", auth="none", publicApi=True))
+    analyzer = packs("prod")
+    analyzer.configure({})
+    named = {each.inputs["routeKey"] for each in recorded if each.type == t.HTTP_ROUTE}
+    found = [d for d in analyzer.run(recorded) if d.policy == "api-production-authorised"]
+    assert len(found) == len(named) > 2
+    analyzer.configure(
+        {"api-production-authorised": {"publicRoutes": [f"serverless-orders:{r}" for r in named]}}
+    )
+    assert [d for d in analyzer.run(recorded) if d.policy == "api-production-authorised"] == []
