@@ -164,11 +164,15 @@ def test_sign_in_pages_have_an_address_of_their_own_and_a_style() -> None:
 
 
 def test_scopes_of_clients_are_scopes_of_the_api() -> None:
-    args: Any = {"resource_server": "letters", "scopes": {"read": "Read"}}
+    args: Any = {
+        "resource_server": "letters",
+        "scopes": {"read": "Read"},
+        "page_scopes": ["a/read"],
+    }
     with pytest.raises(
         ValueError, match=r"page_scopes\[0\]: expected one of letters/read, not 'a/"
     ):
-        deploy(lambda: UserPool("users", {**args, "page_scopes": ["a/read"]}))
+        deploy(lambda: UserPool("users", args))
 
 
 def test_a_further_route_asks_for_a_token_too() -> None:
