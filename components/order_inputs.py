@@ -289,15 +289,6 @@ def _orders_within_the_stage(throttle: OrderThrottle) -> Iterator[Problem]:
 
 
 @contradictions(OrderSettings)
-def _synthetic_orders_have_no_token(args: OrderSettings) -> Iterator[Problem]:
-    if with_sign_in(args) and "synthetic" in args:
-        yield problem(
-            "synthetic",
-            "expected nothing, because {=auth}: synthetic orders are placed without a token",
-        )
-
-
-@contradictions(OrderSettings)
 def _tokens_have_one_issuer(args: OrderSettings) -> Iterator[Problem]:
     if args["auth"] == "jwt" and "jwt" not in args:
         for name, declared in declarations(Jwt).items():

@@ -1,4 +1,4 @@
-"""Settings that contradict each other in what a second can take: for a warning, not an error.
+"""Settings that defeat each other, mostly in what a second can take: for a warning, not an error.
 
 All of it is computed from the settings and from times that no batch undercuts, so that whatever is
 named here is too little at the best of times. What the system takes in all likelihood, and what of
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .event_consumer import ConsumerDelivery, usual_concurrency
 from .inputs import Key, Problem, default, problem
-from .order_functions import functions_of
+from .order_functions import functions_of, with_sign_in
 from .pending_index import UNITS_PER_ORDER, UNITS_PER_SHARD, shards
 
 if TYPE_CHECKING:
@@ -47,9 +47,19 @@ def contradictions_in(settings: "OrderSettings") -> Iterator[Problem]:
         _reserved_and_maximum,
         _batch_and_timeout,
         _deliveries_and_repair,
+        _synthetic_and_sign_in,
     ):
         for each in rule(settings):
             yield Problem(each.path, each.text, settings)
+
+
+def _synthetic_and_sign_in(settings: "OrderSettings") -> Iterator[Problem]:
+    if with_sign_in(settings) and "synthetic" in settings:
+        yield problem(
+            "synthetic",
+            "synthetic orders are placed without a token, and with {=auth} answered with 401: "
+            "their alarm will ring",
+        )
 
 
 def _api_and_reserved(settings: "OrderSettings") -> Iterator[Problem]:
