@@ -428,6 +428,6 @@ def test_wrong_option_is_named(
 def test_demo_shows_everything_and_succeeds() -> None:
     ended = _local("demo")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert len(re.findall(r"^  seen ", ended.stdout, re.M)) == 6
+    assert len(re.findall(r"^  seen ", ended.stdout, re.M)) == 7
     assert "NOT SEEN" not in ended.stdout
     assert re.search(r"DENIED  dynamodb:PutItem on arn:\S+:table/Orders", ended.stdout)
