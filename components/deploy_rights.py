@@ -497,7 +497,8 @@ BOUNDARY: tuple[Rights, ...] = (
     Rights(
         "dynamodb",
         (*_TABLE, *_TABLE_PARTS, f"{_TABLE[1]}/*"),
-        "BatchGetItem DescribeStream GetItem GetRecords GetShardIterator ListStreams Query",
+        "BatchGetItem DescribeStream DescribeTable GetItem GetRecords GetShardIterator ListStreams "
+        "Query",
         "PutItem",
         "UpdateItem",
         "DeleteItem",

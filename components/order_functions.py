@@ -442,6 +442,13 @@ FUNCTIONS = (
         when=lambda settings: "synthetic" in settings,
     ),
     OrderFunction(
+        name="measure_table",
+        environment=table_name,
+        grants=(on_table("DescribeTable"),),
+        sources=lambda parts: _every(60 * parts.settings["table_metrics"]["rate_hours"]),
+        when=lambda settings: settings["table_metrics"]["rate_hours"] > 0,
+    ),
+    OrderFunction(
         name="record_history",
         consumes=tuple(contract.CHANGE_EVENTS.values()),
         environment=lambda parts: {
@@ -529,9 +536,14 @@ def operations(functions: Iterable[OrderFunction] = FUNCTIONS) -> dict[str, tupl
     return {service: tuple(names) for service, names in found.items()}
 
 
+# Operations of which DynamoDB counts neither throttled requests nor errors.
+_UNCOUNTED = ("DescribeTable",)
+
+
 def table_operations(functions: Iterable[OrderFunction]) -> list[str]:
-    """botocore's operations that functions may call on the table of orders."""
-    return _operations_on((_table, _pending_index, _owner_index), functions)
+    """botocore's operations that functions may call on the orders of the table."""
+    there = _operations_on((_table, _pending_index, _owner_index), functions)
+    return [each for each in there if each not in _UNCOUNTED]
 
 
 def history_operations(functions: Iterable[OrderFunction]) -> list[str]:

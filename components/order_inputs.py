@@ -104,6 +104,15 @@ class PendingIndex(TypedDict):
     """Partitions that it is spread over; by default as many as the rate of orders needs."""
 
 
+class TableMetrics(TypedDict):
+    """The number of orders and the size of their table, as metrics."""
+
+    # A fourth dashboard, the function's alarms and two metrics are not free: about 4 US$ a month.
+
+    rate_hours: NotRequired[Annotated[int, ZeroOr(1, 24, default=0)]]
+    """How often they are measured; 0 for never."""
+
+
 class Synthetic(TypedDict):
     """A synthetic order, placed through the API and seen CONFIRMED: a sign of life."""
 
@@ -249,6 +258,8 @@ class OrderSettings(FunctionSettings):
     """Whether each change of an order is an event on a bus, and part of the order's history."""
     bus: NotRequired[BusArchive]
     """The bus that the events of orders are put on."""
+    table_metrics: NotRequired[TableMetrics]
+    """The number of orders and the size of their table, as metrics."""
     synthetic: NotRequired[Synthetic]
     """Synthetic orders through the public API, with an alarm on their absence; off by default."""
     history: NotRequired[History]

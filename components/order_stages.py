@@ -56,6 +56,6 @@ def _written(function: OrderFunction, parts: Parts) -> Iterator[Any]:
     tables = [parts.table] if parts.history is None else [parts.table, parts.history]
     for grant in function.grants:
         resource = grant.resource(parts)
-        if not grant.operations[0].startswith(("Get", "Query")):
+        if not grant.operations[0].startswith(("Get", "BatchGet", "Query", "Describe")):
             streams: list[Any] = [each.stream_arn for each in tables if each.arn is resource]
             yield from streams or [resource]

@@ -499,6 +499,8 @@ class OrderSystem(Component):
             "limits": self._limits is not None,
             "republish_rate_minutes": self._args["republish"]["rate_minutes"],
         }
+        if self._args["table_metrics"]["rate_hours"]:
+            orders["table_metrics_hours"] = self._args["table_metrics"]["rate_hours"]
         if "synthetic" in self._args:
             orders["synthetic_rate_minutes"] = self._args["synthetic"]["rate_minutes"]
         args: ObservabilityArgs = {

@@ -143,6 +143,8 @@ QUEUE_LAG = "QueueLag"  # message sent -> received by the processor
 MESSAGES_REJECTED = "MessagesRejected"  # unreadable, of another type, for no order
 ORDERS_REPUBLISHED = "OrdersRepublished"  # events sent again by the repair
 OLDEST_PENDING_AGE = "OldestPendingAge"  # age of the oldest order past the threshold
+ORDERS_STORED = "OrdersStored"  # items of the table, as DynamoDB counts them
+ORDERS_TABLE_SIZE = "OrdersTableSize"  # and their size
 LINES_IMPORTED = "LinesImported"  # of files, that are orders now
 LINES_REJECTED = "LinesRejected"  # of files, that cannot be orders
 
@@ -172,6 +174,8 @@ METRIC_UNITS = {
     OLDEST_PENDING_AGE: "Seconds",
     SYNTHETIC_ORDERS_CONFIRMED: "Count",
     SYNTHETIC_ORDERS_FAILED: "Count",
+    ORDERS_STORED: "Count",
+    ORDERS_TABLE_SIZE: "Bytes",
     LINES_IMPORTED: "Count",
     LINES_REJECTED: "Count",
     REQUESTS_OVER_LIMIT: "Count",

@@ -18,6 +18,8 @@ FOLDER = "botocore-data"
 def reduce_data(folder: Path, operations: Operations) -> None:
     """Write FOLDER from the data of the botocore that is installed in the folder."""
     whole, reduced = folder / "botocore" / "data", folder / FOLDER
+    # The bundle is the same in whatever order the functions are declared.
+    operations = {service: sorted(names) for service, names in sorted(operations.items())}
     ruled = {
         service
         for service, names in operations.items()

@@ -19,6 +19,8 @@ class MonitoredOrders(TypedDict):
     """How often the repair of pending orders runs."""
     synthetic_rate_minutes: NotRequired[int]
     """How often a synthetic order is placed; none by default."""
+    table_metrics_hours: NotRequired[int]
+    """How often the table is measured; never by default."""
     imports: NotRequired[bool]
     """Whether files are imported."""
     limits: NotRequired[bool]
@@ -146,6 +148,7 @@ def rows(orders: MonitoredOrders, limits: AlarmThresholds) -> list[Row]:
                 ],
             ),
         ],
+        *([_table(orders, metric)] if orders.get("table_metrics_hours") else []),
         *([_synthetic(orders, metric)] if "synthetic_rate_minutes" in orders else []),
         *([_imports(metric, limits)] if orders.get("imports") else []),
         *([_callers(metric)] if orders.get("limits") else []),
@@ -200,6 +203,14 @@ def _imports(metric: Callable[[str], Metric], limits: AlarmThresholds) -> Row:
                 )
             ],
         ),
+    ]
+
+
+def _table(orders: MonitoredOrders, metric: Callable[..., Metric]) -> Row:
+    """How many orders there are, and how large their table is."""
+    return [
+        Graph("Orders in the table", {"orders": metric(contract.ORDERS_STORED, "Maximum")}),
+        Graph("Size of the table (bytes)", {"size": metric(contract.ORDERS_TABLE_SIZE, "Maximum")}),
     ]
 
 

@@ -73,6 +73,13 @@ class Transition(NamedTuple):
     failed_message: str | None = None
 
 
+class Size(NamedTuple):
+    """How large the table is, as DynamoDB counts about every six hours."""
+
+    items: int
+    bytes: int
+
+
 class Store:
     """Orders in one DynamoDB table."""
 
@@ -229,6 +236,12 @@ class Store:
             after = page.get("LastEvaluatedKey")
             if not after:
                 return
+
+    def size(self) -> Size:
+        """The table's items and bytes."""
+        with self._traced("DescribeTable"):
+            table = self._client.describe_table(TableName=self._table)["Table"]
+        return Size(table["ItemCount"], table["TableSizeBytes"])
 
     def read_pending(self, keys: list[PendingKey]) -> list[Pending]:
         """Those of these orders, at most 100, that are still PENDING, read consistently."""

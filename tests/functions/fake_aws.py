@@ -202,6 +202,12 @@ class FakeAws:
             answer["LastEvaluatedKey"] = page[-1]
         return 200, answer
 
+    def _DescribeTable(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        size = len(json.dumps(self.table))
+        name = request["TableName"]
+        table = {"TableName": name, "ItemCount": len(self.table), "TableSizeBytes": size}
+        return 200, {"Table": table}
+
     def _BatchGetItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         ((name, asked),) = request["RequestItems"].items()
         keys = asked["Keys"]

@@ -77,7 +77,12 @@ def test_every_metric_shown_is_one_that_aws_or_our_functions_emit(stack: str) ->
 
 
 def test_every_metric_of_our_own_is_shown() -> None:
-    everything = shown(synthetic={"rateMinutes": 5}, imports=True, auth="cognito")
+    everything = shown(
+        synthetic={"rateMinutes": 5},
+        imports=True,
+        auth="cognito",
+        tableMetrics={"rateHours": 1},
+    )
     own = {each.name for each in everything if each.namespace == contract.METRIC_NAMESPACE}
     assert own == {*contract.METRIC_UNITS, contract.COLD_START, *COUNTED_IN_THE_LOG}
 

@@ -33,6 +33,11 @@ GRANTS = {
         # Lambda itself delivers an invocation given up with the function's role.
         ("sqs:SendMessage", "its failure queue"),
     },
+    # Only in a stack that has its table measured.
+    "measure-table": {
+        ("dynamodb:DescribeTable", TABLE),
+        ("sqs:SendMessage", "its failure queue"),
+    },
     # Only in a stack with synthetic orders.
     "synthetic-order": {
         ("dynamodb:DeleteItem", TABLE),
@@ -124,6 +129,7 @@ def test_grants_of_every_function_are_decided() -> None:
     [
         *((stack, function, {}) for stack, function in stacks.FUNCTIONS_OF_STACKS),
         ("dev", "synthetic-order", {"synthetic": {"rateMinutes": 5}}),
+        ("dev", "measure-table", {"tableMetrics": {"rateHours": 1}}),
         ("dev", "import-orders", {"imports": True}),
         *(
             ("dev", function, {"auth": "cognito"})

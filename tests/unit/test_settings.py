@@ -179,6 +179,7 @@ WRONG = [
     ("republish", '{"limit": 0}', ".limit", "a whole number from 1"),
     ("pending", '{"shards": 257}', ".shards", "a whole number from 1 to 256"),
     ("history", '{"maximumConcurrency": 1}', ".maximumConcurrency", "0 (none) or a whole number"),
+    ("tableMetrics", '{"rateHours": 25}', ".rateHours", "0 (none) or a whole number from 1 to 24"),
     ("synthetic", '{"rateMinutes": 61}', ".rateMinutes", "a whole number from 1 to 60"),
     ("imports", "yes", "", "true or false"),
     ("importing", '{"retentionDays": 0}', ".retentionDays", "a whole number from 1 to 36500"),
