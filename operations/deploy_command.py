@@ -41,7 +41,13 @@ def add(kinds: Any) -> None:
     )
 
 
-def _run(deployments: Deployments, options: argparse.Namespace) -> int:
+def _run(deployments: Deployments | None, options: argparse.Namespace) -> int:
+    if deployments is None:
+        print(
+            "The stack's deployment is allAtOnce: `pulumi up` has moved all traffic itself, and "
+            "`pulumi up` of the former code takes it back."
+        )
+        return 1 if options.what == "rollback" else 0
     what = {"start": _start, "status": _status, "rollback": _rollback}[options.what]
     return what(deployments)
 

@@ -172,16 +172,11 @@ def given_up(name: str) -> GivenUp:
     return GivenUp(stack.client("s3"), functions, bucket, publisher)
 
 
-def deployments(name: str) -> Deployments:
-    """The progressive deployments of a stack; StackError where traffic moves all at once."""
+def deployments(name: str) -> Deployments | None:
+    """The progressive deployments of a stack; None where `pulumi up` moves the traffic itself."""
     stack = Stack(name)
     told = stack.told(DEPLOYMENTS_OUTPUT)
-    if told is None:
-        raise StackError(
-            f"{stack.where} has no output {DEPLOYMENTS_OUTPUT}: `pulumi up` moves its traffic all "
-            "at once (setting deployment)"
-        )
-    return Deployments(stack.client, told, on_aws=stack.on_aws)
+    return None if told is None else Deployments(stack.client, told, on_aws=stack.on_aws)
 
 
 def imports(name: str) -> Imports:
