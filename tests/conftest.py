@@ -14,7 +14,8 @@ SHARING = {
     "running system": tuple(
         f"tests/local/test_{name}.py"
         for name in (
-            *("drill", "event_sources", "events", "failures", "front_door", "guard", "history"),
+            *("deploy_rights", "drill", "event_sources", "events", "failures", "front_door"),
+            *("guard", "history"),
             *("orders_end_to_end", "publishing", "resources"),
         )
     ),

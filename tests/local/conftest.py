@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from local import aws
 from local.client import Api
 from local.deployer import Deployer
 from local.system import System, system
@@ -15,9 +16,23 @@ from tests.local.support import SHORT
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[System]:
+def deployed() -> list[Any]:
+    """The requests to AWS by which the running system was made, as botocore sent them."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def running(deployed: list[Any]) -> Iterator[System]:
     """The stack `local`, with a short visibility timeout."""
+    making = True
+
+    def hear(request: Any, **_: Any) -> None:
+        if making:
+            deployed.append(request)
+
+    aws._session()._session.register("before-send", hear)
     with system(overrides=SHORT) as started:
+        making = False
         yield started
 
 
