@@ -83,11 +83,11 @@ SLOW = ("import_orders", "synthetic_order")
 
 
 def test_functions_use_each_grant_of_their_own_and_no_more(running: System) -> None:
-    uses = Uses(running)
-    for title in STEPS:
-        scenario.steps(running)[title]()
-    uses.settle()
-    checked = check(of_roles(running.resources), uses.counted())
+    with Uses(running) as uses:
+        for title in STEPS:
+            scenario.steps(running)[title]()
+        uses.settle()
+        checked = check(of_roles(running.resources), uses.counted())
     assert [each for each in checked.findings if "beyond" in each] == []
     used = {(row.grant.label, row.grant.action) for row in checked.rows if row.count}
     declared = functions_of(program.settings(running.stack, running.overrides).system)
@@ -103,11 +103,11 @@ def test_functions_use_each_grant_of_their_own_and_no_more(running: System) -> N
 
 
 def test_a_call_without_a_grant_is_found_at_the_wire(running: System) -> None:
-    uses = Uses(running)
-    with without_grant(running, "get_order", "dynamodb"):
-        api = scenario.Api(running.url)
-        assert api.get("00000000-0000-4000-8000-000000000000").status >= 500
-    uses.settle()
+    with Uses(running) as uses:
+        with without_grant(running, "get_order", "dynamodb"):
+            api = scenario.Api(running.url)
+            assert api.get("00000000-0000-4000-8000-000000000000").status >= 500
+        uses.settle()
     findings = check(of_roles(running.resources), uses.counted()).findings
     beyond = [each for each in findings if "beyond" in each]
     assert len(beyond) == 1

@@ -62,8 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(overrides: Mapping[str, Any], mix: str) -> tuple[Checked, Checked]:
     """The scenario and one chaos run in one system; its rights, and its resources' policies."""
-    with arena(overrides) as stage:
-        uses = Uses(stage.local)
+    with arena(overrides) as stage, Uses(stage.local) as uses:
         for title, step in scenario.steps(stage.local).items():
             print(f"  {title}", file=sys.stderr, flush=True)
             step()
@@ -91,9 +90,11 @@ def table(rows: list[Row]) -> str:
         if row.unseen:
             used = "cannot be seen here"
         resource = row.grant.resource.split(":", 5)[-1]  # of an ARN, what it has for itself
-        lines.append(f"  {row.grant.action:<26}{resource:<60}  {used:<42}  {row.grant.statement}")
+        when = f" if {row.grant.condition}" if row.grant.condition else ""
+        statement = row.grant.statement + when
+        lines.append(f"  {row.grant.action:<26}{resource:<60}  {used:<42}  {statement}")
     unseen = {row.grant.action: row.unseen for row in rows if row.unseen}
-    lines += ["", "Cannot be seen here:"]
+    lines += ["", "Cannot be seen here:"] if unseen else []
     lines += [f"  {action}: {why[0]} ({why[1]})" for action, why in sorted(unseen.items()) if why]
     return "\n".join(lines)
 

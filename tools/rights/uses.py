@@ -7,7 +7,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from local import events
 from local.events import Event
@@ -41,7 +41,7 @@ GATEWAY, EVENTS = "apigateway.amazonaws.com", "events.amazonaws.com"
 
 
 class Uses:
-    """Counts what a running system uses, from its making until `close`."""
+    """Counts what a running system uses, from its making to the end of the context."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -61,6 +61,12 @@ class Uses:
         system.watch_rights()
         self._thread = threading.Thread(target=self._listen, daemon=True, name="rights")
         self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._subscription.close()
 
     def settle(self) -> None:
         """Take in what has happened so far."""
