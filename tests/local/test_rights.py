@@ -77,6 +77,7 @@ def test_a_pattern_covers_what_iam_says(pattern: str, resource: str, covered: bo
 STEPS = (
     "orders are placed, confirmed and read",
     "a pending order is sent again",
+    "what has a schedule runs",
     "an order's history is read",
 )
 SLOW = ("import_orders", "synthetic_order")

@@ -15,6 +15,7 @@ from typing import Any
 from functions import contract
 from local import events, sign_in
 from local.client import Api
+from local.deployer import Resource
 from local.example import EXAMPLE_ORDER
 from local.system import System
 from tools.rights.uses import SCHEDULED
@@ -60,6 +61,7 @@ def steps(system: System) -> dict[str, Callable[[], None]]:
         "orders are placed, confirmed and read": lambda: _orders(system, api),
         "every route is asked": lambda: _routes(system, api),
         "a pending order is sent again": lambda: _repair(system, api),
+        "what has a schedule runs": lambda: _scheduled(system),
         "a message dies in the queue": lambda: _poison(system),
     }
     if system.outputs.get("orderEventsBusName"):
@@ -208,11 +210,25 @@ def _broken(system: System, name: str) -> Iterator[None]:
         client.update_function_configuration(FunctionName=name, Handler=handler)
 
 
-def _schedules(system: System) -> None:
+def _scheduled(system: System) -> None:
     for schedule in system.of_type("scheduler/schedule:Schedule"):
-        function = (
-            str(schedule.inputs["target"]["arn"]).rpartition(":function:")[2].partition(":")[0]
-        )
+        _invoke(system, _target(schedule))
+
+
+def _schedules(system: System) -> None:
+    """Each by itself, though the slower ones every minute for this once."""
+    client = system.client("scheduler")
+    for schedule in system.of_type("scheduler/schedule:Schedule"):
+        present = client.get_schedule(Name=schedule.outputs["name"])
+        if present["ScheduleExpression"] != "rate(1 minute)":
+            client.update_schedule(
+                Name=schedule.outputs["name"],
+                ScheduleExpression="rate(1 minute)",
+                FlexibleTimeWindow=present["FlexibleTimeWindow"],
+                Target=present["Target"],
+            )
+    for schedule in system.of_type("scheduler/schedule:Schedule"):
+        function = _target(schedule)
         until(
             lambda name=function: any(  # type: ignore[misc]
                 each.function == name and each.source == SCHEDULED
@@ -220,6 +236,11 @@ def _schedules(system: System) -> None:
             ),
             f"the schedule of {function} did not run",
         )
+
+
+def _target(schedule: Resource) -> str:
+    arn = str(schedule.inputs["target"]["arn"])
+    return arn.rpartition(":function:")[2].partition(":")[0]
 
 
 def _invoke(system: System, function: str, *, asynchronously: bool = False) -> None:
