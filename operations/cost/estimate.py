@@ -86,7 +86,7 @@ def estimate(
     prices = prices or Prices(graph.settings.region)
     assumed = assumed or assumptions()
     days = int(graph.settings.system["history"]["retention_days"])
-    life = sizes.life(work.items, days)
+    life = sizes.life(work.items, days, owned=graph.settings.system["auth"] != "none")
     resting = Flow(graph, life, assumed)
     resting.idle()
     working = Flow(graph, life, assumed, work.full_batches)

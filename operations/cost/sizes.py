@@ -21,6 +21,7 @@ CHUNK = 65_536
 
 # Of the lengths that API Gateway's request ids, people's names and articles' codes have.
 _REQUEST_ID, _CUSTOMER, _SKU, _PRICE = "JKJaXmPLvHcESHA=", "Ada Lovelace", "SKU-{:04}", 19.95
+_OWNER = "64284478-b0a1-70dd-8e1d-3f1c8a5d3c52"
 _MOMENT = "2026-01-31T12:00:00.000Z"
 
 
@@ -37,15 +38,15 @@ class Life(NamedTuple):
     """Its items in the history, one for each event."""
 
 
-def life(items: int, history_days: int) -> Life:
-    """The life of an order of so many items."""
+def life(items: int, history_days: int, *, owned: bool = False) -> Life:
+    """The life of an order of so many items, `owned` by somebody who has signed in."""
     details = {
         "customerName": _CUSTOMER,
         "items": [{"sku": _SKU.format(n), "qty": 1, "price": _PRICE} for n in range(items)],
     }
     text, order_id = order.text(details), order.random_id()
     written = _Written()
-    new = New(details, order.fingerprint(text), _MOMENT, _REQUEST_ID)
+    new = New(details, order.fingerprint(text), _MOMENT, _REQUEST_ID, _OWNER if owned else None)
     Store(written, "").put_new(order_id, new, 1)
     [placed] = written.items
     confirmed = {**placed, "status": {"S": contract.CONFIRMED}, "version": {"N": "2"}}
