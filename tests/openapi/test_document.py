@@ -13,6 +13,7 @@ from functions import contract
 from tools.openapi import FOLDER
 from tools.openapi.document import (
     KINDS,
+    SIGN_IN_PROBLEMS,
     UndescribedError,
     document,
     render,
@@ -66,12 +67,25 @@ def test_a_document_is_served_where_the_routes_of_its_version_are() -> None:
 @every_version
 def test_every_kind_of_problem_is_documented_where_it_can_happen(version: str) -> None:
     of_files = {"line-too-long", "unknown-file", "unreadable-line"}  # in the reports of imports
-    assert {each.name for of in DESCRIBED.values() for each in of.problems} == set(KINDS) - of_files
+    anywhere = {each.name for each in SIGN_IN_PROBLEMS}
+    told = {each.name for of in DESCRIBED.values() for each in of.problems}
+    assert told | anywhere == set(KINDS) - of_files
     for name, described in DESCRIBED.items():
-        for kind in described.problems:
+        for kind in (*described.problems, *SIGN_IN_PROBLEMS):
             responses = OPERATIONS_OF[version][name][2]["responses"]
             content = responses[str(kind.status)]["content"]
             assert kind.name in content["application/problem+json"]["examples"]
+
+
+@every_version
+def test_every_operation_says_which_scopes_it_takes_where_there_is_sign_in(version: str) -> None:
+    for name, (_, _, operation) in OPERATIONS_OF[version].items():
+        scope = "orders/write" if name == "create_order" else "orders/read"
+        assert operation["security"] == [{}, {"signIn": [scope]}, {"signIn": ["orders/admin"]}]
+        for status, message in (("401", "Unauthorized"), ("403", "Forbidden")):
+            answer = operation["responses"][status]["content"]["application/json"]
+            assert answer["example"] == {"message": message}
+    assert DOCUMENTS[version]["components"]["securitySchemes"]["signIn"]["scheme"] == "bearer"
 
 
 @every_version

@@ -16,6 +16,7 @@ from components.order_inputs import OrderSettings
 from functions import contract
 from functions.orders import history_schema, list_schema, order_query, problems, schema
 from functions.orders.representations import v1, v2
+from functions.toolkit import caller as toolkit_caller
 from functions.toolkit import json_text
 from functions.toolkit import problems as toolkit_problems
 from functions.toolkit.problems import RETRY_AFTER, Kind, Problem
@@ -63,15 +64,20 @@ _SAMPLE_ID = "0b9c1a3e-6f2d-4c57-9a41-7d5be2c8f016"
 
 # Answers of API Gateway itself, where no function is reached: status -> its message.
 GATEWAY = {
+    401: "Unauthorized",
+    403: "Forbidden",
     413: "Request Entity Too Large",
     429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
 
+SIGN_IN = "signIn"
+SIGN_IN_PROBLEMS = (toolkit_caller.UNAUTHENTICATED, toolkit_caller.UNIDENTIFIED)
+
 KINDS = {
     kind.name: kind
-    for module in (toolkit_problems, problems)
+    for module in (toolkit_problems, toolkit_caller, problems)
     for kind in vars(module).values()
     if isinstance(kind, Kind)
 }
@@ -146,7 +152,21 @@ def document(version_name: str) -> Json:
         },
         "servers": [server for prefix in version.prefixes for server in _servers(prefix)],
         "paths": paths,
-        "components": {"schemas": {name: public(each) for name, each in schemas.items()}},
+        "components": {
+            "schemas": {name: public(each) for name, each in schemas.items()},
+            "securitySchemes": {
+                SIGN_IN: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": (
+                        "An access token, where there is sign-in; of the scopes of an operation, "
+                        "one will do. API Gateway answers 401 and 403 itself, which no HTTP API "
+                        "can make problem documents of."
+                    ),
+                }
+            },
+        },
     }
 
 
@@ -183,7 +203,7 @@ def _operation(name: str, operation: Operation, version: Version) -> Json:
     """The operation with its error responses: problems by status, and API Gateway's own."""
     statuses = [each for each in GATEWAY if each != 413 or "requestBody" in operation.described]
     by_status: dict[int, list[Kind]] = {status: [] for status in statuses}
-    for kind in operation.problems:
+    for kind in (*operation.problems, *SIGN_IN_PROBLEMS):
         by_status.setdefault(kind.status, []).append(kind)
     successes = {
         status: {**response, "headers": {**response.get("headers", {}), **_LIMIT_FIELDS}}
@@ -193,7 +213,15 @@ def _operation(name: str, operation: Operation, version: Version) -> Json:
         str(status): _error(status, by_status[status], version) for status in sorted(by_status)
     }
     responses = {**successes, **errors}
-    return {"operationId": name, **operation.described, "responses": responses}
+    scopes = next(each.scopes for each in order_functions.FUNCTIONS if each.name == name)
+    # An API without sign-in asks for nothing: `{}`.
+    security: list[Json] = [{}, *({SIGN_IN: [scope]} for scope in scopes)]
+    return {
+        "operationId": name,
+        **operation.described,
+        "security": security,
+        "responses": responses,
+    }
 
 
 def _error(status: int, kinds: list[Kind], version: Version) -> Json:
