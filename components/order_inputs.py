@@ -92,7 +92,7 @@ class Republish(TypedDict):
     # sent again for an order that was merely slow would change nothing.
     pending_threshold_seconds: NotRequired[Annotated[int, Whole(1, 86_400, default=120)]]
     """Age from which a pending order's event is sent again."""
-    limit: NotRequired[Annotated[int, Whole(1, 10_000, default=1000)]]
+    limit: NotRequired[Annotated[int, Whole(1, 100_000, default=1000)]]
     """Most events sent again in one run."""
 
 

@@ -26,6 +26,7 @@ from .toolkit import bootstrap
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,6 +47,10 @@ _events = Events.connect()
 _threshold = environment.positive_integer(contract.PENDING_THRESHOLD_VARIABLE)
 _limit = environment.positive_integer(contract.REPUBLISH_LIMIT_VARIABLE)
 _configured_shards = environment.positive_integer(contract.PENDING_SHARDS_VARIABLE)
+
+# Batches sent at once: as many as botocore keeps connections by default.
+_THREADS = 10
+_threads = ThreadPoolExecutor(_THREADS)
 
 _LONGEST_CALL = max(store.LONGEST_CALL, events.LONGEST_CALL)
 
@@ -157,7 +162,7 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 
 def _republish(run: Run, deadline: Deadline) -> None:
     stuck = _stuck(run, deadline)
-    while group := list(islice(stuck, events.BATCH_MESSAGES)):
+    while group := list(islice(stuck, store.MOST_READ)):
         if not _send_again(group, run, deadline):
             run.complete = False
             for taken in reversed(group):
@@ -171,14 +176,26 @@ def _send_again(group: list[Taken], run: Run, deadline: Deadline) -> bool:
         return False
     pending = _store.read_pending([taken.key for taken in group])
     run.settled += len(group) - len(pending)
-    for batch in events.batches(_events_of(pending, run)):
+    batches = events.batches(_events_of(pending, run))
+    while several := list(islice(batches, _THREADS)):
         if deadline.passed():
             return False
-        refused = _events.send_batch(batch)
-        run.sent += len(batch) - len(refused)
-        for code in refused.values():
-            run.refused[code] = run.refused.get(code, 0) + 1
+        _send(several, run)
     return True
+
+
+def _send(batches: list[list[Message]], run: Run) -> None:
+    """Send batches at the same time; raises what the first of those raised that could not be."""
+    sending = [_threads.submit(_events.send_batch, batch) for batch in batches]
+    wait(sending)
+    for batch, done in zip(batches, sending, strict=True):
+        if done.exception() is None:
+            refused = done.result()
+            run.sent += len(batch) - len(refused)
+            for code in refused.values():
+                run.refused[code] = run.refused.get(code, 0) + 1
+    for done in sending:
+        done.result()
 
 
 def _stuck(run: Run, deadline: Deadline) -> Iterator[Taken]:

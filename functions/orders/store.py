@@ -18,6 +18,9 @@ from . import order
 ATTEMPTS = 3
 LONGEST_CALL = aws.longest_call(ATTEMPTS)
 
+# Orders that one BatchGetItem reads.
+MOST_READ = 100
+
 # Seconds before a second request for what a read of several orders left out; twice before a third.
 _LEFT_OUT_PAUSE = 0.1
 
@@ -244,7 +247,7 @@ class Store:
         return Size(table["ItemCount"], table["TableSizeBytes"])
 
     def read_pending(self, keys: list[PendingKey]) -> list[Pending]:
-        """Those of these orders, at most 100, that are still PENDING, read consistently."""
+        """Those of these orders, at most MOST_READ, that are still PENDING, read consistently."""
         wanted = [{"id": {"S": key.order_id}} for key in keys]
         found: dict[str, Item] = {}
         for attempt in range(ATTEMPTS):

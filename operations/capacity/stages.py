@@ -224,6 +224,10 @@ class Stages:
 
     def _tables(self) -> Iterator[Stage]:
         for table in self.graph.of(TABLE):
+            reads = self.used(table, "dynamodb.read")
+            if reads:
+                name = f"DynamoDB: reads of {table.name}"
+                yield self._account(name, "dynamodb_reads", reads, "read units")
             for purpose, what in (("writes", "table"), *self._indexes(table)):
                 units = self.used(table, "dynamodb.write", purpose)
                 name = f"DynamoDB: {what} {table.name}"

@@ -144,6 +144,8 @@ class Flow:
             for statement in json.loads(policy.inputs["policy"])["Statement"]:
                 actions = statement["Action"]
                 for action in [actions] if isinstance(actions, str) else actions:
+                    if action.startswith("logs:"):
+                        continue  # Lambda writes them, beside the run
                     of = Registered(0, "", "", (), {"on": statement["Resource"]})
                     for resource in self.graph.behind(of, "on"):
                         if (

@@ -71,6 +71,7 @@ def test_what_an_account_that_asked_for_nothing_lacks_for_10000() -> None:
         ("API: account", "api_requests", 20_000, 5000, 10_000),
         ("EventBridge: targets", "events_invocations", 1000, 9375, 500),
         ("DynamoDB: table orders", "dynamodb_writes", 10_000, 20_000, 5000),
+        ("DynamoDB: reads of orders", "dynamodb_reads", 5000, 40_000, 5000),
         ("SQS: in flight, while process_order fails", "sqs_in_flight", 30_000, 4000, 1000),
     ],
 )
