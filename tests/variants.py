@@ -26,6 +26,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
             "logRetentionDays": 30,
             "reservedConcurrency": {"create_order": 20, "process_order": 5},
             "processor.maximumConcurrency": 5,
+            "permissionsBoundary": "arn:aws:iam::123456789012:policy/orders-boundary",
         },
     ),
     "vpc": (
@@ -69,6 +70,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
             "republish.rateMinutes": 5,
             "republish.pendingThresholdSeconds": 300,
             "republish.limit": 10,
+            "pending.shards": 16,
         },
     ),
     "protected-dev": (

@@ -6,9 +6,9 @@ import json
 import secrets
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
@@ -29,7 +29,12 @@ class Route:
     method: str
     path: str
     operation: dict[str, Any]
-    secured: bool
+    secured: bool = False
+
+    @property
+    def key(self) -> str:
+        """As API Gateway names it."""
+        return f"{self.method} {self.path}"
 
     def parameters(self, place: str) -> list[dict[str, Any]]:
         """Its parameters in `path`, `query` or `header`."""
@@ -63,24 +68,22 @@ class Call:
         return shlex.join(words)
 
 
-def routes(version: str) -> Iterator[Route]:
-    """The operations of a version's document, in its own order."""
+def routes(desk: Desk, version: str) -> Iterator[Route]:
+    """The operations of a version's document that the run has routes for, in the document's order.
+
+    Whether one asks for a token is the route's own word: the document allows for both.
+    """
     document = json.loads((ROOT / DOCUMENTS / f"{version}.json").read_text(encoding="utf-8"))
     prefix = "" if version == contract.UNVERSIONED else f"/{version}"
+    there = {
+        each.inputs["routeKey"]: each.inputs.get("authorizationType") == "JWT"
+        for each in desk.system.of_type("apigatewayv2/route:Route")
+    }
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            secured = bool(operation.get("security", document.get("security")))
-            yield Route(method.upper(), prefix + path, operation, secured)
-
-
-def served(desk: Desk) -> list[str]:
-    """The versions of which the run has routes."""
-    keys = [each.inputs["routeKey"] for each in desk.system.of_type("apigatewayv2/route:Route")]
-    return [
-        version
-        for version in contract.API_VERSIONS
-        if version == contract.UNVERSIONED or any(f" /{version}/" in key for key in keys)
-    ]
+            route = Route(method.upper(), prefix + path, operation)
+            if route.key in there:
+                yield replace(route, secured=there[route.key])
 
 
 def register(desk: Desk) -> None:
@@ -90,17 +93,20 @@ def register(desk: Desk) -> None:
     def api() -> None:
         with layout.frame(desk, "API", "the curl line below each form"):
             ui.html("API", tag="h1")
-            for version in served(desk):
+            for version in contract.API_VERSIONS:
+                served = list(routes(desk, version))
+                if not served:
+                    continue
                 ui.label(f"As {DOCUMENTS}/{version}.json has it, at {desk.system.url}").classes(
                     "soft q-mb-md"
                 )
-                for route in routes(version):
+                for route in served:
                     with ui.element("section").classes("card"):
                         _route(desk, route)
 
 
 def _route(desk: Desk, route: Route) -> None:
-    title = f"{route.method} {route.path}"
+    title = route.key
     ui.label(title).classes("h2 mono").props('role="heading" aria-level="2"')
     ui.label(route.operation.get("summary", ""))
     ui.label(route.operation.get("description", "")).classes("soft q-mb-sm")
@@ -145,6 +151,10 @@ def _form(desk: Desk, route: Route, prefix: str) -> Callable[[], Call]:
         each["name"]: _field(each["name"], each.get("description", ""), latest, prefix)
         for each in route.parameters("path")
     }
+    query = {
+        each["name"]: _field(each["name"], each.get("description", ""), "", prefix)
+        for each in route.parameters("query")
+    }
     headers: dict[str, ui.input] = {}
     for each in route.parameters("header"):
         headers[each["name"]] = _field(each["name"], each.get("description", ""), "", prefix)
@@ -165,6 +175,8 @@ def _form(desk: Desk, route: Route, prefix: str) -> Callable[[], Call]:
         filled = route.path
         for name, field in path.items():
             filled = filled.replace(f"{{{name}}}", quote(str(field.value or ""), safe=""))
+        asked = {name: str(field.value) for name, field in query.items() if field.value}
+        filled += f"?{urlencode(asked)}" if asked else ""
         given = {name: str(field.value) for name, field in headers.items() if field.value}
         return Call(route.method, filled, given, str(body.value) if body is not None else None)
 

@@ -64,10 +64,11 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _set_parameters_aside(
-    params: dict[str, Any], context: dict[str, Any], **_: Any
+    params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any
 ) -> dict[str, Any]:
     context["parameters"] = params
-    return {}  # the parameters that botocore goes on with
+    # What botocore goes on with: of a few operations it reads which tables they name.
+    return params if model.operation_context_parameters else {}
 
 
 def _write_body(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:

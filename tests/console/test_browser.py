@@ -113,7 +113,7 @@ def test_while_the_queue_is_down_an_order_is_kept_and_the_answer_leads_to_it(
 def test_a_resource_shows_its_role_its_logs_and_the_file_that_made_it(console: Console) -> None:
     _placed(console)
     page = console.open("/system")
-    page.locator(".map svg", has_text=re.compile(r"POST /orders ×\d+")).wait_for()
+    page.locator(".map svg", has_text=re.compile(r"POST /orders \(v1, v2\) ×\d+")).wait_for()
     page.locator(".map svg", has_text=re.compile(r"PutItem ×\d+")).wait_for()
     page.locator(".map svg .node", has_text=re.compile("^process-order$")).click()
     page.get_by_role("heading", name="orders-process-order").wait_for()

@@ -181,7 +181,8 @@ def test_the_repair_is_traced_call_by_call(functions: Functions, daemon: Daemon)
     functions.aws.table[order_id]["createdAt"] = {"S": "2023-11-14T22:13:20.000Z"}
     _, first_send = daemon.documents()
     assert functions.republish()["republished"] == 1
-    *queries, send = daemon.documents()
+    *queries, read, send = daemon.documents()
     assert {(each["name"], each["aws"]["operation"]) for each in queries} == {("DynamoDB", "Query")}
+    assert (read["name"], read["aws"]["operation"]) == ("DynamoDB", "BatchGetItem")
     assert send["name"] == "SQS"
     assert send["aws"] == {**first_send["aws"], "operation": "SendMessageBatch"}

@@ -10,7 +10,7 @@ import functools
 import itertools
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pytest
@@ -208,7 +208,11 @@ def test_trust_is_of_these_jobs_of_this_repository_alone() -> None:
 
 def test_provider_of_identities_that_is_there_is_used() -> None:
     existing = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
-    recorded = role(provider_arn=pulumi.Output.from_input(existing))
+    recorded = deploy(
+        lambda: DeployRole(
+            "deploy-prod", cast(Any, {**ARGS, "provider_arn": pulumi.Output.from_input(existing)})
+        )
+    )
     assert recorded.of(PROVIDER) == []
     (statement,) = json.loads(recorded.one(ROLE).inputs["assumeRolePolicy"])["Statement"]
     assert statement["Principal"] == {"Federated": existing}

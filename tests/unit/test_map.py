@@ -10,15 +10,17 @@ import pytest
 
 from components.order_functions import functions_of
 from local import map as maps
+from local import program
 from local.map import Arrow, Map, Part
 from local.workspace import ROOT
 
+WHOLE = {"imports": True, "events": True}
 FUNCTION, QUEUE = "aws:lambda/function:Function", "aws:sqs/queue:Queue"
 
 
 @pytest.fixture(scope="module")
 def drawn() -> Map:
-    return maps.read("dev", {"imports": True, "events": True})
+    return maps.read("dev", WHOLE)
 
 
 def arrows(drawn: Map) -> set[tuple[str, str, str, bool]]:
@@ -61,8 +63,7 @@ def test_nothing_stands_alone(drawn: Map) -> None:
     ]
     assert not lonely
     functions = [part for part in drawn.parts if part.type == FUNCTION]
-    settings = {"events": True, "imports": True, "auth": "none"}
-    declared = functions_of(settings)  # type: ignore[arg-type]
+    declared = functions_of(program.settings("dev", WHOLE).system)  # type: ignore[arg-type]
     assert {part.name for part in functions} == {f"orders-{each.label}" for each in declared}
 
 
