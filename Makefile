@@ -33,8 +33,8 @@ check: setup  ## lint, format, types and workflows
 	@$(BIN)/mypy
 	@cd policy && ../$(BIN)/mypy --config-file ../pyproject.toml __main__.py
 	@$(BIN)/zizmor --offline --quiet .github
-	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(ACTIONLINT) && $(ACTIONLINT); \
-	else echo "make: actionlint is left out: it is built with Go, which is not here" >&2; fi
+	@if command -v go >/dev/null && $(MAKE) --no-print-directory $(ACTIONLINT); then $(ACTIONLINT); \
+	else echo "make: actionlint is left out: Go, which builds it, is not here or found no source" >&2; fi
 
 # Its package on PyPI downloads a binary, which not every network allows: this is its source, whose
 # checksum Go verifies.
