@@ -147,10 +147,3 @@ def test_every_function_is_in_a_system_of_the_whole_run() -> None:
         functions_of(program.settings("local", each).system) for each in scenario.SYSTEMS.values()
     )
     assert {each.name for system in systems for each in system} == set(NAMES)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("system", scenario.SYSTEMS)
-def test_a_whole_run_uses_all_that_is_granted(system: str) -> None:
-    checked, policies = rights.run(scenario.SYSTEMS[system], "refusals")
-    assert checked.findings == policies.findings == []
