@@ -182,6 +182,14 @@ METRIC_UNITS = {
     REQUESTS_NOT_COUNTED: "Count",
 }
 
+# What a version fails at, as a function counts it: the metric, its dimensions, the variable.
+FAILURES_BY_VERSION = {
+    "metric": VERSION_FAILURES,
+    "function": FUNCTION_NAME_DIMENSION,
+    "version": VERSION_DIMENSION,
+    "variable": VERSION_FAILURES_VARIABLE,
+}
+
 # The limit of each caller, as a function that answers requests has it: variables, attributes and
 # metrics. The policies are the limit's names.
 CREATE_POLICY, READ_POLICY = "create", "read"

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import contract
 from .orders.metrics import metrics
-from .orders.store import Store
+from .orders.table_size import MeasuredTable
 from .toolkit import aws, telemetry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_store = Store.connect()
+_table = MeasuredTable.connect()
 
 
 class NotMeasuredError(RuntimeError):
@@ -28,7 +28,7 @@ class NotMeasuredError(RuntimeError):
 def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """The Lambda function's entry: what was measured."""
     try:
-        size = _store.size()
+        size = _table.size()
     except aws.FAILURES as error:
         failure = aws.failure(error).fields
         telemetry.logger.error(

@@ -35,14 +35,14 @@ from . import contract
 from .orders import events, order, store
 from .orders.events import Events, Message, message
 from .orders.metrics import metrics
-from .orders.store import Pending, PendingKey, Store
+from .orders.pending_orders import MOST_READ, Pending, PendingKey, PendingOrders
 from .toolkit import aws, environment, telemetry
 from .toolkit.deadline import Deadline
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_store = Store.connect()
+_pending = PendingOrders.connect()
 _events = Events.connect()
 _threshold = environment.positive_integer(contract.PENDING_THRESHOLD_VARIABLE)
 _limit = environment.positive_integer(contract.REPUBLISH_LIMIT_VARIABLE)
@@ -99,9 +99,9 @@ class Shard:
         then from the oldest on to the first that this run has taken already."""
         if self._last:
             # The oldest may come last or not at all, but its age is measured by every run.
-            run.saw(*_store.pending(self._number, until, 1))
+            run.saw(*_pending.page(self._number, until, 1))
         for start in (self._last, None) if self._last else (None,):
-            for item in _store.pending(self._number, until, share, start):
+            for item in _pending.page(self._number, until, share, start):
                 if item.order_id in run.taken:
                     break
                 run.taken.add(item.order_id)
@@ -162,7 +162,7 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 
 def _republish(run: Run, deadline: Deadline) -> None:
     stuck = _stuck(run, deadline)
-    while group := list(islice(stuck, store.MOST_READ)):
+    while group := list(islice(stuck, MOST_READ)):
         if not _send_again(group, run, deadline):
             run.complete = False
             for taken in reversed(group):
@@ -174,7 +174,7 @@ def _send_again(group: list[Taken], run: Run, deadline: Deadline) -> bool:
     """Send the events of some orders; False when the time was up before all of them."""
     if deadline.passed():
         return False
-    pending = _store.read_pending([taken.key for taken in group])
+    pending = _pending.read([taken.key for taken in group])
     run.settled += len(group) - len(pending)
     batches = events.batches(_events_of(pending, run))
     while several := list(islice(batches, _THREADS)):

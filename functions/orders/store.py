@@ -1,12 +1,9 @@
-"""The table of orders: each method is one AWS call (the query: one a page; a read of several
-orders: another one for what DynamoDB left out). DynamoDB's wire form
-of values is known here and, for the table's stream, in stream.py.
+"""The table of orders: each method is one AWS call. DynamoDB's wire form of an order is known here
+and, for the table's stream, in stream.py.
 
 Raises what botocore raises (`aws.FAILURES`), except where a condition's refusal is an answer.
 """
 
-import time
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .. import contract
@@ -17,12 +14,6 @@ from . import order
 # caller gets an answer, not a time-out.
 ATTEMPTS = 3
 LONGEST_CALL = aws.longest_call(ATTEMPTS)
-
-# Orders that one BatchGetItem reads.
-MOST_READ = 100
-
-# Seconds before a second request for what a read of several orders left out; twice before a third.
-_LEFT_OUT_PAUSE = 0.1
 
 Item = dict[str, Any]  # in DynamoDB's wire form
 
@@ -47,24 +38,6 @@ class Stored(NamedTuple):
     correlation_id: str | None
 
 
-class PendingKey(NamedTuple):
-    """What the index over pending orders knows of one; `position` is its place there, for
-    `Store.pending` to go on behind."""
-
-    order_id: str
-    created_at: str
-    position: Item
-
-
-class Pending(NamedTuple):
-    """A pending order; `details` is None for an item that is not one of our orders."""
-
-    order_id: str
-    created_at: str
-    correlation_id: str
-    details: order.Order | None
-
-
 class Transition(NamedTuple):
     """Whether a status was changed, and the status afterwards (None: there is no such order);
     of one that was not changed, also since when (`updatedAt`) it is as it is, and if it failed
@@ -74,13 +47,6 @@ class Transition(NamedTuple):
     status: str | None
     since: str | None = None
     failed_message: str | None = None
-
-
-class Size(NamedTuple):
-    """How large the table is, as DynamoDB counts about every six hours."""
-
-    items: int
-    bytes: int
 
 
 class Store:
@@ -212,80 +178,8 @@ class Store:
             return False
         return True
 
-    def pending(
-        self, shard: int, until: str, limit: int, after: Item | None = None
-    ) -> Iterator[PendingKey]:
-        """Orders of one shard still PENDING, created up to `until` (a timestamp), oldest first,
-        at most `limit`; behind the order whose `position` is `after`, if given. That one need
-        not be there any more."""
-        while limit > 0:
-            with self._traced("Query"):
-                page = self._client.query(
-                    TableName=self._table,
-                    IndexName=contract.PENDING_INDEX,
-                    KeyConditionExpression=(
-                        f"{contract.PENDING_SHARD_ATTRIBUTE} = :shard"
-                        f" AND {contract.CREATED_AT_ATTRIBUTE} <= :until"
-                    ),
-                    ExpressionAttributeValues={
-                        ":shard": {"N": str(shard)},
-                        ":until": {"S": until},
-                    },
-                    Limit=limit,
-                    **({"ExclusiveStartKey": after} if after else {}),
-                )
-            yield from map(_pending_key, page["Items"])
-            limit -= len(page["Items"])
-            after = page.get("LastEvaluatedKey")
-            if not after:
-                return
-
-    def size(self) -> Size:
-        """The table's items and bytes."""
-        with self._traced("DescribeTable"):
-            table = self._client.describe_table(TableName=self._table)["Table"]
-        return Size(table["ItemCount"], table["TableSizeBytes"])
-
-    def read_pending(self, keys: list[PendingKey]) -> list[Pending]:
-        """Those of these orders, at most MOST_READ, that are still PENDING, read consistently."""
-        wanted = [{"id": {"S": key.order_id}} for key in keys]
-        found: dict[str, Item] = {}
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(_LEFT_OUT_PAUSE * attempt)
-            with self._traced("BatchGetItem"):
-                answer = self._client.batch_get_item(
-                    RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}
-                )
-            found |= {item["id"]["S"]: item for item in answer["Responses"][self._table]}
-            # It leaves out what it is throttled for, and botocore does not ask again.
-            wanted = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
-            if not wanted:
-                items = (found.get(key.order_id, {}) for key in keys)
-                return [
-                    _pending(each) for each in items if contract.PENDING_SHARD_ATTRIBUTE in each
-                ]
-        raise aws.throttled("BatchGetItem")
-
     def _traced(self, operation: str) -> tracing.Subsegment:
         return tracing.Subsegment("DynamoDB", operation, table_name=self._table)
-
-
-def _pending_key(item: Item) -> PendingKey:
-    keys = ("id", contract.PENDING_SHARD_ATTRIBUTE, contract.CREATED_AT_ATTRIBUTE)
-    position = {name: item[name] for name in keys}
-    return PendingKey(item["id"]["S"], item[contract.CREATED_AT_ATTRIBUTE]["S"], position)
-
-
-def _pending(item: Item) -> Pending:
-    details: order.Order | None
-    try:
-        details = from_item(item)
-        correlation_id = item.get("correlationId", {}).get("S", "")
-    except (KeyError, TypeError, ValueError, ArithmeticError):
-        details, correlation_id = None, ""
-    created_at = item[contract.CREATED_AT_ATTRIBUTE]["S"]
-    return Pending(item["id"]["S"], created_at, correlation_id, details)
 
 
 def _to_item(details: order.Order) -> Item:

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import traceback
-from typing import Any, NamedTuple
+from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics as EmfMetrics
@@ -34,22 +34,16 @@ logger = Logger(
 _cold = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency"
 
 
-class ByVersion(NamedTuple):
-    """What a version failed at without an error that Lambda counts: the metric's name, those of
-    its dimensions beside the service, and the variable that says whether it is counted."""
-
-    metric: str
-    function: str
-    version: str
-    variable: str
-
-
 class Metrics:
-    """The metrics of one CloudWatch namespace, each with its unit as CloudWatch spells it."""
+    """The metrics of one CloudWatch namespace, each with its unit as CloudWatch spells it.
 
-    def __init__(self, namespace: str, units: dict[str, str], failures: ByVersion) -> None:
+    `by_version` counts what a version fails at without an error that Lambda counts: `metric`, its
+    dimensions `function` and `version`, and the `variable` that says whether it is counted.
+    """
+
+    def __init__(self, namespace: str, units: dict[str, str], by_version: dict[str, str]) -> None:
         self._emf = EmfMetrics(namespace=namespace, service=logger.service)
-        self._namespace, self._units, self._failures = namespace, units, failures
+        self._namespace, self._units, self._by_version = namespace, units, by_version
 
     def count(self, name: str, value: float = 1) -> None:
         """Add a value to a metric of the invocation, in the metric's unit."""
@@ -57,16 +51,18 @@ class Metrics:
 
     def failed(self, context: Any, times: int = 1) -> None:
         """Count what the invocation failed at, by the version that did, where that is asked for."""
-        if times and os.environ.get(self._failures.variable):
+        if times and os.environ.get(self._by_version["variable"]):
             from aws_lambda_powertools import single_metric  # nobody waits for it but a failure
             from aws_lambda_powertools.metrics import MetricUnit
 
-            name, function, version, _ = self._failures
+            names = self._by_version
             with single_metric(
-                name=name, unit=MetricUnit.Count, value=times, namespace=self._namespace
+                name=names["metric"], unit=MetricUnit.Count, value=times, namespace=self._namespace
             ) as metric:
-                metric.add_dimension(function, context.function_name)
-                metric.add_dimension(version, os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""))
+                metric.add_dimension(names["function"], context.function_name)
+                metric.add_dimension(
+                    names["version"], os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
+                )
 
     def flush(self, context: Any) -> None:
         """Write the invocation's metrics, the cold start's with the first invocation's."""

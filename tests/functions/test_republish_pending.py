@@ -278,7 +278,7 @@ def test_what_a_read_leaves_out_is_asked_for_again(
 ) -> None:
     orders = stuck(functions, 10)
     module = functions.module("republish_pending")
-    variables.setattr(module.store.time, "sleep", lambda _: None)
+    variables.setattr(module.time, "sleep", lambda _: None)
     functions.aws.batch_items = 4
     assert functions.republish()["republished"] == 10
     assert sorted(sent(functions)) == sorted(orders)
