@@ -7,24 +7,16 @@ Raises what botocore raises (`aws.FAILURES`).
 from typing import Any
 
 from .. import contract
-from ..toolkit import aws, consumer, environment, tracing
+from ..toolkit import consumer
 from . import store
 from .changes import Change
 from .history_item import item_of
 
 
-class History:
+class History(store.Table):
     """The changes of orders in one DynamoDB table: partition key order, sort key version."""
 
-    @classmethod
-    def connect(cls) -> "History":
-        """The table that the infrastructure names."""
-        table = environment.text(contract.HISTORY_TABLE_NAME_VARIABLE)
-        return cls(aws.client("dynamodb", store.ATTEMPTS), table)
-
-    def __init__(self, client: aws.Client, table: str) -> None:
-        self._client = client
-        self._table = table
+    VARIABLE = contract.HISTORY_TABLE_NAME_VARIABLE
 
     def record(self, change: Change, days: int) -> bool:
         """Keep a change for so many days (0: for ever) from when it happened; False: it is known
@@ -51,9 +43,6 @@ class History:
         # What recorded some of them may not have known of owners yet.
         owners = (each[contract.OWNER_ATTRIBUTE]["S"] for each in items if _owned(each))
         return [_shown(item) for item in items], next(owners, None)
-
-    def _traced(self, operation: str) -> tracing.Subsegment:
-        return tracing.Subsegment("DynamoDB", operation, table_name=self._table)
 
 
 def _owned(item: dict[str, Any]) -> bool:

@@ -7,7 +7,6 @@ just now may be missing or old there. Raises what botocore raises (`aws.FAILURES
 from typing import Any, NamedTuple
 
 from .. import contract
-from ..toolkit import aws, environment, tracing
 from . import store
 
 # Orders that a query examines when only some are wanted, and the queries of one page. Whoever looks
@@ -33,18 +32,8 @@ class Place(NamedTuple):
     order_id: str
 
 
-class OwnOrders:
+class OwnOrders(store.Table):
     """The index over the owners of one DynamoDB table of orders."""
-
-    @classmethod
-    def connect(cls) -> "OwnOrders":
-        """The index of the table that the infrastructure names."""
-        table = environment.text(contract.TABLE_NAME_VARIABLE)
-        return cls(aws.client("dynamodb", store.ATTEMPTS), table)
-
-    def __init__(self, client: aws.Client, table: str) -> None:
-        self._client = client
-        self._table = table
 
     def page(
         self, owner: str, status: str | None, limit: int, after: Place | None
@@ -75,7 +64,7 @@ class OwnOrders:
             names["#status"], values[":status"] = "status", {"S": status}
         if start:
             optional["ExclusiveStartKey"] = start
-        with tracing.Subsegment("DynamoDB", "Query", table_name=self._table):
+        with self._traced("Query"):
             answer: dict[str, Any] = self._client.query(
                 TableName=self._table,
                 IndexName=contract.OWNER_INDEX,

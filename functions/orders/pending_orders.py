@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .. import contract
-from ..toolkit import aws, environment, tracing
+from ..toolkit import aws
 from . import order, store
 
 # Orders that one BatchGetItem reads.
@@ -37,19 +37,9 @@ class Pending(NamedTuple):
     details: order.Order | None
 
 
-class PendingOrders:
+class PendingOrders(store.Table):
     """The index over pending orders of one DynamoDB table; each method is one AWS call a page, a
     read another one for what DynamoDB left out."""
-
-    @classmethod
-    def connect(cls) -> "PendingOrders":
-        """The index of the table that the infrastructure names."""
-        table = environment.text(contract.TABLE_NAME_VARIABLE)
-        return cls(aws.client("dynamodb", store.ATTEMPTS), table)
-
-    def __init__(self, client: aws.Client, table: str) -> None:
-        self._client = client
-        self._table = table
 
     def page(
         self, shard: int, until: str, limit: int, after: store.Item | None = None
@@ -99,9 +89,6 @@ class PendingOrders:
                     _pending(each) for each in items if contract.PENDING_SHARD_ATTRIBUTE in each
                 ]
         raise aws.throttled("BatchGetItem")
-
-    def _traced(self, operation: str) -> tracing.Subsegment:
-        return tracing.Subsegment("DynamoDB", operation, table_name=self._table)
 
 
 def _pending_key(item: store.Item) -> PendingKey:

@@ -4,7 +4,7 @@ and, for the table's stream, in stream.py.
 Raises what botocore raises (`aws.FAILURES`), except where a condition's refusal is an answer.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from .. import contract
 from ..toolkit import aws, environment, json_text, tracing
@@ -49,18 +49,27 @@ class Transition(NamedTuple):
     failed_message: str | None = None
 
 
-class Store:
-    """Orders in one DynamoDB table."""
+class Table:
+    """One DynamoDB table, and the traced calls of it."""
+
+    VARIABLE = contract.TABLE_NAME_VARIABLE
+    """The variable by which the infrastructure names it."""
 
     @classmethod
-    def connect(cls) -> "Store":
+    def connect(cls) -> Self:
         """The table that the infrastructure names."""
-        table = environment.text(contract.TABLE_NAME_VARIABLE)
-        return cls(aws.client("dynamodb", ATTEMPTS), table)
+        return cls(aws.client("dynamodb", ATTEMPTS), environment.text(cls.VARIABLE))
 
     def __init__(self, client: aws.Client, table: str) -> None:
         self._client = client
         self._table = table
+
+    def _traced(self, operation: str) -> tracing.Subsegment:
+        return tracing.Subsegment("DynamoDB", operation, table_name=self._table)
+
+
+class Store(Table):
+    """Orders in one DynamoDB table."""
 
     def put_new(self, order_id: str, new: New, shards: int) -> Stored | None:
         """Store an order as PENDING, in one of so many shards of the index over pending orders,
@@ -177,9 +186,6 @@ class Store:
                 raise
             return False
         return True
-
-    def _traced(self, operation: str) -> tracing.Subsegment:
-        return tracing.Subsegment("DynamoDB", operation, table_name=self._table)
 
 
 def _to_item(details: order.Order) -> Item:
