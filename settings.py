@@ -32,6 +32,7 @@ from components.inputs import (
 )
 from components.observability import DashboardName
 from components.order_inputs import OrderSettings, processor_timeout
+from components.regions import Region, RegionSettings, SystemRegions, home_of
 
 # A stack of such a name is a production stack, whatever its case. The policy pack has a copy,
 # which `make generate` writes.
@@ -81,6 +82,21 @@ Tags = dict[
 ]
 
 
+class ConfiguredRegions(RegionSettings):
+    """The regions of one system, whose orders are in one global table, each with its stack."""
+
+    home_stack: NotRequired[
+        Annotated[
+            str,
+            Text(
+                r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}",
+                "a stack as organization/serverless-orders/prod",
+            ),
+        ]
+    ]
+    """Stack of the home region, `region` of which is the first member; in the others' stacks."""
+
+
 class ProgramSettings(TypedDict):
     """What is set of the program around the order system."""
 
@@ -95,12 +111,7 @@ class ProgramSettings(TypedDict):
         ]
     ]
     """Rules of production that the stack sets aside, each with its reason."""
-    region: NotRequired[
-        Annotated[
-            str,
-            Text(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region as us-east-1", default="us-east-1"),
-        ]
-    ]
+    region: NotRequired[Annotated[Region, Default(default="us-east-1")]]
     """AWS region that everything is in."""
     allowed_account_ids: NotRequired[
         Annotated[
@@ -111,6 +122,8 @@ class ProgramSettings(TypedDict):
     """Accounts that the stack may be deployed to, in quotes; any when empty."""
     tags: NotRequired[Tags]
     """Tags on every resource, beside project, stack and managed-by."""
+    regions: NotRequired[ConfiguredRegions]
+    """Several regions of one system, each with its stack and one of them home; none by default."""
 
 
 class Configuration(ProgramSettings, OrderSettings):
@@ -133,6 +146,8 @@ class Settings:
     allowed_account_ids: list[str]
     tags: Mapping[str, str]
     system: OrderSystemArgs
+    """What the order system is made of; the regions without what their home stack made."""
+    regions: ConfiguredRegions | None
 
     @classmethod
     def load(cls, config: pulumi.Config, stack: str) -> "Settings":
@@ -140,7 +155,8 @@ class Settings:
         lines = [*_foreign(), *_unnameable(config.name, stack)]
         values, problems = check(Configuration, _read(config))
         if values is not None:
-            found = _unsafe(cast(Configuration, values), stack)
+            configured = cast(Configuration, values)
+            found = [*_unsafe(configured, stack), *_elsewhere(configured)]
             problems += unheard(found, values, problems)
         lines += [f"{config.name}:{each.line(camel_case)}" for each in problems]
         if values is None or lines:
@@ -150,8 +166,22 @@ class Settings:
             values["region"],
             values["allowed_account_ids"],
             values.get("tags", {}),
-            {**part(OrderSystemArgs, values), "require_bytecode": values["production"]},
+            _system(cast(Configuration, values)),
+            values.get("regions"),
         )
+
+
+def _system(values: Configuration) -> OrderSystemArgs:
+    system: OrderSystemArgs = {
+        **part(OrderSystemArgs, values),
+        "require_bytecode": values["production"],
+    }
+    if "regions" in values:
+        system["regions"] = {
+            **part(SystemRegions, values["regions"]),
+            "here": values["region"],
+        }
+    return system
 
 
 def is_production(stack: str) -> bool:
@@ -252,6 +282,25 @@ def _unnameable(project: str, stack: str) -> Iterator[str]:
         yield (
             f"the stack's name: expected letters, digits, - and _, not {stack}, "
             "because its dashboard is named after it"
+        )
+
+
+def _elsewhere(settings: Configuration) -> Iterator[Problem]:
+    """Regions of which the stack's own is none, or whose tables nobody or somebody else makes."""
+    if "regions" not in settings:
+        return
+    regions, region = settings["regions"], settings["region"]
+    if region not in regions["members"]:
+        yield problem("region", f"expected one of {{=regions.members}}, not {region}")
+    elif region == home_of(regions):
+        if "home_stack" in regions:
+            text = "expected nothing, because {=region} is the home region itself"
+            yield Problem(("regions", "home_stack"), text)
+    elif "home_stack" not in regions:
+        yield problem(
+            "regions.home_stack",
+            "expected a stack as organization/serverless-orders/prod, but it is missing, and "
+            f"{{=region}} is not the home region {home_of(regions)}",
         )
 
 

@@ -34,6 +34,7 @@ from .inputs import (
 from .observability import DashboardName
 from .order_functions import METHODS, NAMES, SCOPES, functions_of, with_sign_in
 from .queues import QueueDelivery
+from .regions import SystemRegions
 from .table import TableSafety
 from .thresholds import Alarms
 from .traffic_shift import MOST_MINUTES, Preference, shift_of
@@ -287,6 +288,27 @@ class OrderSystemArgs(OrderSettings):
     """The functions' deployment package; built from the functions of this package by default."""
     require_bytecode: NotRequired[Annotated[bool, Default(default=False)]]
     """Whether to refuse to deploy functions that are not compiled for their runtime."""
+    regions: NotRequired[SystemRegions]
+    """The regions of one system of several, each an OrderSystem; one alone by default."""
+
+
+@contradictions(OrderSystemArgs)
+def _home_has_made_what_is_needed(args: OrderSystemArgs) -> Iterator[Problem]:
+    home = args["regions"].get("home") if "regions" in args else None
+    if home is None:
+        return
+    needed = {
+        "history_name": (args["events"], "events"),
+        "history_arn": (args["events"], "events"),
+        "cursor_key": (with_sign_in(args), "auth"),
+        "issuer": (args["auth"] == "cognito", "auth"),
+        "audience": (args["auth"] == "cognito", "auth"),
+        "currency": (contract.VERSION_OF_CURRENCY in args["api_versions"], "api_versions"),
+    }
+    for name, (is_needed, why) in needed.items():
+        if is_needed and name not in home:
+            text = f"expected that of the home region, but it is missing, and {{={why}}}"
+            yield problem(f"regions.home.{name}", text)
 
 
 @contradictions(OrderThrottle)

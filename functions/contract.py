@@ -8,6 +8,7 @@ when they build routes, environments, alarms and dashboards.
 ORDERS_PATH = "/orders"
 ORDER_PATH = "/orders/{id}"
 HISTORY_PATH = "/orders/{id}/history"
+HEALTH_PATH = "/health"  # of a region; in no version of the API
 
 # Scopes of access tokens, where there is sign-in: `<resource server>/<scope>`. The last one is as
 # good as any other, and shows everybody's orders.
@@ -89,6 +90,13 @@ OWNER_ATTRIBUTE = "owner"
 OWNER_INDEX = "owner"
 LISTED_ATTRIBUTES = ("customerName", "status", "updatedAt")  # beside its keys
 
+# Where there are several regions: whose an order is (the region that took it, or has adopted it;
+# none: the first one's), and since when, if not since its creation. A region has the
+# MOST_PENDING_SHARDS shards of the index over pending orders that follow those of the regions
+# before it, so that its repair sees its own orders alone.
+REGION_ATTRIBUTE = "region"
+REGION_SINCE_ATTRIBUTE = "regionSince"
+
 # Attributes of the table of what became of each order: its keys, and when DynamoDB drops an item.
 HISTORY_ORDER_ATTRIBUTE = "orderId"
 HISTORY_VERSION_ATTRIBUTE = "version"
@@ -122,6 +130,10 @@ CURSOR_KEY_VARIABLE = "CURSOR_KEY"  # secret; signs the places in lists of order
 LIMITS_TABLE_VARIABLE = "CALLER_LIMITS_TABLE_NAME"  # these three only where callers have limits
 LIMIT_POLICY_VARIABLE = "CALLER_LIMIT_POLICY"
 LIMIT_QUOTA_VARIABLE = "CALLER_LIMIT_PER_MINUTE"
+# These two only where there are several regions: all of them, the first one home, and the age from
+# which a region changes its orders in the replica of the next one, which may adopt them.
+REGIONS_VARIABLE = "REGIONS"
+ADOPT_AFTER_VARIABLE = "ADOPT_AFTER_SECONDS"
 SERVICE_NAME_VARIABLE = "POWERTOOLS_SERVICE_NAME"  # every function; the metrics' dimension
 
 # Custom CloudWatch metrics, emitted in EMF under METRIC_NAMESPACE with the dimension

@@ -189,6 +189,13 @@ WRONG = [
     ("alarms", '{"emails": ["nobody"]}', ".emails[0]", "an e-mail address"),
     ("alarms", '{"emails": ["a@b.c", "a@b.c"]}', ".emails[1]", "each only once, not 'a@b.c'"),
     ("alarms", '{"emails": ["a@b.c", "A@b.c"]}', ".emails[1]", "each only once, not 'A@b.c'"),
+    ("regions", '{"members": ["us-east-1"]}', ".members", "a list with at least 2 entries"),
+    (
+        "regions",
+        '{"members": ["us-east-1", "us-west-2"], "adoptAfterMinutes": 0}',
+        ".adoptAfterMinutes",
+        "a whole number from 1 to 1440",
+    ),
     (
         "alarms",
         '{"thresholds": {"queueAgeSeconds": 0}}',
@@ -311,6 +318,39 @@ CONTRADICTIONS: list[tuple[dict[str, str], str, str]] = [
         {"limits": '{"createPerMinute": 30}'},
         "limits.createPerMinute",
         "nothing, not 30, because auth ('none'): nobody knows who calls",
+    ),
+    (
+        {"regions": '{"members": ["eu-west-1", "us-west-2"]}'},
+        "region",
+        "one of regions.members (['eu-west-1', 'us-west-2']), not us-east-1",
+    ),
+    (
+        {"regions": '{"members": ["us-east-1", "us-west-2"], "homeStack": "prod"}'},
+        "regions.homeStack",
+        "nothing, because region ('us-east-1') is the home region itself",
+    ),
+    (
+        {"region": "us-west-2", "regions": '{"members": ["us-east-1", "us-west-2"]}'},
+        "regions.homeStack",
+        "a stack as organization/serverless-orders/prod, but it is missing",
+    ),
+    (
+        {"regions": '{"members": ["us-east-1", "us-west-2"], "strongConsistency": true}'},
+        "regions.members",
+        "three, or two and witness, not 2, because strongConsistency (true)",
+    ),
+    (
+        {
+            "regions": '{"members": ["us-east-1", "us-west-2"], "strongConsistency": true,'
+            ' "witness": "eu-west-1"}'
+        },
+        "regions.members",
+        "regions of one set",
+    ),
+    (
+        {"regions": '{"members": ["us-east-1", "us-west-2"], "witness": "us-east-2"}'},
+        "regions.witness",
+        "nothing, because strongConsistency (false) is not true",
     ),
     ({"throttle": '{"rate": 100}'}, "throttle.createRate", "at most rate (100), not 250"),
     ({"throttle": '{"burst": 100}'}, "throttle.createBurst", "at most burst (100), not 500"),
