@@ -10,6 +10,7 @@ from .observability import Observability, ObservabilityArgs
 from .order_inputs import OrderSystemArgs
 from .order_system import OrderSystem
 from .queues import Queue, QueueArgs
+from .regional_domain import RegionalDomain, RegionalDomainArgs
 from .table import Table, TableArgs
 from .user_pool import UserPool, UserPoolArgs
 
@@ -32,6 +33,8 @@ __all__ = [
     "PythonFunctionArgs",
     "Queue",
     "QueueArgs",
+    "RegionalDomain",
+    "RegionalDomainArgs",
     "Table",
     "TableArgs",
     "UserPool",

@@ -172,7 +172,7 @@ class _RecordingMocks(Mocks):
             id_, made = _made(args.typ, args.name, inputs)
         else:
             id_, made = "", {}
-        outputs = {**made, **inputs}
+        outputs = {**inputs, **made}
         self.recording.registrations.append(
             Registration(
                 type=args.typ,

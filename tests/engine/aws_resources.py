@@ -94,6 +94,29 @@ def _table(made: Made) -> dict[str, Any]:
     return {"arn": arn, "streamLabel": label, "streamArn": f"{arn}/stream/{label}"}
 
 
+def _certificate(made: Made) -> dict[str, Any]:
+    # The same record for a domain in every region of an account.
+    domain = made.inputs["domainName"]
+    return {
+        "arn": made.arn("acm", f"certificate/{made.unique}"),
+        "domainValidationOptions": [
+            {
+                "domainName": domain,
+                "resourceRecordName": f"_0a1b2c3d.{domain}.",
+                "resourceRecordType": "CNAME",
+                "resourceRecordValue": "_4e5f6a7b.acm-validations.aws.",
+            }
+        ],
+    }
+
+
+def _domain_name(made: Made) -> dict[str, Any]:
+    target = f"d-{made.unique}.execute-api.{made.region}.amazonaws.com"
+    configuration = {"targetDomainName": target, "hostedZoneId": f"Z{made.unique.upper()}"}
+    given = made.inputs["domainNameConfiguration"]
+    return {"domainNameConfiguration": {**given, **configuration}}
+
+
 def _user_pool(made: Made) -> dict[str, Any]:
     pool = f"{made.region}_{made.unique}"
     endpoint = f"cognito-idp.{made.region}.amazonaws.com/{pool}"
@@ -133,8 +156,16 @@ QUEUE_ATTRIBUTES = (
 )
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
+    "aws:acm/certificate:Certificate": ResourceType("", ("domainName",), "arn", _certificate),
+    "aws:acm/certificateValidation:CertificateValidation": ResourceType(
+        replaced_by=("certificateArn", "validationRecordFqdns")
+    ),
     "aws:apigatewayv2/api:Api": ResourceType("name", ("protocolType",), "", _api),
+    "aws:apigatewayv2/apiMapping:ApiMapping": ResourceType(replaced_by=("domainName",)),
     "aws:apigatewayv2/authorizer:Authorizer": ResourceType("name", ("apiId",)),
+    "aws:apigatewayv2/domainName:DomainName": ResourceType(
+        "", ("domainName",), "domainName", _domain_name
+    ),
     "aws:apigatewayv2/integration:Integration": ResourceType(
         replaced_by=("apiId", "integrationType", "connectionType")
     ),
@@ -255,6 +286,13 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
         )
     },
     "aws:budgets/budget:Budget": ResourceType("name", ("name", "namePrefix"), "name"),
+    "aws:route53/healthCheck:HealthCheck": ResourceType(
+        replaced_by=("type", "requestInterval", "measureLatency")
+    ),
+    "aws:route53/record:Record": ResourceType(
+        replaced_by=("zoneId", "name", "type", "setIdentifier"),
+        computed=lambda made: {"fqdn": made.name.removesuffix(".")},
+    ),
     "aws:scheduler/schedule:Schedule": ResourceType(
         "name", ("name", "groupName"), "name", _arn("scheduler", "schedule/default/{name}")
     ),

@@ -121,6 +121,12 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
             "messageRetentionDays": 4.0,
             "maxReceiveCount": 5.0,
         },
+        "RegionalDomain": {
+            "domain": {"name": "letters.example.com", "zoneId": "Z0123456789ABCDEFGHIJ"},
+            "apiId": wire.output("letters"),
+            "apiUrl": wire.output("https://letters.execute-api.eu-west-1.amazonaws.com"),
+            "stageName": "$default",
+        },
         "Table": {
             "partitionKey": "id",
             "indexes": [{"name": "pending", "partitionKey": "shard", "partitionKeyType": "N"}],
