@@ -31,7 +31,8 @@ from components.inputs import (
     unheard,
 )
 from components.observability import DashboardName
-from components.order_inputs import OrderSettings, processor_timeout
+from components.order_inputs import processor_timeout
+from components.order_system_args import SystemSettings
 from components.regions import Region, RegionSettings, SystemRegions, home_of
 
 # A stack of such a name is a production stack, whatever its case. The policy pack has a copy,
@@ -126,7 +127,7 @@ class ProgramSettings(TypedDict):
     """Several regions of one system, each with its stack and one of them home; none by default."""
 
 
-class Configuration(ProgramSettings, OrderSettings):
+class Configuration(ProgramSettings, SystemSettings):
     """Everything that a stack's configuration can say."""
 
 

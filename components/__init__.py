@@ -7,8 +7,8 @@ from .event_consumer import EventConsumer, EventConsumerArgs
 from .function import PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs
 from .observability import Observability, ObservabilityArgs
-from .order_inputs import OrderSystemArgs
 from .order_system import OrderSystem
+from .order_system_args import OrderSystemArgs
 from .queues import Queue, QueueArgs
 from .regional_domain import RegionalDomain, RegionalDomainArgs
 from .table import Table, TableArgs

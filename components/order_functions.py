@@ -7,7 +7,7 @@ the bundle's AWS operations, CORS, outputs and documents follow from it, or say 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pulumi
 
@@ -17,28 +17,18 @@ from .event_bus import PUT_EVENTS, EventBus
 from .event_sources import EventSources
 from .http_api import HttpApi
 from .iam import Statement
+from .order_inputs import OrderSettings, with_sign_in
 from .pending_index import shards
 from .queues import Queue
 from .table import Table
 
-if TYPE_CHECKING:
-    from .order_inputs import OrderSettings
-
 Environment = dict[str, pulumi.Input[str]]
-
-
-SCOPES = {
-    contract.READ_SCOPE: "See your own orders",
-    contract.WRITE_SCOPE: "Place orders",
-    contract.ADMIN_SCOPE: "See everybody's orders, and all else that the API can do",
-}
-"""The scopes of access tokens, and what people who sign in are told of each."""
 
 
 class Parts(NamedTuple):
     """What a function can be connected to."""
 
-    settings: "OrderSettings"
+    settings: OrderSettings
     table: Table
     queue: Queue
     bus: EventBus | None
@@ -209,29 +199,24 @@ def _no_sources(_: Parts) -> EventSources:
     return {}
 
 
-def _no_timeout(_: "OrderSettings") -> int | None:
+def _no_timeout(_: OrderSettings) -> int | None:
     return None
 
 
-def _no_maximum(_: "OrderSettings") -> int | None:
+def _no_maximum(_: OrderSettings) -> int | None:
     return None
 
 
-def _always(_: "OrderSettings") -> bool:
+def _always(_: OrderSettings) -> bool:
     return True
 
 
-def with_events(settings: "OrderSettings") -> bool:
+def with_events(settings: OrderSettings) -> bool:
     """Whether changes of orders are events."""
     return settings["events"]
 
 
-def with_sign_in(settings: "OrderSettings") -> bool:
-    """Whether every request of the API has to come with an access token."""
-    return settings["auth"] != "none"
-
-
-def quotas(settings: "OrderSettings") -> dict[str, int]:
+def quotas(settings: OrderSettings) -> dict[str, int]:
     """How many requests each caller may make a minute, by policy; none: as many as they want."""
     if not with_sign_in(settings):
         return {}
@@ -264,13 +249,13 @@ class OrderFunction:
     """What invokes it besides the API."""
     consumes: tuple[str, ...] = ()
     """Types of the bus's events (contract.CHANGE_EVENTS) that it is given, from its own queue."""
-    maximum_concurrency: Callable[["OrderSettings"], int | None] = _no_maximum
+    maximum_concurrency: Callable[[OrderSettings], int | None] = _no_maximum
     """Of a consumer, how often it runs at once at most (0: no limit), if not as usual."""
-    timeout_seconds: Callable[["OrderSettings"], int | None] = _no_timeout
+    timeout_seconds: Callable[[OrderSettings], int | None] = _no_timeout
     """Its timeout, if not that of all functions."""
     invokes_itself: bool = False
     """Whether it goes on in another invocation when its time is up."""
-    when: Callable[["OrderSettings"], bool] = _always
+    when: Callable[[OrderSettings], bool] = _always
     """Whether a system with these settings has it."""
 
     @property
@@ -300,11 +285,11 @@ class OrderFunction:
             contract.LIMIT_QUOTA_VARIABLE: str(quota),
         }
 
-    def allowed(self, settings: "OrderSettings") -> tuple[Grant, ...]:
+    def allowed(self, settings: OrderSettings) -> tuple[Grant, ...]:
         """Its grants, and where callers have limits, the one to count its requests."""
         return (*self.grants, COUNT) if self._quota(settings) else self.grants
 
-    def _quota(self, settings: "OrderSettings") -> int:
+    def _quota(self, settings: OrderSettings) -> int:
         return quotas(settings).get(self.policy, 0) if self.route else 0
 
     @property
@@ -507,7 +492,7 @@ METHODS = tuple(sorted({f.route[0] for f in FUNCTIONS if f.route and f.when is _
 """The methods of the routes that every system has."""
 
 
-def functions_of(settings: "OrderSettings") -> tuple[OrderFunction, ...]:
+def functions_of(settings: OrderSettings) -> tuple[OrderFunction, ...]:
     """The functions of a system with these settings; without events nothing consumes them."""
     there = (each for each in FUNCTIONS if settings["events"] or not each.consumes)
     return tuple(each for each in there if each.when(settings))

@@ -1,23 +1,23 @@
-"""Inputs of the order system: each setting of it is declared here or where it belongs to."""
+"""Settings of the order system: each is declared here or where it belongs to.
+
+Those that name its functions or their methods are in order_system_args.py: the functions are made
+of these.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, NotRequired, TypedDict
 
-import pulumi
-
 from ._contract import contract
 from .budget import MOST_ADDRESSES, MonthlyBudget
 from .event_bus import BusArchive
 from .event_sources import (
-    LEAST_CONCURRENCY,
     Batches,
     Concurrency,
     large_batches_are_collected,
-    queue_is_not_throttled,
 )
 from .function import FunctionSettings
-from .http_api import Audience, CorsOfPages, Issuer, Methods, Throttle
+from .http_api import Audience, Issuer, Throttle
 from .inputs import (
     Default,
     Items,
@@ -31,27 +31,24 @@ from .inputs import (
     declarations,
     problem,
 )
-from .observability import DashboardName
-from .order_functions import METHODS, NAMES, SCOPES, functions_of, with_sign_in
 from .queues import QueueDelivery
-from .regions import SystemRegions
 from .table import TableSafety
 from .thresholds import Alarms
 from .traffic_shift import MOST_MINUTES, Preference, shift_of
 from .user_pool import UserPoolSettings
+
+SCOPES = {
+    contract.READ_SCOPE: "See your own orders",
+    contract.WRITE_SCOPE: "Place orders",
+    contract.ADMIN_SCOPE: "See everybody's orders, and all else that the API can do",
+}
+"""The scopes of access tokens, and what people who sign in are told of each."""
 
 AUTH = ("none", "cognito", "jwt")
 
 # The longest that an HTTP API waits for a function:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 API_TIMEOUT_SECONDS = 30
-
-
-class OrderCors(CorsOfPages):
-    """Which web pages may call the API, and how."""
-
-    methods: NotRequired[Annotated[Methods, Items(1, default=METHODS)]]
-    """Methods that such pages may use."""
 
 
 class OrderThrottle(Throttle):
@@ -197,7 +194,7 @@ def day(text: str) -> datetime:
 
 
 class OrderSettings(FunctionSettings):
-    """What can be set of an order system, by a stack's configuration, too."""
+    """What can be set of an order system, but for what names its functions or their methods."""
 
     name_suffix: NotRequired[
         Annotated[
@@ -225,15 +222,6 @@ class OrderSettings(FunctionSettings):
         ]
     ]
     """Currency of all prices, which v2 names; an order is stored without it."""
-    reserved_concurrency: NotRequired[
-        dict[
-            Annotated[str, OneOf(NAMES)],
-            Annotated[int, Whole(1, 10_000)],
-        ]
-    ]
-    """Reserved concurrency by function, as `{"process_order": 50}`; none by default."""
-    cors: NotRequired[OrderCors]
-    """Which web pages may call the API, and how."""
     auth: NotRequired[Annotated[str, OneOf(AUTH, default="none")]]
     """Who may call the API: none (everybody), cognito (users and machines of a user pool of our
     own), jwt (those of another provider)."""
@@ -279,36 +267,9 @@ class OrderSettings(FunctionSettings):
     """What the account may cost in a month, and who is told before it does; none by default."""
 
 
-class OrderSystemArgs(OrderSettings):
-    """Inputs of OrderSystem; what is absent has the system's defaults."""
-
-    service: NotRequired[DashboardName]
-    """Name of the system in logs and metrics and of its dashboard; by default the component's."""
-    code: NotRequired[pulumi.Archive]
-    """The functions' deployment package; built from the functions of this package by default."""
-    require_bytecode: NotRequired[Annotated[bool, Default(default=False)]]
-    """Whether to refuse to deploy functions that are not compiled for their runtime."""
-    regions: NotRequired[SystemRegions]
-    """The regions of one system of several, each an OrderSystem; one alone by default."""
-
-
-@contradictions(OrderSystemArgs)
-def _home_has_made_what_is_needed(args: OrderSystemArgs) -> Iterator[Problem]:
-    home = args["regions"].get("home") if "regions" in args else None
-    if home is None:
-        return
-    needed = {
-        "history_name": (args["events"], "events"),
-        "history_arn": (args["events"], "events"),
-        "cursor_key": (with_sign_in(args), "auth"),
-        "issuer": (args["auth"] == "cognito", "auth"),
-        "audience": (args["auth"] == "cognito", "auth"),
-        "currency": (contract.VERSION_OF_CURRENCY in args["api_versions"], "api_versions"),
-    }
-    for name, (is_needed, why) in needed.items():
-        if is_needed and name not in home:
-            text = f"expected that of the home region, but it is missing, and {{={why}}}"
-            yield problem(f"regions.home.{name}", text)
+def with_sign_in(settings: "OrderSettings") -> bool:
+    """Whether every request of the API has to come with an access token."""
+    return settings["auth"] != "none"
 
 
 @contradictions(OrderThrottle)
@@ -385,32 +346,6 @@ def _events_stay_hidden_while_they_are_processed(args: OrderSettings) -> Iterato
 
 
 @contradictions(OrderSettings)
-def _concurrency_is_there_for_the_queue(args: OrderSettings) -> Iterator[Problem]:
-    reserved = args.get("reserved_concurrency", {})
-    of_processor = reserved.get("process_order")
-    yield from queue_is_not_throttled(
-        "processor.maximum_concurrency",
-        args["processor"]["maximum_concurrency"],
-        of_processor,
-        f"{{=reserved_concurrency!}}.process_order ({of_processor})",
-    )
-    recorder = args["history"].get("maximum_concurrency")
-    if recorder is not None:
-        yield from queue_is_not_throttled(
-            "history.maximum_concurrency",
-            recorder,
-            reserved.get("record_history"),
-            f"{{=reserved_concurrency!}}.record_history ({reserved.get('record_history')})",
-        )
-    for each in functions_of(args):
-        if each.consumes and reserved.get(each.name, LEAST_CONCURRENCY) < LEAST_CONCURRENCY:
-            yield Problem(
-                ("reserved_concurrency", Key(each.name)),
-                f"expected at least {LEAST_CONCURRENCY}, which a queue makes use of in any case",
-            )
-
-
-@contradictions(OrderSettings)
 def _orders_are_repaired_before_the_alarm(args: OrderSettings) -> Iterator[Problem]:
     threshold = args["republish"]["pending_threshold_seconds"]
     if threshold > args["alarms"]["thresholds"]["oldest_pending_seconds"]:
@@ -427,34 +362,11 @@ def processor_timeout(args: OrderSettings) -> int:
 
 
 @contradictions(OrderSettings)
-def _pages_may_use_every_route(args: OrderSettings) -> Iterator[Problem]:
-    methods = args["cors"]["methods"]
-    for each in functions_of(args):
-        if each.route and "*" not in methods and each.route[0] not in methods:
-            method, path = each.route
-            yield problem(
-                "cors.methods",
-                f"expected {method} too, for {each.name} ({method} {path}): no page could call it",
-            )
-
-
-@contradictions(OrderSettings)
 def _what_is_deprecated_is_served(args: OrderSettings) -> Iterator[Problem]:
     for version in args.get("deprecations", {}):
         if version not in (contract.UNVERSIONED, *args["api_versions"]):
             text = "expected no such key, because {=api_versions} leaves this version out"
             yield Problem(("deprecations", Key(version)), text)
-
-
-@contradictions(OrderSettings)
-def _concurrency_is_reserved_for_what_there_is(args: OrderSettings) -> Iterator[Problem]:
-    there = {each.name for each in functions_of(args)}
-    for name in args.get("reserved_concurrency", {}):
-        if name not in there:
-            yield Problem(
-                ("reserved_concurrency", Key(name)),
-                "expected no such key, because the other settings leave this function out",
-            )
 
 
 def budget_emails(args: OrderSettings) -> list[str]:

@@ -25,7 +25,6 @@ from .observability.api import MonitoredVersion
 from .observability.orders import MonitoredOrders
 from .observability.table import MonitoredTable
 from .order_functions import (
-    SCOPES,
     OrderFunction,
     Parts,
     functions_of,
@@ -33,10 +32,10 @@ from .order_functions import (
     quotas,
     route_keys,
     table_operations,
-    with_sign_in,
 )
-from .order_inputs import OrderSystemArgs, budget_emails
+from .order_inputs import SCOPES, budget_emails, with_sign_in
 from .order_stages import stages
+from .order_system_args import OrderSystemArgs
 from .queues import Queue, QueueArgs
 from .table import Table, TableArgs, TableIndex
 from .thresholds import Alarms

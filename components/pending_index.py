@@ -1,12 +1,9 @@
 """How the index over pending orders is spread, so that it does not slow the table down."""
 
 from math import ceil
-from typing import TYPE_CHECKING
 
 from ._contract import contract
-
-if TYPE_CHECKING:
-    from .order_inputs import OrderSettings
+from .order_inputs import OrderSettings
 
 # A partition takes 1,000 write units a second, and orders sorted by time all go to the end of
 # their key's partition, which DynamoDB therefore cannot split. An index that takes no more
@@ -24,7 +21,7 @@ MARGIN = 2
 LEAST_SHARDS = 4
 
 
-def shards(settings: "OrderSettings") -> int:
+def shards(settings: OrderSettings) -> int:
     """In how many shards new orders are put, of settings with their defaults."""
     rate = settings["throttle"]["create_rate"]
     needed = ceil(rate * UNITS_PER_ORDER * MARGIN / UNITS_PER_SHARD)

@@ -6,15 +6,13 @@ AWS's quotas bounds it, says `python -m operations capacity`.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from .event_consumer import ConsumerDelivery, usual_concurrency
 from .inputs import Key, Problem, default, problem
-from .order_functions import functions_of, with_sign_in
+from .order_functions import functions_of
+from .order_inputs import with_sign_in
+from .order_system_args import SystemSettings
 from .pending_index import UNITS_PER_ORDER, UNITS_PER_SHARD, shards
-
-if TYPE_CHECKING:
-    from .order_inputs import OrderSettings
 
 # Calls a second of one execution environment:
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html#understanding-concurrency
@@ -35,7 +33,7 @@ ACCOUNT_CONCURRENCY = 1000
 LEAST_UNRESERVED = 100
 
 
-def contradictions_in(settings: "OrderSettings") -> Iterator[Problem]:
+def contradictions_in(settings: SystemSettings) -> Iterator[Problem]:
     """What of these settings, complete with their defaults, defeats another one of them."""
     for rule in (
         _api_and_reserved,
@@ -53,7 +51,7 @@ def contradictions_in(settings: "OrderSettings") -> Iterator[Problem]:
             yield Problem(each.path, each.text, settings)
 
 
-def _synthetic_and_sign_in(settings: "OrderSettings") -> Iterator[Problem]:
+def _synthetic_and_sign_in(settings: SystemSettings) -> Iterator[Problem]:
     if with_sign_in(settings) and "synthetic" in settings:
         yield problem(
             "synthetic",
@@ -62,7 +60,7 @@ def _synthetic_and_sign_in(settings: "OrderSettings") -> Iterator[Problem]:
         )
 
 
-def _api_and_reserved(settings: "OrderSettings") -> Iterator[Problem]:
+def _api_and_reserved(settings: SystemSettings) -> Iterator[Problem]:
     reserved, throttle = settings.get("reserved_concurrency", {}), settings["throttle"]
     for each in functions_of(settings):
         if not each.route or each.name not in reserved:
@@ -79,7 +77,7 @@ def _api_and_reserved(settings: "OrderSettings") -> Iterator[Problem]:
             )
 
 
-def _api_and_account(settings: "OrderSettings") -> Iterator[Problem]:
+def _api_and_account(settings: SystemSettings) -> Iterator[Problem]:
     rate = settings["throttle"]["rate"]
     if rate > ACCOUNT_RATE:
         yield problem(
@@ -89,7 +87,7 @@ def _api_and_account(settings: "OrderSettings") -> Iterator[Problem]:
         )
 
 
-def _reserved_and_account(settings: "OrderSettings") -> Iterator[Problem]:
+def _reserved_and_account(settings: SystemSettings) -> Iterator[Problem]:
     total = sum(settings.get("reserved_concurrency", {}).values())
     if total > ACCOUNT_CONCURRENCY - LEAST_UNRESERVED:
         yield problem(
@@ -100,7 +98,7 @@ def _reserved_and_account(settings: "OrderSettings") -> Iterator[Problem]:
         )
 
 
-def _api_and_index(settings: "OrderSettings") -> Iterator[Problem]:
+def _api_and_index(settings: SystemSettings) -> Iterator[Problem]:
     most = shards(settings) * UNITS_PER_SHARD // UNITS_PER_ORDER
     if most < settings["throttle"]["create_rate"]:
         yield problem(
@@ -110,7 +108,7 @@ def _api_and_index(settings: "OrderSettings") -> Iterator[Problem]:
         )
 
 
-def _api_and_processor(settings: "OrderSettings") -> Iterator[Problem]:
+def _api_and_processor(settings: SystemSettings) -> Iterator[Problem]:
     processor, rate = settings["processor"], settings["throttle"]["create_rate"]
     batch, concurrency = processor["batch_size"], processor["maximum_concurrency"]
     seconds = LEAST_BATCH_SECONDS + _writing(batch)
@@ -129,7 +127,7 @@ def _writing(messages: int) -> float:
     return -(-messages // PROCESSOR_WRITES_AT_ONCE) * LEAST_WRITE_SECONDS
 
 
-def _api_and_consumers(settings: "OrderSettings") -> Iterator[Problem]:
+def _api_and_consumers(settings: SystemSettings) -> Iterator[Problem]:
     rate, reserved = settings["throttle"]["create_rate"], settings.get("reserved_concurrency", {})
     for each in functions_of(settings):
         if not each.consumes:
@@ -149,7 +147,7 @@ def _api_and_consumers(settings: "OrderSettings") -> Iterator[Problem]:
             )
 
 
-def _reserved_and_maximum(settings: "OrderSettings") -> Iterator[Problem]:
+def _reserved_and_maximum(settings: SystemSettings) -> Iterator[Problem]:
     reserved = settings.get("reserved_concurrency", {}).get("process_order", 0)
     maximum = settings["processor"]["maximum_concurrency"]
     if 0 < maximum < reserved:
@@ -161,7 +159,7 @@ def _reserved_and_maximum(settings: "OrderSettings") -> Iterator[Problem]:
         )
 
 
-def _batch_and_timeout(settings: "OrderSettings") -> Iterator[Problem]:
+def _batch_and_timeout(settings: SystemSettings) -> Iterator[Problem]:
     processor = settings["processor"]
     batch, timeout = processor["batch_size"], processor.get("timeout_seconds")
     seconds, limit = _writing(batch), timeout or settings["timeout_seconds"]
@@ -174,7 +172,7 @@ def _batch_and_timeout(settings: "OrderSettings") -> Iterator[Problem]:
         )
 
 
-def _deliveries_and_repair(settings: "OrderSettings") -> Iterator[Problem]:
+def _deliveries_and_repair(settings: SystemSettings) -> Iterator[Problem]:
     queue, window = settings["queue"], settings["processor"]["batch_window_seconds"]
     hidden, receives = queue["visibility_timeout_seconds"], queue["max_receive_count"]
     last = hidden * receives

@@ -5,6 +5,7 @@ Imports are read from the source, those inside functions and under TYPE_CHECKING
 
 import ast
 import functools
+import graphlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +137,21 @@ def test_an_import_that_points_up_is_named(
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     [offence] = offences(path)
     assert f"imports {named}" in offence
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = {module_name(path): path for path in sources()}
+
+    def imported(path: Path) -> set[str]:
+        # Of `from a import b` whichever of both is a module.
+        named = [[name, name.rpartition(".")[0]] for name in imports(path)]
+        found = [next((each for each in names if each in modules), "") for names in named]
+        return {*found} - {module_name(path), ""}
+
+    try:
+        graphlib.TopologicalSorter({m: imported(p) for m, p in modules.items()}).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" is imported by ".join(error.args[1]))
 
 
 def test_nothing_stands_in_the_standard_librarys_way() -> None:
