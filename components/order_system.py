@@ -523,6 +523,7 @@ class OrderSystem(Component):
                     "name": self._table.name,
                     "operations": table_operations(self._declared),
                     "indexes": [index["name"] for index in self._indexes()],
+                    "measured": bool(self._args["table_metrics"]["rate_hours"]),
                 },
                 *self._monitored_history(),
             ],

@@ -79,7 +79,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "deployment": ("prod", {"deployment": "linear20PercentEvery2Minutes", "imports": True}),
     "no-events": ("prod", {"events": False}),
-    "synthetic": ("dev", {"synthetic.rateMinutes": 5, "tableMetrics.rateHours": 24}),
+    "synthetic": ("dev", {"synthetic.rateMinutes": 5, "tableMetrics.rateHours": 0}),
     "imports": ("prod", {"imports": True, "importing.retentionDays": 7}),
     "events": ("dev", {"bus.archiveDays": 0, "history.retentionDays": 30}),
     "budget": ("dev", {"monthlyBudget": {"amount": 20.5, "emails": ["finance@example.com"]}}),

@@ -30,6 +30,11 @@ class Graph:
     title: str
     lines: Mapping[str, Metric | Expression]
     alarms: Sequence[Alarm] = field(default=())
+    period: int = 60
+    """Seconds of a point."""
+    start: str | None = None
+    """What it shows whatever the dashboard does, as `-P14D`: the last two weeks.
+    https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_cloudwatch.SingleValueWidgetProps.html"""
 
     def metrics(self) -> Iterator[Metric]:
         """Every metric that is read for it."""
@@ -57,9 +62,11 @@ class Graph:
             "region": region,
             "view": "timeSeries",
             "stacked": False,
-            "period": 60,
+            "period": self.period,
             "metrics": lines,
         }
+        if self.start:
+            properties["start"] = self.start
         thresholds = sorted({each.threshold for each in self.alarms})
         if thresholds:
             properties["annotations"] = {
@@ -89,7 +96,20 @@ def alarms(sections: Sequence[Section]) -> list[Alarm]:
 
 
 def boards(sections: Sequence[Section]) -> list[list[Section]]:
-    """The sections, each on the first dashboard that is free of charge with it, too."""
+    """The sections on as few dashboards that are free of charge as are found.
+
+    They are filled in the sections' order, or where that takes fewer, with the largest first.
+    """
+    in_order, by_size = _filled(sections), _filled(sorted(sections, key=_alone, reverse=True))
+    if len(in_order) <= len(by_size):
+        return in_order
+    places = {id(section): place for place, section in enumerate(sections)}
+    sorted_boards = [sorted(board, key=lambda each: places[id(each)]) for board in by_size]
+    return sorted(sorted_boards, key=lambda board: places[id(board[0])])
+
+
+def _filled(sections: Sequence[Section]) -> list[list[Section]]:
+    """Each section on the first dashboard that has room for it."""
     found: list[list[Section]] = [[]]
     for section in sections:
         room = (each for each in found if not each or _size([*each, section]) <= FREE_METRICS)
@@ -137,6 +157,10 @@ def _graphs(sections: Sequence[Section]) -> Iterator[Graph]:
     for section in sections:
         for row in section:
             yield from (each for each in row if isinstance(each, Graph))
+
+
+def _alone(section: Section) -> int:
+    return _size([section])
 
 
 def _size(sections: Sequence[Section]) -> int:

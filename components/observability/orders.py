@@ -1,7 +1,7 @@
 """The orders themselves, as the functions count them (functions/contract.py)."""
 
 from collections.abc import Callable
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from .._contract import contract
 from ..thresholds import AlarmThresholds
@@ -20,7 +20,7 @@ class MonitoredOrders(TypedDict):
     synthetic_rate_minutes: NotRequired[int]
     """How often a synthetic order is placed; none by default."""
     table_metrics_hours: NotRequired[int]
-    """How often the table is measured; never by default."""
+    """How often the table is measured; without it, it never is."""
     imports: NotRequired[bool]
     """Whether files are imported."""
     limits: NotRequired[bool]
@@ -207,10 +207,17 @@ def _imports(metric: Callable[[str], Metric], limits: AlarmThresholds) -> Row:
 
 
 def _table(orders: MonitoredOrders, metric: Callable[..., Metric]) -> Row:
-    """How many orders there are, and how large their table is."""
+    """How many orders there are, and how large their table is.
+
+    A dashboard shows three hours unless a graph says otherwise, in which there may be no point.
+    """
+    shown: dict[str, Any] = {"period": 3600 * int(orders["table_metrics_hours"]), "start": "-P14D"}
+    count, size = (
+        metric(name, "Maximum") for name in (contract.ORDERS_STORED, contract.ORDERS_TABLE_SIZE)
+    )
     return [
-        Graph("Orders in the table", {"orders": metric(contract.ORDERS_STORED, "Maximum")}),
-        Graph("Size of the table (bytes)", {"size": metric(contract.ORDERS_TABLE_SIZE, "Maximum")}),
+        Graph("Orders in the table", {"orders": count}, **shown),
+        Graph("Size of the table (bytes)", {"size": size}, **shown),
     ]
 
 

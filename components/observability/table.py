@@ -23,6 +23,8 @@ class MonitoredTable(TypedDict):
     """Operations called on it, at most ten, as `PutItem`: DynamoDB counts some errors by them."""
     indexes: NotRequired[list[str]]
     """Names of its global secondary indexes, at most four."""
+    measured: NotRequired[bool]
+    """Whether its item count and size are metrics of its own, shown elsewhere."""
 
 
 def rows(table: MonitoredTable) -> list[Row]:
@@ -85,11 +87,15 @@ def rows(table: MonitoredTable) -> list[Row]:
                 ],
             ),
         ],
-        [
-            Note(
-                f"**{label}: item count and table size** are not CloudWatch metrics. DynamoDB "
-                "counts both about every six hours; they are shown on the table's page in the "
-                "console and by `aws dynamodb describe-table` (`ItemCount`, `TableSizeBytes`)."
-            )
-        ],
+        *([] if table.get("measured") else [_unmeasured(label)]),
+    ]
+
+
+def _unmeasured(label: str) -> Row:
+    return [
+        Note(
+            f"**{label}: item count and table size** are not CloudWatch metrics. DynamoDB "
+            "counts both about every six hours; they are shown on the table's page in the "
+            "console and by `aws dynamodb describe-table` (`ItemCount`, `TableSizeBytes`)."
+        )
     ]

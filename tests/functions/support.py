@@ -21,7 +21,7 @@ HANDLERS = order_functions.NAMES
 
 
 # What the stacks leave out.
-OPTIONAL = {"synthetic": {"rateMinutes": 1}, "tableMetrics": {"rateHours": 1}}
+OPTIONAL = {"synthetic": {"rateMinutes": 1}}
 
 
 def told() -> dict[str, dict[str, str]]:

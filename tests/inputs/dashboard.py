@@ -137,6 +137,8 @@ _PROPERTIES = {
             "singleValueFullPrecision": {"type": "boolean"},
             "sparkline": {"type": "boolean"},
             "stacked": {"type": "boolean"},
+            # Of a widget alone: https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_cloudwatch.SingleValueWidgetProps.html
+            "start": {"type": "string", "pattern": r"^-P(\d+[DWM])?(T\d+[HMS])?$"},
             "stat": _STATISTIC,
             "timezone": {"type": "string", "pattern": r"^[+-]\d{4}$"},
             "title": {"type": "string"},

@@ -244,9 +244,11 @@ def test_pollers_ask_empty_queues_and_schedules_run() -> None:
     ]
     assert {each.quantity for each in polls} == {5 * 3 * 60 * 730}
     assert len(polls) == len(queues) == 2
-    assert quantity(found, IDLE, unit="scheduled invocations") == 60 * 730
-    seldom = estimate(read(**OTHER), Work())
     runs = {"resource": "orders-republish-pending", "unit": "scheduled invocations"}
+    assert quantity(found, IDLE, **runs) == 60 * 730
+    daily = {**runs, "resource": "orders-measure-table"}
+    assert quantity(found, IDLE, **daily) == 365 / 12
+    seldom = estimate(read(**OTHER), Work())
     assert quantity(seldom, IDLE, **runs) == 6 * 730
 
 

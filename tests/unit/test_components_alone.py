@@ -259,7 +259,8 @@ def test_order_system_takes_whole_numbers_that_arrive_as_floats() -> None:
     assert processor["environment"]["variables"]["MAX_RECEIVE_COUNT"] == "4"
     assert repair["environment"]["variables"]["PENDING_THRESHOLD_SECONDS"] == "90"
     assert repair["environment"]["variables"]["REPUBLISH_LIMIT"] == "50"
-    assert recorded.one(stacks.SCHEDULE).inputs["scheduleExpression"] == "rate(2 minutes)"
+    repairing = recorded.one(stacks.SCHEDULE, "shop-republish-pending").inputs
+    assert repairing["scheduleExpression"] == "rate(2 minutes)"
     redrive = recorded.one(stacks.QUEUE, "shop-events").inputs["redrivePolicy"]
     assert '"maxReceiveCount": 4}' in redrive
     latency = recorded.one(stacks.ALARM, "shop-observability-order-events-age").inputs

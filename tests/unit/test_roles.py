@@ -129,7 +129,6 @@ def test_grants_of_every_function_are_decided() -> None:
     [
         *((stack, function, {}) for stack, function in stacks.FUNCTIONS_OF_STACKS),
         ("dev", "synthetic-order", {"synthetic": {"rateMinutes": 5}}),
-        ("dev", "measure-table", {"tableMetrics": {"rateHours": 1}}),
         ("dev", "import-orders", {"imports": True}),
         *(
             ("dev", function, {"auth": "cognito"})

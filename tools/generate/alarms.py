@@ -12,7 +12,6 @@ EVERYTHING: dict[str, Any] = {
     "imports": True,
     "events": True,
     "synthetic.rateMinutes": 5,
-    "tableMetrics.rateHours": 1,
     "deployment": "canary10Percent5Minutes",
     "auth": "cognito",
     "limits": {"createPerMinute": 60},

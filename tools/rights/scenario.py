@@ -32,7 +32,6 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "imports": True,
         "importing.timeoutSeconds": 6,
         "synthetic.rateMinutes": 1,
-        "tableMetrics.rateHours": 1,
     },
     # Limits that nobody meets are counted all the same.
     "callers sign in": {
