@@ -20,6 +20,8 @@ class Quota:
     unit: str
     adjustable: bool
     source: str
+    read: str
+    """Where its value was read on the table's date; empty for nowhere."""
 
 
 class Quotas:
@@ -36,6 +38,7 @@ class Quotas:
                 row["unit"],
                 row["adjustable"],
                 row["source"],
+                row.get("read", ""),
             )
             for key, row in table.items()
         }
@@ -45,6 +48,10 @@ class Quotas:
             raise StackError(
                 f"no quota that can be raised is called {', '.join(wrong)}: {', '.join(adjustable)}"
             )
+
+    def read(self) -> dict[str, str]:
+        """Where each was read."""
+        return {key: each.read for key, each in self._quotas.items()}
 
     def __getitem__(self, key: str) -> Quota:
         return self._quotas[key]

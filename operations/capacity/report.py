@@ -7,6 +7,7 @@ from typing import Any
 from operations.capacity.simulation import HORIZON, Load, Outcome
 from operations.capacity.stages import AT_ONCE, LASTING, OUTAGE, Stage, Stages
 from operations.cost.estimate import ORDERS, Work, estimate
+from operations.provenance import summary
 from operations.stacks import StackError
 
 _TITLES = {
@@ -44,6 +45,7 @@ def _lines(stages: Stages, found: list[Stage], rate: float) -> Iterator[str]:
     cost = an_hour(stages, rate)
     if cost is not None:
         yield f"An hour of {rate:,.0f} orders a second costs {cost:,.2f} US$ (operations cost)."
+    yield summary("quotas", stages.quotas.date, stages.quotas.read())
 
 
 def document(stages: Stages, found: list[Stage], rate: float) -> dict[str, Any]:
@@ -53,6 +55,7 @@ def document(stages: Stages, found: list[Stage], rate: float) -> dict[str, Any]:
         "stack": stages.graph.stack,
         "region": stages.graph.settings.region,
         "quotas": stages.quotas.date,
+        "quotasRead": stages.quotas.read(),
         "rate": rate,
         "held": all(each.limit >= rate for each in lasting),
         "first": lasting[0].name,

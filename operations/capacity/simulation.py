@@ -4,6 +4,8 @@ A discrete-event simulation (SimPy) of what lies between the API and the confirm
 throttle's token bucket, the queue with its receives and its visibility timeout, Lambda's pollers
 with their growth and their maximum, the dead-letter queue, and the repair, which sends the events
 of pending orders again. What is no limit there is left out; `operations.capacity.stages` has all.
+So is that Lambda takes back pollers while a function fails, of which AWS gives no figures.
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 from collections import deque

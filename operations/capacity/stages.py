@@ -27,6 +27,7 @@ LASTING, AT_ONCE, OUTAGE = "lasting", "at once", "in an outage"
 
 _STAGE = "aws:apigatewayv2/stage:Stage"
 _RULE_TARGET = "aws:cloudwatch/eventTarget:EventTarget"
+_LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _FREE = "nothing: quotas are free, and what is used is billed by the use"
 
 
@@ -344,7 +345,14 @@ class Stages:
 
     def _logs(self) -> Iterator[Stage]:
         environments = sum(each.concurrency for each in self.loads.values())
-        puts = environments * self.assumed["log_puts"]
+        groups = {each.number for each in self.graph.of(_LOG_GROUP)}
+        written = sum(
+            quantity
+            for (number, _, key), quantity in self._usage.items()
+            if number in groups and key == "bytes"
+        )
+        full = written / self.quotas["logs_put_bytes"].value
+        puts = max(environments * self.assumed["log_puts"], full)
         yield self._account("CloudWatch Logs: puts", "logs_puts", puts, "calls")
 
     def _account(self, name: str, key: str, each: float, unit: str, holds: str = LASTING) -> Stage:

@@ -9,7 +9,7 @@ from typing import Any
 from operations.cost import sizes
 from operations.cost.flow import Flow, Usage
 from operations.cost.free import BY_THE_MONTH, BY_USE, FREE
-from operations.cost.prices import Prices
+from operations.cost.prices import Price, Prices
 from operations.cost.standing import standing
 from operations.graph import Graph, Registered
 
@@ -45,6 +45,8 @@ class Line:
     quantity: float
     unit: str
     usd: float
+    price: str
+    """The key of its price."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ class Estimate:
     def total(self, when: str) -> float:
         """US dollars of one of IDLE, ORDERS and KEPT."""
         return sum(line.usd for line in self.lines if line.when == when)
+
+    def used(self) -> dict[str, Price]:
+        """The prices that it rests on, by key."""
+        return {key: self.prices[key] for key in sorted({line.price for line in self.lines})}
 
     def by(self, field: str, when: str) -> dict[str, float]:
         """US dollars by `service` or `resource`, the dearest first."""
@@ -116,6 +122,7 @@ def _line(
         quantity,
         price.unit,
         price.of(quantity),
+        key,
     )
 
 

@@ -20,6 +20,9 @@ class Price:
     per: int
     unit: str
     source: str
+    """Where AWS publishes it."""
+    read: str = ""
+    """Where it was read on the table's date; empty for nowhere."""
 
     def of(self, quantity: float) -> float:
         """US dollars for a quantity of units."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from operations.cost.estimate import IDLE, KEPT, ORDERS, Estimate
 from operations.cost.free import NOT_COUNTED
+from operations.provenance import summary
 
 MOST = 12
 """Services or resources that people are shown by name; JSON has all of them."""
@@ -34,6 +35,7 @@ def document(found: Estimate) -> dict[str, Any]:
             for when in _TITLES
         },
         "lines": [asdict(line) for line in found.lines],
+        "prices": {key: asdict(price) for key, price in found.used().items()},
         "notCounted": list(NOT_COUNTED),
     }
 
@@ -53,7 +55,7 @@ def table(found: Estimate) -> str:
                 rest = sum(usd for _, usd in shown[MOST:])
                 if rest:
                     lines.append(f"    {f'{len(shown) - MOST} more':<52}{_usd(rest):>10}")
-    return "\n".join([*lines, "", "Not counted: " + "; ".join(NOT_COUNTED) + "."])
+    return "\n".join([*lines, "", "Not counted: " + "; ".join(NOT_COUNTED) + ".", _read(found)])
 
 
 def side_by_side(found: Mapping[str, Estimate]) -> str:
@@ -73,7 +75,13 @@ def side_by_side(found: Mapping[str, Estimate]) -> str:
             values = [each.by("service", when).get(service, 0.0) for each in found.values()]
             if max(values) >= 0.005:
                 lines.append(_row(f"  {service}", values, width))
-    return "\n".join(lines)
+    return "\n".join([*lines, "", _read(*found.values())])
+
+
+def _read(first: Estimate, *others: Estimate) -> str:
+    used = [each.used() for each in (first, *others)]
+    read = {key: price.read for prices in used for key, price in prices.items()}
+    return summary("prices", first.prices.date, read)
 
 
 def _row(label: str, values: list[float], width: int) -> str:

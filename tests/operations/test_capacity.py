@@ -88,6 +88,21 @@ def test_quotas_are_those_of_the_region() -> None:
     assert Quotas("us-east-1")["events_puts"].value == 10_000
     assert Quotas("eu-south-1")["events_puts"].value == 400
     assert Quotas("eu-north-1")["events_puts"].value == 600
+    # Where AWS names the regions that have more, one that it does not name has the least.
+    assert Quotas("eu-central-2")["events_puts"].value == 400
+
+
+def test_each_quota_has_a_page_of_aws_and_says_where_it_was_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    quotas = Quotas("us-east-1")
+    for key, where in quotas.read().items():
+        assert quotas[key].source.startswith("https://docs.aws.amazon.com/")
+        assert where, f"{key} is from memory: read it, or say so here"
+    assert main(["capacity", "--stack", "dev"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"{len(quotas.read())} quotas are behind this: ")
+    assert last.endswith("0 from memory.")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +122,14 @@ def test_a_setting_moves_its_own_limit_and_no_other(
     assert changed[name].limit == pytest.approx(factor * usual[name].limit)
     others = {each: usual[each].limit for each in usual if each != name}
     assert {each: changed[each].limit for each in others} == pytest.approx(others)
+
+
+def test_many_bytes_of_logs_take_more_calls_than_environments_make() -> None:
+    quota = "CloudWatch Logs: puts"
+    usual = found()[quota]
+    by_bytes = found(assumed={**module.assumptions(), "log_puts": 1e-9})[quota]
+    # An order writes some 3 KB, so that a call of 1 MiB holds those of hundreds.
+    assert 100 * usual.limit > by_bytes.limit > 5 * usual.limit
 
 
 def test_smaller_batches_and_less_memory_take_less() -> None:

@@ -10,7 +10,7 @@ import pytest
 from functions import contract
 from operations import graph
 from operations.__main__ import main
-from operations.cost import free, sizes, standing
+from operations.cost import free, report, sizes, standing
 from operations.cost.estimate import IDLE, KEPT, ORDERS, Estimate, Line, Work, assumptions, estimate
 from operations.cost.flow import runs_a_month
 from operations.cost.prices import TABLE, Prices
@@ -365,3 +365,16 @@ def test_every_price_has_a_page_of_aws_as_its_source() -> None:
         for key, row in rows.items():
             assert row["source"].startswith("https://aws.amazon.com/"), key
             assert row["usd"] >= 0
+
+
+def test_it_is_said_on_how_many_prices_from_memory_an_estimate_rests() -> None:
+    used = estimate(read(), Work(), table()).used()
+    assert {"sqs.request", "xray.trace"} <= used.keys()
+    assert "dynamodb.pitr" not in used  # of prod alone
+    forgotten = estimate(read(), Work(), table(**{"sqs.request": {"read": ""}}))
+    last = report.table(forgotten).splitlines()[-1]
+    assert last.startswith(f"{len(used)} prices are behind this: ")
+    assert last.endswith("1 from memory: sqs.request.")
+    own = {key: price for key, price in used.items() if price.read.startswith("https://aws.")}
+    assert f"{len(own)} read on AWS's own pages" in last
+    assert report.document(forgotten)["prices"]["sqs.request"]["read"] == ""
