@@ -186,7 +186,9 @@ class DeployRole(Component):
 
     def _boundary(self) -> aws.iam.Policy:
         allowed = self._args.get("allowed") or []
-        further = [iam.allow(each["actions"], each["resources"]) for each in allowed]
+        further = [
+            iam.allow(each["actions"], each["resources"], each.get("condition")) for each in allowed
+        ]
         return aws.iam.Policy(
             f"{self._prefix}-boundary",
             description=f"What roles that {self._prefix} makes may do at most",

@@ -180,7 +180,9 @@ class PythonFunction(Component):
         if "vpc" in args:
             grants["vpc"] = [iam.allow(NETWORK_ACTIONS, ["*"])]
         for statement in args.get("statements") or []:
-            allowed = iam.allow(statement["actions"], statement["resources"])
+            allowed = iam.allow(
+                statement["actions"], statement["resources"], statement.get("condition")
+            )
             grants.setdefault(_slug(statement["actions"]), []).append(allowed)
         policies = self._policies(name, args, role, log_group, grants)
 

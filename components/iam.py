@@ -1,7 +1,7 @@
 """IAM documents, as JSON outputs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
@@ -15,11 +15,18 @@ class Statement(TypedDict):
     """IAM actions, as `dynamodb:GetItem`."""
     resources: list[pulumi.Input[str]]
     """ARNs that the actions are allowed on."""
+    condition: NotRequired[dict[str, dict[str, list[str]]]]
+    """When they are, as `{"StringEquals": {"s3:prefix": ["in/"]}}`; always by default."""
 
 
-def allow(actions: Sequence[str], resources: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+def allow(
+    actions: Sequence[str],
+    resources: Sequence[pulumi.Input[str]],
+    condition: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """One allowing statement of an identity policy."""
-    return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    return {**statement, "Condition": dict(condition)} if condition else statement
 
 
 def document(statements: Sequence[Mapping[str, Any]]) -> pulumi.Output[str]:

@@ -55,10 +55,15 @@ class Grant(NamedTuple):
     action: str
     resource: Callable[[Parts], pulumi.Input[str]]
     operations: tuple[str, ...]
+    condition: dict[str, dict[str, list[str]]] | None = None
+    """Of IAM, on what the calls say."""
 
     def statement(self, parts: Parts) -> Statement:
         """The grant as part of a role's policy."""
-        return {"actions": [self.action], "resources": [self.resource(parts)]}
+        statement: Statement = {"actions": [self.action], "resources": [self.resource(parts)]}
+        if self.condition:
+            statement["condition"] = self.condition
+        return statement
 
 
 def _table(parts: Parts) -> pulumi.Input[str]:
@@ -122,7 +127,18 @@ def _bus(parts: Parts) -> EventBus:
     return parts.bus
 
 
-PUT = Grant(PUT_EVENTS, lambda parts: _bus(parts).arn, ("PutEvents",))
+# No events but those that are told of orders, in nobody else's name. Both keys are asked for of
+# each event, and `Null` refuses one without them.
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+_OWN_EVENTS = {
+    "ForAllValues:StringEquals": {
+        "events:source": [contract.EVENT_SOURCE],
+        "events:detail-type": list(contract.CHANGE_EVENTS.values()),
+    },
+    "Null": {"events:source": ["false"], "events:detail-type": ["false"]},
+}
+
+PUT = Grant(PUT_EVENTS, lambda parts: _bus(parts).arn, ("PutEvents",), _OWN_EVENTS)
 
 
 def pending_shards(parts: Parts) -> Environment:

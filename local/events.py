@@ -240,6 +240,8 @@ class CallAuthorized(Event):
     action: str
     resource: str
     allowed: bool
+    said: dict[str, list[str]] = field(default_factory=dict)
+    """What the request says that a condition could be about, by the service's condition keys."""
 
 
 @dataclass(frozen=True, kw_only=True)

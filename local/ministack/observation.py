@@ -91,11 +91,22 @@ def watch_rights(publish: Publish) -> None:
                     action=str(context.action),
                     resource=str(context.resource_arn),
                     allowed=denied is None,
+                    said=_said(str(context.action), context.service_context),
                 )
             )
         return denied
 
     iam_evaluator.enforce, iam_evaluator.evaluate = enforced, evaluated
+
+
+def _said(action: str, keys: dict[str, Any]) -> dict[str, list[str]]:
+    """The condition keys of an action's own service."""
+    service = action.partition(":")[0] + ":"
+    return {
+        key: [str(each) for each in (value if isinstance(value, list) else [value])]
+        for key, value in keys.items()
+        if key.startswith(service) and value is not None
+    }
 
 
 def denial(scope: Scope, request: bytes, answer: bytes) -> events.CallDenied | None:

@@ -52,10 +52,36 @@ def apply() -> None:
     )
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _SharedCode})
     iam_actions.extract_iam_action = _single_action(iam_actions.extract_iam_action)
+    iam_actions.request_tag_context = _with_event_keys(iam_actions.request_tag_context)
     lambda_runtime.execution_credentials = _unguessable(lambda_runtime.execution_credentials)
     lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(
         lambda_runtime.Worker._drain_stderr_bounded, idle_confirm=_LOG_IDLE_SECONDS
     )
+
+
+def _with_event_keys(keys: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """What conditions of IAM are about, and of PutEvents the emulator does not know: all sources
+    and detail types of a call, where AWS asks for each event alone.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    """
+
+    @functools.wraps(keys)
+    def complete(service: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+        found = keys(service, action, body, params)
+        if action != "events:PutEvents":
+            return found
+        try:
+            entries = json.loads(body)["Entries"]
+            said = {
+                key: sorted({str(each[name]) for each in entries if each.get(name)})
+                for key, name in (("events:source", "Source"), ("events:detail-type", "DetailType"))
+            }
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return found  # the emulator says what is wrong with it
+        return {**found, **{key: values for key, values in said.items() if values}}
+
+    return complete
 
 
 class _SharedCode(zipfile.ZipFile):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
 from components.order_functions import NAMES, functions_of
 from local import program
@@ -11,8 +12,9 @@ from tests.local.support import without_grant
 from tools.rights import __main__ as rights
 from tools.rights import scenario
 from tools.rights.check import UNSEEN, check, check_policies
+from tools.rights.conditions import FEW, OPEN, wider
 from tools.rights.grants import Grant, of_resources, of_roles
-from tools.rights.uses import EVENTS, FUNCTION_ITSELF, GATEWAY, LAMBDA, Call, Use, Uses, route
+from tools.rights.uses import EVENTS, FUNCTION_ITSELF, GATEWAY, LAMBDA, Call, Said, Use, Uses, route
 
 QUEUE = "arn:aws:sqs:eu-west-1:1:orders"
 READ = Grant("role-1", "orders-get", "sqs:ReceiveMessage", QUEUE, "orders-get 1")
@@ -56,6 +58,40 @@ def test_what_cannot_be_seen_is_listed_with_its_documentation() -> None:
     assert "https://" in rights.table(checked.rows)
 
 
+BUS = "arn:aws:events:eu-west-1:1:event-bus/orders"
+PUTS = Grant("role-1", "orders-publish", "events:PutEvents", BUS, "orders-publish 1")
+
+
+def test_a_condition_that_all_calls_would_meet_is_asked_for() -> None:
+    said = {Said("role-1", "events:PutEvents", BUS, "events:source"): {"orders"}}
+    [finding] = wider([PUTS], said)
+    assert finding.startswith("granted wider than used: orders-publish events:PutEvents on arn:")
+    assert "events:source was always one of orders;" in finding
+    has_it = PUTS._replace(condition="events:source, events:detail-type")
+    assert list(wider([has_it], said)) == []
+    data = {key: {str(value) for value in range(FEW + 1)} for key in said}
+    assert list(wider([PUTS], data)) == []
+    assert list(wider([READ], said)) == []
+
+
+def test_a_condition_that_is_left_open_has_a_reason_and_its_documentation() -> None:
+    reads = PUTS._replace(action="dynamodb:GetItem")
+    whole = {Said("role-1", "dynamodb:GetItem", BUS, "dynamodb:Select"): {"ALL_ATTRIBUTES"}}
+    assert list(wider([reads], whole)) == []
+    assert all(reason and source.startswith("https://docs.") for reason, source in OPEN.values())
+    told = rights.table(check([reads], {}).rows)
+    assert "Conditions left open:" in told
+    assert "dynamodb:Select of dynamodb:*" in told
+    assert "Conditions left open:" not in rights.table(check([READ], {}).rows)
+
+
+def test_a_service_that_anybody_could_send_is_named() -> None:
+    queue = Grant(EVENTS, EVENTS, "sqs:SendMessage", QUEUE, "orders 2")
+    findings = check_policies([queue], {Call(EVENTS, QUEUE): 1}, [QUEUE]).findings
+    assert len(findings) == 1
+    assert "has no condition on aws:SourceArn or aws:SourceAccount" in findings[0]
+
+
 @pytest.mark.parametrize(
     ("pattern", "resource", "covered"),
     [
@@ -88,8 +124,11 @@ def test_functions_use_each_grant_of_their_own_and_no_more(running: System) -> N
         for title in STEPS:
             scenario.steps(running)[title]()
         uses.settle()
-        checked = check(of_roles(running.resources), uses.counted())
+        checked, said = check(of_roles(running.resources), uses.counted()), uses.said()
     assert [each for each in checked.findings if "beyond" in each] == []
+    assert list(wider(of_roles(running.resources), said)) == []
+    sources = [values for each, values in said.items() if each.key == "events:source"]
+    assert sources == [{"serverless-orders"}]
     used = {(row.grant.label, row.grant.action) for row in checked.rows if row.count}
     declared = functions_of(program.settings(running.stack, running.overrides).system)
     wanted = {
@@ -113,6 +152,20 @@ def test_a_call_without_a_grant_is_found_at_the_wire(running: System) -> None:
     beyond = [each for each in findings if "beyond" in each]
     assert len(beyond) == 1
     assert "orders-get-order dynamodb:GetItem" in beyond[0]
+
+
+def test_events_in_another_name_and_of_another_type_are_denied(running: System) -> None:
+    role = next(each for each in running.of_type("Role") if each.name == "orders-publish-changes")
+    client = running.role_client("events", str(role.outputs["arn"]))
+    event = {
+        "EventBusName": running.outputs["orderEventsBusName"],
+        "Source": "serverless-orders",
+        "DetailType": "OrderConfirmed",
+        "Detail": "{}",
+    }
+    for wrong in ({"Source": "aws.s3"}, {"DetailType": "OrderDeleted"}):
+        with pytest.raises(ClientError, match="not authorized to perform: events:PutEvents"):
+            client.put_events(Entries=[event, {**event, **wrong}])
 
 
 def permission(source: str) -> Grant:

@@ -31,6 +31,9 @@ def grants(recorded: Recording, function: str) -> set[tuple[str, str]]:
     }
 
 
+CONDITION = {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["id", "status"]}}
+
+
 def add_nightly(system: OrderSystem) -> None:
     system.add_function(
         "nightly",
@@ -39,7 +42,13 @@ def add_nightly(system: OrderSystem) -> None:
             "handler": "nightly.handler",
             "timeout_seconds": 20,
             "environment": {"TABLE": system.table.name},
-            "statements": [{"actions": ["dynamodb:Query"], "resources": [system.table.arn]}],
+            "statements": [
+                {
+                    "actions": ["dynamodb:Query"],
+                    "resources": [system.table.arn],
+                    "condition": CONDITION,
+                }
+            ],
             "sources": {"schedule": {"expression": "cron(0 3 * * ? *)"}},
         },
     )
@@ -59,6 +68,8 @@ def test_a_further_function_has_the_systems_settings_and_its_own() -> None:
         ("dynamodb:Query", recorded.one(stacks.TABLE, "shop").outputs["arn"]),
         ("sqs:SendMessage", failures),
     }
+    policy = recorded.one(stacks.ROLE_POLICY, "shop-nightly-dynamodb-query").inputs["policy"]
+    assert stacks.document(policy)["Statement"][0]["Condition"] == CONDITION
     schedule = recorded.one(stacks.SCHEDULE, "shop-nightly").inputs
     assert schedule["scheduleExpression"] == "cron(0 3 * * ? *)"
 

@@ -62,6 +62,17 @@ GRANTS = {
     },
 }
 
+# AWS asks them of each event: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+CONDITIONS = {
+    "events:PutEvents": {
+        "ForAllValues:StringEquals": {
+            "events:source": ["serverless-orders"],
+            "events:detail-type": ["OrderCreated", "OrderConfirmed", "OrderFailed"],
+        },
+        "Null": {"events:source": ["false"], "events:detail-type": ["false"]},
+    }
+}
+
 # These count their requests, in a stack whose callers have limits.
 ROUTED = {each.label for each in FUNCTIONS if each.route}
 
@@ -111,7 +122,8 @@ def allowed(recorded: Recording, function: str) -> list[tuple[str, str]]:
     for statement in stacks.statements(recorded, role):
         if statement["Effect"] == "Deny":
             continue
-        assert set(statement) == {"Effect", "Action", "Resource"}, statement
+        assert set(statement) - {"Condition"} == {"Effect", "Action", "Resource"}, statement
+        assert statement.get("Condition") == CONDITIONS.get(statement["Action"][0]), statement
         pairs += [(a, r) for a in statement["Action"] for r in statement["Resource"]]
     return pairs
 

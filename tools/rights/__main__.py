@@ -1,6 +1,7 @@
 """python -m tools.rights: a whole local run, its rights held against those that it uses.
 
-Exit code 0 when each grant was used or cannot be seen locally, and nothing was used beyond one.
+Exit code 0 when each grant was used or cannot be seen locally, nothing was used beyond one, and no
+condition would narrow one that has none.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tools.chaos.faults import MIXES
 from tools.chaos.run import Options, arena
 from tools.rights import scenario
 from tools.rights.check import Checked, Row, check, check_policies
+from tools.rights.conditions import OPEN, wider
 from tools.rights.grants import of_resources, of_roles
 from tools.rights.uses import Uses
 
@@ -72,10 +74,10 @@ def run(overrides: Mapping[str, Any], mix: str) -> tuple[Checked, Checked]:
         resources = stage.local.resources
         mappings = stage.local.of_type("EventSourceMapping")
         read = [str(each.inputs["eventSourceArn"]) for each in mappings]
-        return (
-            check(of_roles(resources), uses.counted()),
-            check_policies(of_resources(resources), uses.calls(), read),
-        )
+        roles = list(of_roles(resources))
+        checked = check(roles, uses.counted())
+        checked.findings.extend(wider(roles, uses.said()))
+        return checked, check_policies(of_resources(resources), uses.calls(), read)
 
 
 def table(rows: list[Row]) -> str:
@@ -96,6 +98,14 @@ def table(rows: list[Row]) -> str:
     unseen = {row.grant.action: row.unseen for row in rows if row.unseen}
     lines += ["", "Cannot be seen here:"] if unseen else []
     lines += [f"  {action}: {why[0]} ({why[1]})" for action, why in sorted(unseen.items()) if why]
+    granted = {row.grant.action for row in rows}
+    services = {action.partition(":")[0] for action in granted}
+    left = {
+        f"  {key} of {action}: {reason} ({source})"
+        for (action, key), (reason, source) in OPEN.items()
+        if action in granted or action.removesuffix(":*") in services
+    }
+    lines += ["", "Conditions left open:", *sorted(left)] if left else []
     return "\n".join(lines)
 
 

@@ -142,6 +142,11 @@ def check_policies(
         if grant.action == "sqs:SendMessage" and grant.resource not in read and not count:
             unseen = _UNDELIVERED
         rows.append(Row(grant, grant.label, count, unseen))
+        if grant.holder.endswith(".amazonaws.com") and not grant.condition:
+            findings.append(
+                f"granted to whomever it serves: {grant.label} {grant.action} on {grant.resource} "
+                f"({grant.statement}) has no condition on aws:SourceArn or aws:SourceAccount"
+            )
         if not count and unseen is None:
             findings.append(
                 f"granted but not used: {grant.label} {grant.action} on {grant.resource} "

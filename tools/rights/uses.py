@@ -29,6 +29,15 @@ class Use(NamedTuple):
     allowed: bool = True
 
 
+class Said(NamedTuple):
+    """A condition key that a role's calls of an action on a resource said something for."""
+
+    role: str
+    action: str
+    resource: str
+    key: str
+
+
 class Call(NamedTuple):
     """A service that a resource's policy let in: to a queue (its ARN), or to a function (its name)
     for a rule, or for a route (as the ends of permissions' source ARNs have it)."""
@@ -49,6 +58,7 @@ class Uses:
         self._traced: dict[str, str] = {}  # trace id -> function
         self._traces: Counter[str] = Counter()  # trace id -> calls
         self._calls: Counter[Call] = Counter()
+        self._said: dict[Said, set[str]] = {}
         self._roles = {
             str(each.outputs["name"]): str(each.inputs["role"]).rpartition("/")[2]
             for each in system.of_type("lambda/function:Function")
@@ -84,8 +94,16 @@ class Uses:
         """Each call by a service with how often it was seen."""
         return dict(self._calls)
 
+    def said(self) -> dict[Said, set[str]]:
+        """What the functions' calls said, by the condition keys of their services."""
+        return {key: set(values) for key, values in self._said.items()}
+
     def _listen(self) -> None:
         for event in self._subscription:
+            if isinstance(event, events.CallAuthorized) and event.session in self._roles:
+                for key, values in event.said.items():
+                    said = Said(event.role, event.action, event.resource, key)
+                    self._said.setdefault(said, set()).update(values)
             for use in self._of(event):
                 self._counts[use] += 1
             call = self._call(event)
