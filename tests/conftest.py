@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import once
+
 SHARING = {
-    "recordings": ("tests/inputs/", "tests/policy/"),
+    "policy pack": ("tests/policy/",),
     "running system": tuple(
         f"tests/local/test_{name}.py"
         for name in (
@@ -25,6 +27,11 @@ SHARING = {
 # What is imported and collected stays, and is not worth looking through again and again: a third
 # of the time of a Pulumi program goes into that.
 gc.disable()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.add_cleanup(once.share())
 
 
 def pytest_collection_finish() -> None:

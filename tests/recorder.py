@@ -8,9 +8,11 @@ are unknown, as they are before anything is created; inputs made of them are the
 `pulumi.output.Unknown`.
 """
 
+import logging
 import threading
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
@@ -18,6 +20,7 @@ from unittest import mock
 import pulumi
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+from pulumi.runtime.proto import source_pb2
 
 from local import program
 from tests.aws_names import invoke_answers
@@ -74,11 +77,12 @@ class Invocation:
 
 @dataclass
 class Recording:
-    """What a program registered, called and exported, in no particular order."""
+    """What a program registered, called, exported and warned of, in no particular order."""
 
     registrations: list[Registration] = field(default_factory=list)
     invocations: list[Invocation] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def of(self, type_: str) -> list[Registration]:
         """All resources of a type, by name."""
@@ -149,9 +153,29 @@ def _record(
 ) -> Recording:
     recording = Recording()
     mocks = _RecordingMocks(recording, preview, {**invoke_answers(REGION), **(answers or {})})
-    with mock.patch("components.order_system.bundle", small_bundle):
+    with (
+        mock.patch("components.order_system.bundle", small_bundle),
+        # Which lines of a program registered a resource, of which no test asks, is an eighth of
+        # the time.
+        mock.patch("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace),
+        _heard(recording.warnings),
+    ):
         recording.outputs = run(mocks, _RecordingMonitor(mocks))
     return recording
+
+
+@contextmanager
+def _heard(warnings: list[str]) -> Iterator[None]:
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            warnings.append(record.getMessage())
+
+    logger, handler = logging.getLogger(program.LOGGER), Handler(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 class _RecordingMocks(Mocks):

@@ -51,9 +51,11 @@ def variables(
     # botocore's waiting between attempts is not what is tested.
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda seconds: None))
     monkeypatch.setattr(botocore.retries.bucket.TokenBucket, "acquire", lambda bucket: True)
-    forget()
+    # Others hold the modules that there were, and import the rest of them later.
+    held = forget()
     yield monkeypatch
     forget()
+    sys.modules.update(held)
 
 
 @pytest.fixture

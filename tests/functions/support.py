@@ -15,20 +15,16 @@ from components import order_functions
 from functions import contract
 from tests.functions.fake_aws import FakeAws
 from tests.unit import stacks
-from tests.unit.stacks import STACKS
+from tests.variants import STACKS, recording
 
 HANDLERS = order_functions.NAMES
-
-
-# What the stacks leave out.
-OPTIONAL = {"synthetic": {"rateMinutes": 1}}
 
 
 def told() -> dict[str, dict[str, str]]:
     """The variables that the program sets on each function, by its name, in the first stack
     that has it; one of none of them in a stack with what is optional."""
     variables: dict[str, dict[str, str]] = {}
-    for recorded in (*map(stacks.recording, STACKS), stacks.recording("dev", **OPTIONAL)):
+    for recorded in map(recording, (*STACKS, "synthetic")):
         made = {each.name: each for each in recorded.of(stacks.FUNCTION)}
         for each in order_functions.FUNCTIONS:
             function = made.get(f"orders-{each.label}")
@@ -191,11 +187,11 @@ class Functions:
         return values
 
 
-def forget() -> None:
-    """The next import of a handler starts a new execution environment."""
-    for name in list(sys.modules):
-        if name.partition(".")[0] == "functions":
-            del sys.modules[name]
+def forget() -> dict[str, ModuleType]:
+    """The next import of a handler starts a new execution environment; gives the modules of the
+    one before."""
+    ours = [name for name in sys.modules if name.partition(".")[0] == "functions"]
+    return {name: sys.modules.pop(name) for name in ours}
 
 
 def signed_in(caller: str, body: Any = None, scope: str = "orders/write") -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`python -m operations capacity`: limits that follow from the graph, a quota, an assumption."""
 
-import functools
 import json
 import math
 from typing import Any
@@ -12,7 +11,7 @@ from operations.__main__ import main
 from operations.capacity import stages as module
 from operations.capacity.quotas import Quotas
 from operations.capacity.stages import Stage, Stages
-from operations.graph import Graph
+from tests.unit import stacks
 
 # What a stack says, and an account was given, for 10,000 orders a second.
 LARGE = {
@@ -23,11 +22,6 @@ LARGE = {
 RAISED = {"api_requests": 25_000, "lambda_concurrency": 3000, "events_invocations": 25_000}
 
 
-@functools.cache
-def _read(stack: str, overrides: str) -> Graph:
-    return graph.read(stack, json.loads(overrides))
-
-
 def found(
     stack: str = "dev",
     overrides: dict[str, Any] | None = None,
@@ -35,7 +29,7 @@ def found(
     rate: float = 250,
     **options: Any,
 ) -> dict[str, Stage]:
-    read = _read(stack, json.dumps(overrides or {}))
+    read = stacks.graph(stack, overrides)
     every = Stages(read, Quotas(read.settings.region, quotas), **options).all(rate)
     assert [each.limit for each in every] == sorted(each.limit for each in every)
     return {each.name: each for each in every}
@@ -161,6 +155,13 @@ def test_what_is_reserved_bounds_a_function() -> None:
     assert reserved["Lambda: create_order"].limit == 200  # ten requests a second each
 
 
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command reads what the tests have read already."""
+    monkeypatch.setattr(graph, "read", stacks.graph)
+
+
+@pytest.mark.usefixtures("shared")
 def test_the_command_says_what_to_raise_and_whether_the_rate_is_held(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -176,6 +177,7 @@ def test_the_command_says_what_to_raise_and_whether_the_rate_is_held(
     assert (shards["ordersPerSecond"], shards["needs"]) == (2000, "10 shards")
 
 
+@pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -1,6 +1,5 @@
 """`python -m operations cost`: figures that follow from what is registered, one by one."""
 
-import functools
 import json
 import tomllib
 from typing import Any
@@ -16,7 +15,6 @@ from operations.cost.flow import runs_a_month
 from operations.cost.prices import TABLE, Prices
 from operations.cost_command import settings, variants
 from operations.graph import Graph, Registered
-from operations.graph import read as read_program
 from operations.stacks import StackError
 from tests.unit import stacks
 from tests.variants import MANY, recording
@@ -34,13 +32,8 @@ OTHER: dict[str, Any] = {
 }
 
 
-@functools.cache
-def _read(stack: str, overrides: str) -> Graph:
-    return read_program(stack, json.loads(overrides))
-
-
 def read(stack: str = "dev", **overrides: Any) -> Graph:
-    return _read(stack, json.dumps(overrides, sort_keys=True))
+    return stacks.graph(stack, overrides)
 
 
 def table(**changed: dict[str, Any]) -> Prices:
@@ -293,7 +286,7 @@ def test_few_requests_are_all_traced_and_of_many_a_share() -> None:
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command reads what the tests have read already."""
-    monkeypatch.setattr(graph, "read", lambda stack, overrides: read(stack, **overrides))
+    monkeypatch.setattr(graph, "read", stacks.graph)
 
 
 @pytest.mark.usefixtures("shared")

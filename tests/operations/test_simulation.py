@@ -11,6 +11,7 @@ from operations.capacity import simulation
 from operations.capacity.quotas import Quotas
 from operations.capacity.simulation import Load, Model, Outcome, model_of, simulate
 from operations.capacity.stages import Stages
+from tests.unit import stacks
 
 NOTHING = Load(rate=1, seconds=0)
 
@@ -103,14 +104,17 @@ def test_a_backlog_that_only_grows_is_said(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_model_is_the_stacks() -> None:
     overrides = {"processor.batchSize": 7, "processor.maximumConcurrency": 3, "republish.limit": 9}
-    read = graph.read("prod", overrides)
+    read = stacks.graph("prod", overrides)
     made = model_of(Stages(read, Quotas("us-east-1")))
     assert (made.batch, made.concurrency, made.repair_limit, made.receives) == (7, 3, 9, 5)
     assert (made.visibility, made.threshold, made.rate, made.burst) == (30, 180, 250, 500)
     assert 0.03 < made.batch_seconds < 0.1
 
 
-def test_the_command_plays_and_says_what_came_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_plays_and_says_what_came_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "read", stacks.graph)
     arguments = ["capacity", "--rate", "20", "--seconds", "2", "--simulate"]
     assert main([*arguments, "burst", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -10,7 +10,9 @@ import pulumi
 from components import http_api, order_functions
 from components.order_functions import OrderFunction, functions_of
 from local import program
+from operations.graph import Graph, read
 from settings import Settings
+from tests.once import once
 from tests.recorder import Recording, Registration, deploy, deploy_stack
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -94,14 +96,24 @@ UNUSED_METHOD = next(each for each in http_api.METHODS if each not in order_func
 FUNCTIONS_OF_STACKS = [(stack, each) for stack in STACKS for each in functions(stack)]
 
 
-@functools.cache
-def _recording(stack: str, overrides: str, preview: bool) -> Recording:
-    return deploy_stack(stack, json.loads(overrides), preview=preview)
+@once
+def _recording(stack: str, overrides: Mapping[str, Any], preview: bool) -> Recording:
+    return deploy_stack(stack, overrides, preview=preview)
 
 
 def recording(stack: str = "dev", *, preview: bool = False, **overrides: Any) -> Recording:
     """The stack with configuration keys overridden; not to be changed."""
-    return _recording(stack, json.dumps(overrides, sort_keys=True), preview)
+    return _recording(stack, overrides, preview)
+
+
+@once
+def _graph(stack: str, overrides: Mapping[str, Any]) -> Graph:
+    return read(stack, overrides)
+
+
+def graph(stack: str = "dev", overrides: Mapping[str, Any] | None = None) -> Graph:
+    """What `operations.graph.read` reads, made once; not to be changed."""
+    return _graph(stack, dict(overrides or {}))
 
 
 def function(recorded: Recording, name: str) -> Registration:

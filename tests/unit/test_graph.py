@@ -9,8 +9,9 @@ from tests.unit import stacks
 
 
 def test_it_has_what_is_registered_with_what_each_resource_is_in() -> None:
-    read = graph.read("dev", {"memorySize": 512})
-    recorded: Recording = stacks.recording("dev", memorySize=512)
+    given = {"memorySize": 512}
+    read = stacks.graph("dev", given)
+    recorded: Recording = stacks.recording("dev", **given)
     registered = sorted((each.type, each.name) for each in recorded.registrations if each.custom)
     assert sorted((each.type, each.name) for each in read.resources) == registered
     functions = {each.name: each for each in read.of(stacks.FUNCTION)}
@@ -23,7 +24,7 @@ def test_it_has_what_is_registered_with_what_each_resource_is_in() -> None:
 
 
 def test_references_lead_to_the_resource_and_from_an_alias_to_its_function() -> None:
-    read = graph.read("dev")
+    read = stacks.graph()
     mappings = {each.name: each for each in read.of(stacks.EVENT_SOURCE)}
     [mapping] = [each for name, each in mappings.items() if "process-order" in name]
     [source] = read.behind(mapping, "eventSourceArn")

@@ -1,28 +1,17 @@
 """Settings that contradict each other in what a second can take: the program says so."""
 
-import logging
-from typing import Any
-
 import pytest
 
-from tests.recorder import deploy_stack
-from tests.unit.stacks import STACKS
-
-
-def warnings(caplog: pytest.LogCaptureFixture, stack: str, **overrides: Any) -> list[str]:
-    with caplog.at_level(logging.WARNING, "local.program"):
-        deploy_stack(stack, overrides)
-    return [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+from tests.unit.stacks import STACKS, recording
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_no_stack_contradicts_itself(stack: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert warnings(caplog, stack) == []
+def test_no_stack_contradicts_itself(stack: str) -> None:
+    assert recording(stack).warnings == []
 
 
-def test_what_just_suffices_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
-    assert not warnings(
-        caplog,
+def test_what_just_suffices_is_not_told() -> None:
+    assert not recording(
         "dev",
         throttle={"rate": 10_000, "createRate": 2500},
         pending={"shards": 5},
@@ -30,13 +19,12 @@ def test_what_just_suffices_is_not_told(caplog: pytest.LogCaptureFixture) -> Non
         processor={"batchSize": 1, "maximumConcurrency": 48},
         history={"maximumConcurrency": 28},
         queue={"maxReceiveCount": 4},
-    )
+    ).warnings
 
 
-def test_every_contradiction_is_told_with_its_figures(caplog: pytest.LogCaptureFixture) -> None:
+def test_every_contradiction_is_told_with_its_figures() -> None:
     """Each at the least value that is too much."""
-    told = warnings(
-        caplog,
+    told = recording(
         "dev",
         throttle={"rate": 10_001, "createRate": 2501},
         pending={"shards": 5},
@@ -44,7 +32,7 @@ def test_every_contradiction_is_told_with_its_figures(caplog: pytest.LogCaptureF
         processor={"batchSize": 1, "maximumConcurrency": 47},
         history={"maximumConcurrency": 27},
         queue={"maxReceiveCount": 5},
-    )
+    ).warnings
     assert told == [
         "reservedConcurrency.create_order: 250 environments take 2500 requests a second, 10 each, "
         "and throttle.createRate (2501) lets more in: the rest is answered with 503",
@@ -70,16 +58,13 @@ def test_every_contradiction_is_told_with_its_figures(caplog: pytest.LogCaptureF
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_batches_are_held_against_the_time_that_there_is_for_them(
-    more: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    told = warnings(
-        caplog,
+def test_batches_are_held_against_the_time_that_there_is_for_them(more: int) -> None:
+    told = recording(
         "dev",
         processor={"batchSize": 10_000, "batchWindowSeconds": 200, "timeoutSeconds": 7 + more},
         queue={"visibilityTimeoutSeconds": 201, "maxReceiveCount": 1},
         republish={"pendingThresholdSeconds": 200 + more},
-    )
+    ).warnings
     repaired = "the repair sends its event again after republish.pendingThresholdSeconds (200)"
     assert told == [
         "processor.batchSize: a batch of 10000 takes 8 s at least, processor.timeoutSeconds (7) "
