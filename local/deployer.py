@@ -19,6 +19,7 @@ from local.resources import CREATORS, UPDATES, WITHOUT_EFFECT, Creation
 from local.resources.registry import Creator
 
 _PROVIDER = "pulumi:providers:aws"
+_REFERENCE = "pulumi:pulumi:StackReference"
 _STASH = "pulumi:index:Stash"  # kept by the engine itself; here a run is all that it outlives
 
 
@@ -62,6 +63,8 @@ class Deployer(pulumi.runtime.Mocks):
     error: DeployError | None = None
     ignored: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """Inputs that the program leaves alone once a resource is there, by its type and name."""
+    stacks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The outputs of the stacks that the program may refer to, by name."""
 
     def __post_init__(self) -> None:
         self._providers: dict[str, Provider] = {}
@@ -90,6 +93,8 @@ class Deployer(pulumi.runtime.Mocks):
         """Create one resource; what Pulumi calls for each registration."""
         if args.typ == _PROVIDER:
             return self._provider(args.name, args.inputs)
+        if args.typ == _REFERENCE:
+            return self._reference(str(args.inputs["name"]))
         if not args.custom:
             return "", dict(args.inputs)
         if args.typ == _STASH:
@@ -163,6 +168,16 @@ class Deployer(pulumi.runtime.Mocks):
         )
         raise self.error
 
+    def _reference(self, name: str) -> tuple[str, dict[str, Any]]:
+        stack = name.rpartition("/")[2]  # organization/project/stack
+        if stack not in self.stacks:
+            known = ", ".join(self.stacks) or "none"
+            self.error = DeployError(
+                f"{_REFERENCE} {name}: there is no such stack in this run; there is {known}"
+            )
+            raise self.error
+        return name, {"name": name, "outputs": dict(self.stacks[stack]), "secretOutputNames": []}
+
     def _provider(self, name: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         # A provider's inputs arrive as JSON text, except plain strings.
         tags = json.loads(inputs.get("defaultTags") or "{}").get("tags") or {}
@@ -214,6 +229,7 @@ class Deployer(pulumi.runtime.Mocks):
             edge_url=self.edge_url,
             default_tags=provider.default_tags,
             clients=lambda service: self.client(service, provider.region),
+            elsewhere=self.client,
             code=lambda archive: self.code(archive, provider.region),
             batch_concurrency=self.batch_concurrency,
             **known,

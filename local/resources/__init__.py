@@ -1,6 +1,7 @@
 """Which resource types the local run creates, and how: one small module per AWS service."""
 
 from local.resources import (
+    acm,
     apigateway,
     cloudwatch,
     codedeploy,
@@ -23,6 +24,7 @@ __all__ = [
     "UPDATES",
     "WITHOUT_EFFECT",
     "Creation",
+    "acm",
     "apigateway",
     "cloudwatch",
     "codedeploy",

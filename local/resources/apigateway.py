@@ -190,3 +190,15 @@ def _staged(creation: Creation, call: Callable[..., Any]) -> tuple[str, dict[str
         "executionArn": creation.arn("execute-api", f"{api_id}/{name}"),
         "invokeUrl": f"{creation.edge_url}/{path}",
     }
+
+
+@creates("aws:apigatewayv2/domainName:DomainName")
+def domain_name(creation: Creation) -> tuple[str, dict[str, Any]]:
+    creation.nothing("the local API has its own address alone")
+    name = str(creation.inputs["domainName"])
+    configured = {
+        **creation.inputs["domainNameConfiguration"].plain(),
+        "targetDomainName": f"local.execute-api.{creation.region}.amazonaws.com",
+        "hostedZoneId": "ZLOCAL",
+    }
+    return name, {"domainNameConfiguration": configured}

@@ -76,10 +76,52 @@ def table(creation: Creation) -> tuple[str, dict[str, Any]]:
         "arn": description["TableArn"],
         "streamArn": description.get("LatestStreamArn", ""),
         "streamLabel": description.get("LatestStreamLabel", ""),
+        **_replicate(creation, name),
     }
 
 
-_FIXED = ("hashKey", "rangeKey", "keySchemas", "attributes", "localSecondaryIndexes")
+def _replicate(creation: Creation, name: str) -> dict[str, Any]:
+    """Make the replicas in other regions, each with what it says of its own; the output of them."""
+    replicas = creation.inputs.get("replicas")
+    if not replicas:
+        return {}
+    regions = [replica["regionName"] for replica in replicas]
+    creation.clients("dynamodb").update_table(
+        TableName=name, ReplicaUpdates=[{"Create": {"RegionName": each}} for each in regions]
+    )
+    made = []
+    for replica in replicas:
+        client = creation.elsewhere("dynamodb", replica["regionName"])
+        if replica.get("deletionProtectionEnabled"):
+            client.update_table(TableName=name, DeletionProtectionEnabled=True)
+        if replica.get("pointInTimeRecovery"):
+            client.update_continuous_backups(
+                TableName=name,
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+            )
+        if replica.get("consistencyMode") == "STRONG":
+            creation.without_effect[f"{creation.type}.replicas.consistencyMode"] = (
+                "replicas are written at once, whatever they are"
+            )
+        description = client.describe_table(TableName=name)["Table"]
+        if replica.get("propagateTags"):
+            tags = creation.tag_list()
+            client.tag_resource(ResourceArn=description["TableArn"], Tags=tags)
+        made.append(
+            {
+                **replica.plain(),
+                "arn": description["TableArn"],
+                "streamArn": description.get("LatestStreamArn", ""),
+                "streamLabel": description.get("LatestStreamLabel", ""),
+            }
+        )
+    return {"replicas": made}
+
+
+_FIXED = (
+    *("hashKey", "rangeKey", "keySchemas", "attributes", "localSecondaryIndexes", "replicas"),
+    *("globalTableWitness",),
+)
 
 
 @updates(
@@ -95,7 +137,8 @@ def table_update(creation: Creation) -> tuple[str, dict[str, Any]]:
         request |= _encryption(inputs["serverSideEncryption"])
     creation.clients("dynamodb").update_table(TableName=name, **request)
     _protect(creation, name)
-    return name, {key: before[key] for key in ("name", "arn", "streamArn", "streamLabel")}
+    kept = ("name", "arn", "streamArn", "streamLabel", "replicas")
+    return name, {key: before[key] for key in kept if key in before}
 
 
 def _protect(creation: Creation, name: str) -> None:

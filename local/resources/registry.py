@@ -15,7 +15,8 @@ from local.inputs import Inputs, plain
 class Creation:
     """One resource being created.
 
-    `clients` makes a boto3 client of the emulator for a service name, `code` says where Lambda
+    `clients` makes a boto3 client of the emulator for a service name, `elsewhere` one for a service
+    name and another region than the provider's, `code` says where Lambda
     finds a registered archive. A creator reads every input it is given from `inputs`; what it
     leaves unread stops the run.
     """
@@ -28,6 +29,7 @@ class Creation:
     edge_url: str
     default_tags: Mapping[str, str]
     clients: Callable[[str], Any]
+    elsewhere: Callable[[str, str], Any]
     code: Callable[[Any], dict[str, str]]
     batch_concurrency: int
     without_effect: dict[str, str] = field(default_factory=dict)
@@ -73,6 +75,11 @@ class Creation:
             plain(value)
             if value not in (False, 0, "", []) and not (isinstance(value, Inputs) and not value):
                 self.without_effect[f"{self.type}.{name}"] = reason
+
+    def nothing(self, reason: str) -> None:
+        """Read all inputs, and say openly that the whole resource does nothing locally."""
+        self.inputs.plain()
+        self.without_effect[self.type] = reason
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this account and region."""
@@ -120,6 +127,10 @@ WITHOUT_EFFECT: dict[str, str] = {
     "aws:xray/group:Group": "the emulator has no X-Ray",
     "aws:xray/samplingRule:SamplingRule": "the emulator has no X-Ray",
     "aws:cloudwatch/queryDefinition:QueryDefinition": "the emulator has no saved queries",
+    "aws:acm/certificateValidation:CertificateValidation": "there is no certificate locally",
+    "aws:apigatewayv2/apiMapping:ApiMapping": "the local API has its own address alone",
+    "aws:route53/healthCheck:HealthCheck": "nothing leads callers from region to region locally",
+    "aws:route53/record:Record": "no name is resolved locally",
     "aws:wafv2/webAcl:WebAcl": "the local edge has no firewall",
     "aws:wafv2/webAclAssociation:WebAclAssociation": "the local edge has no firewall",
 }

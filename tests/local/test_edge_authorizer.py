@@ -457,6 +457,7 @@ def test_other_ways_to_ask_who_calls_stop_the_run(kind: str, inputs: dict[str, A
         edge_url="http://127.0.0.1",
         default_tags={},
         clients=clients,
+        elsewhere=lambda service, _: clients(service),
         code=lambda _: {},
         batch_concurrency=2,
     )

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components import Bucket
+from components.regional_domain import RegionalDomain
 from local.deployer import Deployer
 from local.edge.authorizer import Authorizer
 from local.edge.request import Request
@@ -197,7 +198,39 @@ def program() -> None:
         },
         opts=here,
     )
+    domain = RegionalDomain(
+        "shop",
+        {
+            "domain": {"name": "api.example.com", "zone_id": "Z0123456789ABC"},
+            "api_id": "abc",
+            "api_url": "https://abc.execute-api.us-east-1.amazonaws.com",
+            "stage_name": "$default",
+        },
+        pulumi.ResourceOptions(provider=provider),
+    )
+    things = aws.dynamodb.Table(
+        "things",
+        billing_mode="PAY_PER_REQUEST",
+        hash_key="id",
+        attributes=[{"name": "id", "type": "S"}],
+        stream_enabled=True,
+        stream_view_type="NEW_AND_OLD_IMAGES",
+        replicas=[
+            {
+                "region_name": "eu-west-1",
+                "point_in_time_recovery": True,
+                "deletion_protection_enabled": True,
+                "propagate_tags": True,
+                "consistency_mode": "EVENTUAL",
+            }
+        ],
+        tags={"of": "things"},
+        opts=here,
+    )
     for output, value in {
+        "domain": domain.url,
+        "table": things.name,
+        "replicas": things.replicas,
         "userPoolId": pool.id,
         "pageClientId": page.id,
         "machineClientId": machine.id,
@@ -239,6 +272,29 @@ def test_every_creator_is_run(running: System, created: Created) -> None:
     }
     ran = {resource.type for resource in (*running.resources, *created[0].resources)}
     assert set(CREATORS) - ran == elsewhere
+
+
+def test_replica_is_protected_as_it_says(running: System, created: Created) -> None:
+    outputs = created[1]
+    [replica] = outputs["replicas"]
+    there = running._emulator.client("dynamodb", "eu-west-1")
+    table = there.describe_table(TableName=outputs["table"])["Table"]
+    assert table["TableArn"] == replica["arn"] == replica["arn"].replace("us-east-1", "eu-west-1")
+    assert table["LatestStreamArn"] == replica["stream_arn"]
+    assert table["DeletionProtectionEnabled"]
+    backups = there.describe_continuous_backups(TableName=outputs["table"])
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+    tags = there.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
+    assert {"Key": "of", "Value": "things"} in tags
+
+
+def test_domain_is_registered_and_has_no_effect(created: Created) -> None:
+    deployer, outputs = created
+    assert outputs["domain"] == "https://api.example.com"
+    kinds = {each.rpartition(":")[2] for each in deployer.without_effect}
+    assert {"Certificate", "CertificateValidation", "DomainName", "ApiMapping"} <= kinds
+    assert {"Record", "HealthCheck"} <= kinds
 
 
 def test_event_of_a_bus_reaches_the_queue_its_rule_names(running: System, created: Created) -> None:
