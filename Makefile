@@ -6,6 +6,7 @@ STAMP  := $(VENV)/.installed
 PORT   ?= 4566
 CONSOLE_PORT ?= 4567
 CONFIG :=
+REGIONS :=
 CONFIGURED = $(foreach setting,$(CONFIG),--config $(setting))
 ACTIONLINT := .build/actionlint-1.7.12/actionlint
 
@@ -14,8 +15,8 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 
 .PHONY: run demo test coverage check format generate openapi chaos rights bench engine bundle lock setup clean
 
-run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose; CONSOLE_PORT=, CONFIG=auth=cognito)
-	@exec $(BIN)/python -m local run --port $(PORT) --console-port $(CONSOLE_PORT) $(CONFIGURED)
+run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose; CONSOLE_PORT=, CONFIG=auth=cognito, REGIONS=us-east-1,eu-west-1)
+	@exec $(BIN)/python -m local run --port $(PORT) --console-port $(CONSOLE_PORT) $(CONFIGURED) $(if $(REGIONS),--regions $(REGIONS))
 
 demo: setup  ## show the system at work, then end
 	@exec $(BIN)/python -m local demo

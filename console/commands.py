@@ -54,6 +54,9 @@ def add(commands: Any, add_stack: Callable[[argparse.ArgumentParser], None]) -> 
     faults.add_argument("--seconds", type=float, default=30, help="for how long (default: 30)")
     faults.add_argument("--stop", action="store_true", help="end what is going on")
     faults.add_argument("--kill-workers", action="store_true", help="kill every environment")
+    regions = command("regions", "the regions of a run; take one down, or bring it back", _regions)
+    regions.add_argument("change", nargs="?", choices=tuple(_CHANGES), help=_CHANGES_HELP)
+    regions.add_argument("region", nargs="?", help="the region, as us-east-1")
     load = command("load", "place orders at a rate, and wait for the answers", _load)
     load.add_argument("orders", type=int, help="how many")
     load.add_argument("--rate", type=float, default=10, help="orders a second (default: 10)")
@@ -215,6 +218,33 @@ def _faults(ask: _Asking) -> Rows:
         yield f"{', '.join(going)}, {now['seconds_left']:.0f} s left" if going else "no faults"
         for name, count in now["struck"].items():
             yield f"{count:>6} {name}"
+
+
+_CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "down": ("take_down", {}),
+    "up": ("bring_back", {}),
+    "up-alone": ("bring_back", {"connected": False}),
+    "cut": ("cut_off", {}),
+    "connect": ("reconnect", {}),
+}
+_CHANGES_HELP = (
+    "down: it answers nobody and runs nothing; up: it is back; up-alone: it is back, and its "
+    "replicas have what they had; cut: no replica of it hears of the others; connect: all do again"
+)
+
+
+def _regions(ask: _Asking) -> Rows:
+    change, region = ask.arguments.change, ask.arguments.region
+    if change is None:
+        rows = ask.rows("regions")
+    elif region is None:
+        raise LocalRunError(f"which region? as in `regions {change} us-east-1`")
+    else:
+        operation, more = _CHANGES[change]
+        rows = ask.rows(operation, region=region, **more)
+    for row in rows:
+        how = "down" if row["down"] else "cut off" if row["cut"] else "up"
+        yield f"{row['region']:<16} {how:<8} {row['url']}  --stack {row['stack']}"
 
 
 def _load(ask: _Asking) -> Rows:

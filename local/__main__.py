@@ -21,6 +21,7 @@ from local import processes, stopping
 if TYPE_CHECKING:
     from console.desk import Desk
     from local.events import Stream
+    from local.regions import Regions
     from local.screen import Screen
     from local.system import System
 
@@ -46,6 +47,13 @@ def _arguments() -> argparse.Namespace:
             help="loopback port of the API, 0 for a free one (default: PORT, else %(default)s)",
         )
         if name == "run":
+            command.add_argument(
+                "--regions",
+                type=_regions,
+                metavar="REGION,REGION",
+                help="the system in several regions, the first one home; each has its API at the "
+                "next port that is not the console's",
+            )
             command.add_argument(
                 "--console-port",
                 type=_port,
@@ -107,6 +115,13 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _regions(text: str) -> list[str]:
+    found = text.split(",")
+    if len(found) < 2 or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected regions as us-east-1,eu-west-1")
+    return found
+
+
 def _setting(text: str) -> tuple[str, Any]:
     import yaml
 
@@ -156,30 +171,61 @@ def _started() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from local.system import system
-
     with (
         _screen(arguments.show) as (stream, screen),
-        system(
-            arguments.stack,
-            dict(arguments.config),
-            arguments.port,
-            stream=stream,
-            publish_state=True,
-        ) as running,
+        _running(arguments, stream) as (found, regions),
+        contextlib.ExitStack() as beside,
     ):
+        home = found[0]
         _started()
-        screen.first(running, time.monotonic() - STARTED)
-        screen.try_it(running)
-        stopping.restart_at(urlsplit(running.url).port or 0)
+        screen.first(found, time.monotonic() - STARTED)
+        screen.try_it(home)
+        stopping.restart_at(urlsplit(home.url).port or 0)
         if sys.stdin is not None and sys.stdin.isatty():
             _restart_when_asked(stream)
-        following = contextlib.nullcontext() if arguments.no_reload else running.following()
-        with _desk(running) as desk:
-            screen.first_order(running)
-            with _console(desk, running, arguments.console_port, screen), following:
-                running.wait()
+        desks = [beside.enter_context(_desk(each, regions)) for each in found]
+        for each in found:
+            screen.first_order(each)
+        beside.enter_context(_console(desks[0], home, arguments.console_port, screen))
+        if not arguments.no_reload:
+            for each in found:
+                beside.enter_context(each.following())
+        home.wait()
     return 0
+
+
+@contextmanager
+def _running(
+    arguments: argparse.Namespace, stream: Stream
+) -> Iterator[tuple[list[System], Regions | None]]:
+    """What is to run: a system, or one for each region, the first one home."""
+    overrides = dict(arguments.config)
+    if arguments.regions is None:
+        from local.system import system
+
+        with system(
+            arguments.stack, overrides, arguments.port, stream=stream, publish_state=True
+        ) as running:
+            yield [running], None
+        return
+    from local.regions import regions
+
+    with regions(
+        arguments.regions,
+        arguments.stack,
+        overrides,
+        _ports(arguments.port, arguments.console_port, len(arguments.regions)),
+        stream=stream,
+        publish_state=True,
+    ) as several:
+        yield list(several), several
+
+
+def _ports(first: int, console: int, count: int) -> list[int]:
+    """The first port and those after it, without the console's; free ones after none."""
+    if not first:
+        return [0] * count
+    return [port for port in range(first, first + count + 1) if port != console][:count]
 
 
 def _restart_when_asked(stream: Stream) -> None:
@@ -232,14 +278,15 @@ def _console(desk: Desk, running: System, port: int, screen: Screen) -> Iterator
 
 
 @contextmanager
-def _desk(running: System) -> Iterator[Desk]:
+def _desk(running: System, regions: Regions | None) -> Iterator[Desk]:
     """What a person can do with the run, answering the commands of other processes."""
     from console.desk import Desk, operations
     from local import control
 
     desk = Desk(running)
+    several = regions.operations() if regions else {}
     try:
-        with control.serving(operations(desk)) as path:
+        with control.serving({**operations(desk), **several}) as path:
             running.tell(control=path)
             yield desk
     finally:
@@ -262,7 +309,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         ) as running,
     ):
         _started()
-        screen.first(running, time.monotonic() - STARTED)
+        screen.first([running], time.monotonic() - STARTED)
         screen.line()
         changed = ", ".join(f"{key}={value}" for key, value in overrides.items())
         screen.line(f"  For the demo only: {changed} (it takes minutes otherwise)")

@@ -78,6 +78,8 @@ def _place() -> str:
 def _answer(operations: Operations, line: bytes) -> dict[str, Any]:
     try:
         asked = json.loads(line)
+        if asked["ask"] not in operations:
+            return {"error": f"this run knows no {asked['ask']}"}
         operation = operations[asked["ask"]]
         return {"answer": operation(**asked["with"])}
     except LocalRunError as error:

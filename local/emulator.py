@@ -14,7 +14,7 @@ import string
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +38,12 @@ other's way.
 BATCH_CONCURRENCY = max(2, os.cpu_count() or 1)
 """Batches that one event source mapping processes at once (2 is the least that AWS accepts)."""
 
-_STEPS = (events.EmulatorStarted, events.SystemStarted, events.RoutesChanged)
+_STEPS = (
+    events.EmulatorStarted,
+    events.SystemStarted,
+    events.RoutesChanged,
+    events.RegionsChanged,
+)
 """What the process does when it is told to, and then says."""
 
 Publish = Callable[[events.Event], None]
@@ -64,7 +69,7 @@ def listen(port: int) -> socket.socket:
 
 
 class Emulator:
-    """The child process, which takes over `edge_socket`.
+    """The child process, which takes over `edge_sockets`: one for the door of each region.
 
     `concurrency` is how many invocations of one function run at once, `minute` how many seconds a
     minute of a deployment's takes.
@@ -72,12 +77,12 @@ class Emulator:
 
     def __init__(
         self,
-        edge_socket: socket.socket,
+        edge_sockets: Sequence[socket.socket],
         functions_endpoint: Callable[[str], str] | None = None,
         concurrency: int = INVOCATIONS_PER_FUNCTION,
         minute: float = 60.0,
     ) -> None:
-        self._edge_socket = edge_socket
+        self._edge_sockets = edge_sockets
         self._concurrency, self._minute = concurrency, minute
         self._functions_endpoint = functions_endpoint
         self._access_key = "AKIA" + "".join(
@@ -123,15 +128,15 @@ class Emulator:
         emulator_socket = listen(0)
         port = emulator_socket.getsockname()[1]
         self.endpoint = f"http://{HOST}:{port}"
-        sockets = (emulator_socket.fileno(), self._edge_socket.fileno())
+        edges = [each.fileno() for each in self._edge_sockets]
         environment = self._environment(port, temporary)
         endpoints = (self.endpoint, f"http://localhost:{port}", environment.get("AWS_ENDPOINT_URL"))
         settings = {
             "folder": str(self._folder),
             "endpoint": self.endpoint,
             "hosts": [urlsplit(endpoint).netloc for endpoint in endpoints if endpoint],
-            "emulatorSocket": sockets[0],
-            "edgeSocket": sockets[1],
+            "emulatorSocket": emulator_socket.fileno(),
+            "edgeSockets": edges,
             "concurrency": self._concurrency,
             "minuteSeconds": self._minute,
         }
@@ -143,11 +148,12 @@ class Emulator:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                pass_fds=sockets,
+                pass_fds=(emulator_socket.fileno(), *edges),
                 start_new_session=True,
             )
         emulator_socket.close()
-        self._edge_socket.close()
+        for each in self._edge_sockets:
+            each.close()
         reader = threading.Thread(
             target=self._read_events, args=(publish,), daemon=True, name="emulator-events"
         )
@@ -180,7 +186,7 @@ class Emulator:
     def serve(
         self, stack: str, url: str, api: Mapping[str, Any], region: str, interpreter: Path
     ) -> None:
-        """Open the edge for `api` and start functions with `interpreter` from now on."""
+        """Open the next door, of `region`, for `api`; functions start with `interpreter`."""
         command = {
             "stack": stack,
             "url": url,
@@ -192,12 +198,17 @@ class Emulator:
         self._advance()
 
     def watch_by(self, alarms: Mapping[str, Any]) -> None:
-        """Let these alarms, their inputs by name, watch the deployments from now on."""
+        """Let these alarms, their inputs by name, watch the deployments from now on as well."""
         self._send({"alarms": dict(alarms)})
 
-    def serve_instead(self, api: Mapping[str, Any]) -> None:
-        """Let the edge serve a changed `api` from now on."""
-        self._send({"api": dict(api)})
+    def serve_instead(self, api: Mapping[str, Any], region: str) -> None:
+        """Let a region's edge serve a changed `api` from now on."""
+        self._send({"api": dict(api), "region": region})
+        self._advance()
+
+    def set_regions(self, down: Sequence[str], cut: Sequence[str]) -> None:
+        """Have these regions be down, and these cut off, and no others; see `events`."""
+        self._send({"down": list(down), "cut": list(cut)})
         self._advance()
 
     def lead_functions_to(self, url: str | None) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -24,9 +24,13 @@ REMEMBERED = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened at `at`, in seconds since the epoch."""
+    """Something that happened at `at`, in seconds since the epoch.
+
+    `region` is there in a run of several regions, where it happened in one of them.
+    """
 
     at: float = field(default_factory=time.time)
+    region: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,6 +265,18 @@ class RoutesChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegionsChanged(Event):
+    """The regions that are `down`, and those that are `cut` off: nothing that is written there
+    reaches the replicas elsewhere, and nothing that is written elsewhere those there.
+
+    Both are lists in one text.
+    """
+
+    down: str
+    cut: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CodeReloaded(Event):
     """Changed `files` are what `functions` run from their next invocation on.
 
@@ -303,12 +319,19 @@ class Dropped(Event):
 
 Kind = TypeVar("Kind", bound=Event)
 
+
+def in_region(event: Kind, region: str) -> Kind:
+    """The same event with its region, unless it has one."""
+    return event if event.region else replace(event, region=region)
+
+
 _TYPES = {kind.__name__: kind for kind in Event.__subclasses__()}
 
 
 def encode(event: Event) -> bytes:
     """An event as one line of JSON, which a terminal can be given: JSON leaves DEL as it is."""
-    text = json.dumps({"event": type(event).__name__, **vars(event)})
+    values = {name: value for name, value in vars(event).items() if name != "region" or value}
+    text = json.dumps({"event": type(event).__name__, **values})
     return text.replace("\x7f", "\\u007f").encode() + b"\n"
 
 

@@ -110,7 +110,7 @@ class Guard:
         try:
             body = await self._admit(scope, receive)
         except Refused as refused:
-            await _answer(send, self._refusal(scope, refused))
+            await answer(send, self._refusal(scope, refused))
             return
         if body is None:
             return
@@ -311,8 +311,9 @@ def _without_cors(send: Send) -> Send:
     return bare
 
 
-async def _answer(send: Send, answer: Answer) -> None:
-    status, headers, body = answer
+async def answer(send: Send, given: Answer) -> None:
+    """Answer a request with what `refusal` formed."""
+    status, headers, body = given
     fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
     fields.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": fields})

@@ -26,6 +26,7 @@ from pulumi.runtime.settings import SETTINGS, get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from local.errors import LocalRunError
+from local.naming import home_of
 from local.workspace import ROOT
 
 if TYPE_CHECKING:
@@ -143,6 +144,9 @@ def execute(
 def stack_config(stack: str, overrides: Mapping[str, Any] | None = None) -> dict[str, str]:
     """The configuration of a stack as Pulumi's runtime takes it: full key -> string.
 
+    A stack of another region, as `local.naming` has it, has the file of its home stack unless it
+    has one of its own.
+
     Raises `ProgramError` for a stack without a readable file, for a key that `Pulumi.yaml`
     does not declare, and for a secret (only the Pulumi CLI can decrypt it).
     """
@@ -165,6 +169,9 @@ def stack_config(stack: str, overrides: Mapping[str, Any] | None = None) -> dict
         return full
 
     stack_file = ROOT / f"Pulumi.{stack}.yaml"
+    home = home_of(stack)
+    if home and not stack_file.exists():
+        stack_file = ROOT / f"Pulumi.{home}.yaml"
     if not stack_file.exists():
         stacks = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
         raise ProgramError(

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,7 +48,7 @@ class Screen:
     def __init__(self, stream: events.Stream, output: Output, level: str = "normal") -> None:
         self._output, self._level = output, level
         self._names: dict[str, str] = {}
-        self._system: System | None = None
+        self._systems: Sequence[System] = ()
         self._failures = Failures()
         self._notes: list[str] = []
         said = logging.getLogger(program.LOGGER)
@@ -79,6 +79,7 @@ class Screen:
                 self._output.line(events.encode(event).decode().rstrip("\n"), escaped=True)
                 continue
             clock = time.strftime("%H:%M:%S", time.localtime(event.at))
+            clock += f"  {event.region}" if event.region else ""
             for number, text in enumerate(self._describe(event)):
                 self.line(f"  {' ' * len(clock) if number else clock}  {text}")
 
@@ -148,6 +149,9 @@ class Screen:
             case events.EventGivenUp():
                 what = f"{self._name(event.function)} -> {event.destination.rpartition(':')[2]}"
                 return f"{what:<44} an event that failed for good"
+            case events.RegionsChanged():
+                alone = f", cut off: {event.cut}" if event.cut else ""
+                return f"REGIONS  down: {event.down or 'none'}{alone}"
             case events.CodeReloaded():
                 names = _listed([self._name(each) for each in event.functions.split(", ")])
                 return f"RELOADED {event.files} -> {names}  {event.milliseconds:.0f} ms"
@@ -160,19 +164,19 @@ class Screen:
         return self._names.get(function, function)
 
     def _name_functions(self) -> None:
-        if self._system is not None:
-            functions = self._system.of_type("Function")
-            self._names = {f.outputs["name"]: f.name for f in functions}
+        functions = [f for each in self._systems for f in each.of_type("Function")]
+        self._names = {f.outputs["name"]: f.name for f in functions}
 
-    def first(self, system: System, seconds: float) -> None:
-        """The first screen: what runs, where, and what does nothing locally."""
-        self._system = system
+    def first(self, systems: Sequence[System], seconds: float) -> None:
+        """The first screen: what runs, where, and what does nothing locally; of several regions,
+        which are much the same, that of the first, and where the others are."""
+        system, *others = self._systems = systems
         self._name_functions()
         functions = sorted(system.of_type("Function"), key=lambda function: function.name)
         self.line()
         self.line(f"  The stack {system.stack} is running, {seconds:.1f} s after the command")
         self.line()
-        self._rows("URL", [system.url])
+        self._rows("URL", [_address(each) if others else each.url for each in systems])
         routes = (system.api or {}).get("routes", [])
         self._rows("Routes", [f"{r['key']:<18} -> {self._name(r['function'])}" for r in routes])
         self._rows(
@@ -237,6 +241,11 @@ class Screen:
             return f"order {order_id} is not confirmed yet: {order.status} {order.body}"
         took = _seconds(order.body["updatedAt"]) - _seconds(order.body["createdAt"])
         return f"order {order_id}  {order.body['status']}  after {took * 1000:.0f} ms"
+
+
+def _address(system: System) -> str:
+    """Where a region's API is, and what the commands beside a run call it."""
+    return f"{system.url}  in {system.region}, --stack {system.stack}"
 
 
 def _offer() -> str:

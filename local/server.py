@@ -23,7 +23,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,12 +34,10 @@ from uvicorn.config import Config
 from uvicorn.lifespan.on import LifespanOn
 
 from local import codedeploy, events, ministack, traces
-from local.edge import Edge, Invocation, fetching, serving
+from local.door import Door, Way
+from local.edge import Invocation, fetching, serving
 from local.edge.request import Receive, Scope, Send
-from local.guard import Answer, Guard, Refused
-
-ACCESS_LOG_SECONDS = 0.25
-"""How often collected access log lines are written to their log group."""
+from local.guard import Answer, Guard, Refused, answer
 
 
 class Server:
@@ -57,13 +54,11 @@ class Server:
         self._alarms: dict[str, Any] = {}
         self._codedeploy = codedeploy.CodeDeploy(self._cloud, settings["minuteSeconds"])
         self._slots: dict[str, asyncio.Semaphore] = {}
-        self._access_lines: list[dict[str, Any]] = []
-        self._region = "us-east-1"
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listening: list[asyncio.Server] = []
-        self._edge: Edge | None = None
-        self._access_log: asyncio.Task[Any] | None = None
-        self._access_log_group: str | None = None
+        self._doors: dict[str, Door] = {}
+        self._regions = ministack.Regions()
+        self._observing = False
 
     def _tell_parent(self, told: events.Subscription) -> None:
         with contextlib.suppress(BrokenPipeError):  # the parent is gone: see _read_commands
@@ -92,11 +87,13 @@ class Server:
         os.killpg(0, signal.SIGKILL)
 
     def _command(self, command: dict[str, Any]) -> None:
-        self._alarms = command.get("alarms", self._alarms)
+        self._alarms |= command.get("alarms", {})
         if "functionsEndpoint" in command:
             self._lead_functions_to(command["functionsEndpoint"])
         elif "watchRights" in command:
-            ministack.watch_rights(self._stream.publish)
+            ministack.watch_rights(self._told)
+        elif "down" in command:
+            self._start(self._change_regions(command["down"], command["cut"]))
         elif "api" in command:
             self._serve(command)
 
@@ -106,34 +103,62 @@ class Server:
         ministack.use_endpoint(url)
 
     def _serve(self, command: dict[str, Any]) -> None:
-        first = self._edge is None
-        self._edge = Edge(command["api"], self.invoke, self._record, fetch=_published)
+        region = command["region"]
+        first = region not in self._doors
         if first:
-            self._begin(command)
+            self._begin(Path(command["interpreter"]))
+            listening = socket.socket(fileno=self._settings["edgeSockets"][len(self._doors)])
+            self._doors[region] = Door(listening, self._way(region))
+        self._doors[region].serve(command["api"])
+        if first:
+            self._start(self._open_door(region, command["stack"], command["url"]))
         else:
-            self._stream.publish(events.RoutesChanged(routes=len(command["api"]["routes"])))
-        group = command["api"].get("accessLogGroup")
-        if group != self._access_log_group:
-            if self._access_log is not None:
-                self._access_log.cancel()
-            self._access_log_group = group
-            self._access_log = self._start(self._write_access_log(group)) if group else None
+            self._tell(events.RoutesChanged(routes=len(command["api"]["routes"])), region)
 
-    def _begin(self, command: dict[str, Any]) -> None:
-        ministack.observe(self._stream.publish)
-        ministack.use_interpreter(Path(command["interpreter"]))
-        self._region = command["region"]
-        self._start(self._open_door(command["stack"], command["url"]))
+    def _begin(self, interpreter: Path) -> None:
+        if self._observing:
+            return
+        self._observing = True
+        ministack.observe(self._told)
+        if self._several:
+            self._regions.install()
+        ministack.use_interpreter(interpreter)
         gc.freeze()  # what is loaded by now stays: no collection need look at it again
         gc.enable()
 
-    async def _open_door(self, stack: str, url: str) -> None:
-        await self._listen(self._answer, "edgeSocket")
-        self._stream.publish(events.SystemStarted(stack=stack, url=url))
+    def _way(self, region: str) -> Way:
+        return Way(
+            invoke=functools.partial(self.invoke, region),
+            write=functools.partial(self._logs, region),
+            fetch=self._published,
+            publish=lambda event: self._tell(event, region),
+            start=self._start,
+        )
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._edge is not None:  # the latest: a request that is under way ends with its own
-            await self._edge(scope, receive, send)
+    @property
+    def _several(self) -> bool:
+        """Whether the run has several regions."""
+        return len(self._settings["edgeSockets"]) > 1
+
+    def _tell(self, event: events.Event, region: str) -> None:
+        self._stream.publish(events.in_region(event, region) if self._several else event)
+
+    def _told(self, event: events.Event) -> None:
+        """Publish what happens in the emulator, whose threads know in which region they are."""
+        self._tell(event, ministack.current())
+
+    async def _open_door(self, region: str, stack: str, url: str) -> None:
+        await self._doors[region].open()
+        self._tell(events.SystemStarted(stack=stack, url=url), region)
+
+    async def _change_regions(self, down: list[str], cut: list[str]) -> None:
+        """Have these regions be down, and these cut off, and no others; then say so."""
+        for region in down:
+            self._doors[region].close()
+        await asyncio.to_thread(self._regions.set, frozenset(down), frozenset(cut))
+        for region in self._doors.keys() - set(down):
+            await self._doors[region].open()
+        self._stream.publish(events.RegionsChanged(down=", ".join(down), cut=", ".join(cut)))
 
     async def _listen(self, application: Any, where: str) -> None:
         listening = socket.socket(fileno=self._settings[where])
@@ -150,13 +175,16 @@ class Server:
             logging.getLogger("local").error("the edge ended", exc_info=task.exception())
             os.killpg(0, signal.SIGKILL)
 
-    async def invoke(self, function: str, qualifier: str | None, payload: bytes) -> Invocation:
+    async def invoke(
+        self, region: str, function: str, qualifier: str | None, payload: bytes
+    ) -> Invocation:
         """Invoke a function through the emulator's Lambda API, waiting for a free slot."""
         limit = self._settings["concurrency"]
         async with self._slots.setdefault(function, asyncio.Semaphore(limit)):
             path = f"/2015-03-31/functions/{function}/invocations"
             query = f"Qualifier={qualifier}" if qualifier else ""
-            status, headers, body = await self._call("POST", "lambda", path, query, payload)
+            call = self._call(region, "POST", "lambda", path, query, payload)
+            status, headers, body = await call
         error = None
         if headers.get("x-amz-function-error"):
             try:
@@ -167,6 +195,7 @@ class Server:
 
     async def _call(
         self,
+        region: str,
         method: str,
         service: str,
         path: str,
@@ -178,7 +207,7 @@ class Server:
         host = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
         url = f"http://{host}{path}" + (f"?{query}" if query else "")
         request = AWSRequest(method, url, {"host": host, **(headers or {})}, body)
-        SigV4Auth(self._credentials, service, self._region).add_auth(request)
+        SigV4Auth(self._credentials, service, region).add_auth(request)
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -213,9 +242,13 @@ class Server:
         """The emulator's own application, with denied calls reported."""
         # Loopback stands for TLS here: without it the queues' TLS-only policies deny everything.
         scope["scheme"] = "https"
+        if self._several and self._regions.is_down(place := ministack.region(scope)):
+            await answer(send, _unavailable(scope, place))
+            return
         target = ministack.header(scope, "x-amz-target")
         if target.startswith(codedeploy.TARGET):
-            await self._deploy(target.removeprefix(codedeploy.TARGET), receive, send)
+            operation = target.removeprefix(codedeploy.TARGET)
+            await self._deploy(operation, ministack.region(scope), receive, send)
             return
         parts: list[bytes] = []
         refused = False
@@ -232,19 +265,17 @@ class Server:
             elif refused:
                 denied = ministack.denial(scope, b"".join(parts), message.get("body", b""))
                 if denied is not None:
-                    self._stream.publish(denied)
+                    self._told(denied)
             await send(message)
 
         await ministack.application(scope, receive_kept, send_watched)
 
-    async def _deploy(self, operation: str, receive: Receive, send: Send) -> None:
+    async def _deploy(self, operation: str, region: str, receive: Receive, send: Send) -> None:
         body = (await receive()).get("body", b"")  # the guard hands it on in one piece
-        status, answer = await asyncio.to_thread(
-            self._codedeploy.answer, operation, body, self._region
-        )
+        status, said = await asyncio.to_thread(self._codedeploy.answer, operation, body, region)
         kind = [(b"content-type", b"application/x-amz-json-1.1")]
         await send({"type": "http.response.start", "status": status, "headers": kind})
-        await send({"type": "http.response.body", "body": answer})
+        await send({"type": "http.response.body", "body": said})
 
     @functools.cache  # noqa: B019 - there is one server
     def _cloud(self) -> codedeploy.Cloud:
@@ -268,36 +299,23 @@ class Server:
             return self._credentials
         return ministack.session(access_key)
 
-    def _record(self, request: events.RequestAnswered, line: str | None) -> None:
-        if line is not None:
-            self._access_lines.append({"timestamp": int(time.time() * 1000), "message": line})
-        self._stream.publish(request)
+    async def _published(self, url: str) -> bytes:
+        """What an issuer of tokens publishes: a user pool of the emulator, or one elsewhere."""
+        if self._regions.is_down(region := ministack.region_of(url)):
+            raise OSError(f"{region} is down")
+        found = await asyncio.to_thread(ministack.published, url)  # which may have to make keys
+        return await fetching.get(url) if found is None else found
 
-    async def _write_access_log(self, group: str) -> None:
-        stream = {"logGroupName": group, "logStreamName": "local-edge"}
-        await self._logs("CreateLogStream", stream)
-        while True:
-            await asyncio.sleep(ACCESS_LOG_SECONDS)
-            lines, self._access_lines = self._access_lines, []
-            if lines:
-                await self._logs("PutLogEvents", {**stream, "logEvents": lines})
-
-    async def _logs(self, operation: str, request: dict[str, Any]) -> None:
+    async def _logs(self, region: str, operation: str, request: dict[str, Any]) -> None:
         headers = {
             "x-amz-target": f"Logs_20140328.{operation}",
             "content-type": "application/x-amz-json-1.1",
         }
         status, _, body = await self._call(
-            "POST", "logs", "/", "", json.dumps(request).encode(), headers
+            region, "POST", "logs", "/", "", json.dumps(request).encode(), headers
         )
         if status != 200:
             logging.getLogger("local").error("%s: %s", operation, body.decode(errors="replace"))
-
-
-async def _published(url: str) -> bytes:
-    """What an issuer of tokens publishes: a user pool of the emulator, or one elsewhere."""
-    found = await asyncio.to_thread(ministack.published, url)  # which may have to make keys
-    return await fetching.get(url) if found is None else found
 
 
 async def _start_application() -> None:
@@ -312,6 +330,12 @@ async def _start_application() -> None:
 
 def _refusal(scope: Scope, refused: Refused) -> Answer:
     return ministack.refusal(scope, refused.code, refused.message)
+
+
+def _unavailable(scope: Scope, region: str) -> Answer:
+    code = "ServiceUnavailable"
+    _, fields, body = ministack.refusal(scope, code, f"{region} is down.")
+    return 503, fields, body
 
 
 def main() -> None:

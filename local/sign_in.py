@@ -174,7 +174,7 @@ def api(system: System, user: str = USER) -> Api:
     trusted = issuers(system)
     if not trusted:
         return Api(system.url)
-    if POOL_OUTPUT not in system.outputs:
+    if POOL_OUTPUT not in (system.home or system).outputs:
         raise SignInError(f"the tokens of this run come from {', '.join(trusted)}")
     pool = of_run(system.whereabouts())
     return Api(system.url, token=_kept(lambda: pool.token_of_user(user)))
@@ -201,10 +201,11 @@ def issuers(system: System) -> list[str]:
 
 
 def of_run(run: Mapping[str, Any]) -> Pool:
-    """The user pool of a local run, as `local.state` tells of it."""
-    idp = aws.client("cognito-idp", run["endpoint"], run["region"], run["credentials"])
-    send = sending(run["endpoint"], run["region"], run["credentials"])
-    return Pool(idp, send, run["outputs"], run["credentials"]["aws_secret_access_key"])
+    """The user pool of a local run, or of its home region, as `local.state` tells of it."""
+    home = run.get("home", run)
+    where = run["endpoint"], home["region"], run["credentials"]
+    idp = aws.client("cognito-idp", *where)
+    return Pool(idp, sending(*where), home["outputs"], run["credentials"]["aws_secret_access_key"])
 
 
 def sending(url: str, region: str = "", credentials: Mapping[str, str] | None = None) -> Send:

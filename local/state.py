@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def remove(stack: str) -> None:
 
 def _files(stack: str) -> list[Path]:
     found = (BUILD / "local").glob(f"state-{stack}-*.json")
-    return [file for file in found if file.stem.rpartition("-")[2].isdigit()]
+    name = re.compile(rf"state-{'.+' if stack == '*' else re.escape(stack)}-[0-9]+")
+    return [file for file in found if name.fullmatch(file.stem)]
 
 
 def _alive(file: Path) -> dict[str, Any] | None:

@@ -7,10 +7,14 @@ with system(overrides={"queue.maxReceiveCount": 2}) as local:
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import gc
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local import events, logs, permissions, program, state
@@ -53,12 +57,16 @@ class System:
         self.outputs: dict[str, Any] = {}
         self.api: dict[str, Any] | None = None
         self.origins: dict[tuple[str, str], Origin] = {}
+        self.home: System | None = None
+        """In a further region of a run: the system of the first one."""
         self._emulator, self._deployer = emulator, deployer
         self.stream = stream
         self._watches_rights = False
         self._died = threading.Event()
         self._reason = ""
         self._told: dict[str, Any] = {}
+        self.report: Callable[[Event], None] = self.heard
+        """Where what this process itself does to the run is told."""
 
     @property
     def region(self) -> str:
@@ -93,6 +101,10 @@ class System:
     def lead_functions_to(self, url: str | None) -> None:
         """Give functions another AWS endpoint from their next invocation on; None: their own."""
         self._emulator.lead_functions_to(url)
+
+    def set_regions(self, down: Sequence[str], cut: Sequence[str]) -> None:
+        """Have these regions of the run be down, and these cut off, and no others."""
+        self._emulator.set_regions(down, cut)
 
     def watch_rights(self) -> None:
         """Tell of every decision of IAM on a role's request from now on (`CallAuthorized`)."""
@@ -154,9 +166,10 @@ class System:
                 resources=self.resources,
                 stashes=deployer.stashes,
                 live=code.fingerprints,
+                stacks=deployer.stacks,
             )
 
-        reloader = Reloader(code, request, self.take, self.heard, self.stack)
+        reloader = Reloader(code, request, self.take, self.report, self.stack)
         reloader.start()
         try:
             yield
@@ -174,9 +187,32 @@ class System:
         self.watch_deployments()
         if running.api != self.api:
             self.api = running.api
-            self._emulator.serve_instead(running.api or _no_api(deployer))
+            self._emulator.serve_instead(running.api or _no_api(deployer), self.region)
         if self._told:
             self.tell(**self.whereabouts())
+
+    def create(self, stacks: Mapping[str, dict[str, Any]]) -> None:
+        """Create what the program registers; it may refer to these stacks, by their outputs."""
+        deployer = self._deployer
+        deployer.stacks.update({k: v for k, v in stacks.items() if k != self.stack})
+        try:
+            monitor = Origins(deployer)
+            self.origins, deployer.ignored = monitor.found, monitor.ignored
+            self.outputs = program.run(self.stack, deployer, self.overrides, monitor=monitor)
+        except Exception as error:
+            self.wait(0)  # an emulator that died is the reason of whatever else failed
+            if deployer.error is not None and deployer.error is not error:
+                raise deployer.error from error
+            raise
+        permissions.require(deployer.resources, self.client("iam"))
+        self.watch_deployments()
+
+    def open(self, interpreter: Path) -> None:
+        """Serve the API that was created; functions start with this Python."""
+        deployer = self._deployer
+        self.api = define(deployer.resources, deployer.account)
+        api = self.api or _no_api(deployer)
+        self._emulator.serve(self.stack, self.url, api, self.region, interpreter)
 
     def publish(self, function: str, variables: Mapping[str, str]) -> str:
         """Publish a version of a function (its physical name) with further environment variables,
@@ -219,7 +255,10 @@ class System:
 
     def whereabouts(self) -> dict[str, Any]:
         """What a tool in another process needs to reach this run, as it is now."""
+        home = self.home
+        shared = {"home": {"region": home.region, "outputs": home.outputs}} if home else {}
         return {
+            **shared,
             "endpoint": self.endpoint,
             "credentials": self.credentials,
             "region": self.region,
@@ -252,39 +291,102 @@ def system(
 
     Raises `LocalRunError` for what cannot be run; nothing is left behind in any case.
     """
-    config = program.stack_config(stack, overrides)
-    edge_socket = listen(port)
-    emulator = Emulator(
-        edge_socket, functions_endpoint, concurrency or INVOCATIONS_PER_FUNCTION, minute
-    )
-    url = f"http://{HOST}:{edge_socket.getsockname()[1]}"
-    deployer = Deployer(
-        client=emulator.client,
-        code=CodeStore(emulator.client),
-        edge_url=url,
-        batch_concurrency=concurrency or BATCH_CONCURRENCY,
-    )
-    running = System(stack, overrides, config, url, stream or events.Stream(), emulator, deployer)
-    try:
-        with _collecting_nothing():
-            emulator.start(running.heard)
-            interpreter = worker_interpreter()
-            running.outputs = _deploy(stack, deployer, overrides, running)
-            permissions.require(deployer.resources, running.client("iam"))
-            running.watch_deployments()
-            running.api = define(deployer.resources, deployer.account)
-            emulator.serve(
-                stack, url, running.api or _no_api(deployer), running.region, interpreter
-            )
-            if publish_state:
-                running.tell(**running.whereabouts())
+    member = Member(stack, overrides, port)
+    with systems(
+        [member],
+        stream or events.Stream(),
+        functions_endpoint=functions_endpoint,
+        publish_state=publish_state,
+        concurrency=concurrency,
+        minute=minute,
+    ) as (running,):
         yield running
-    finally:
-        emulator.stop()
-        edge_socket.close()
-        running.end()
-        if publish_state:
-            state.remove(stack)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A stack of a run, with configuration over its own, and the port of its API (0: any free)."""
+
+    stack: str
+    overrides: Mapping[str, Any] | None = None
+    port: int = 0
+
+
+@contextmanager
+def systems(
+    members: Sequence[Member],
+    stream: events.Stream,
+    functions_endpoint: Callable[[str], str] | None = None,
+    publish_state: bool = False,
+    concurrency: int | None = None,
+    minute: float = 60.0,
+) -> Iterator[list[System]]:
+    """Run several stacks, each in a region of its own, in one emulator; one alone is `system`.
+
+    A stack may refer to those before it. `stream` is told everything; where there are several,
+    each system's own stream what happens in its region, or in none.
+    """
+    with contextlib.ExitStack() as sockets:
+        configs = [program.stack_config(each.stack, each.overrides) for each in members]
+        doors = [sockets.enter_context(contextlib.closing(listen(each.port))) for each in members]
+        emulator = Emulator(
+            doors, functions_endpoint, concurrency or INVOCATIONS_PER_FUNCTION, minute
+        )
+        code = CodeStore(emulator.client)
+        found: list[System] = []
+        for member, config, door in zip(members, configs, doors, strict=True):
+            url = f"http://{HOST}:{door.getsockname()[1]}"
+            deployer = Deployer(
+                client=emulator.client,
+                code=code,
+                edge_url=url,
+                batch_concurrency=concurrency or BATCH_CONCURRENCY,
+                stacks={},
+            )
+            own = stream if len(members) == 1 else events.Stream()
+            found.append(
+                System(member.stack, member.overrides, config, url, own, emulator, deployer)
+            )
+            found[-1].home = found[0] if len(found) > 1 else None
+        heard = _told_to(found, stream)
+        try:
+            with _collecting_nothing():
+                emulator.start(heard)
+                interpreter = worker_interpreter()
+                for running in found:
+                    running.create({each.stack: each.outputs for each in found})
+                for running in found:
+                    running.open(interpreter)
+                    if publish_state:
+                        running.tell(**running.whereabouts())
+            yield found
+        finally:
+            emulator.stop()
+            for running in found:
+                running.end()
+                if publish_state:
+                    state.remove(running.stack)
+            stream.close()
+
+
+def _told_to(found: list[System], stream: events.Stream) -> Callable[[Event], None]:
+    """Hand each event to the systems that it is about, and to the stream of all."""
+    if len(found) == 1:
+        return found[0].heard
+
+    def heard(event: Event) -> None:
+        stream.publish(event)
+        for running in found:
+            if not event.region or event.region == running.region:
+                running.heard(event)
+
+    for running in found:
+        running.report = functools.partial(_reported, heard, running)
+    return heard
+
+
+def _reported(heard: Callable[[Event], None], running: System, event: Event) -> None:
+    heard(events.in_region(event, running.region))
 
 
 @contextmanager
@@ -297,20 +399,6 @@ def _collecting_nothing() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-def _deploy(
-    stack: str, deployer: Deployer, overrides: Mapping[str, Any] | None, running: System
-) -> dict[str, Any]:
-    try:
-        monitor = Origins(deployer)
-        running.origins, deployer.ignored = monitor.found, monitor.ignored
-        return program.run(stack, deployer, overrides, monitor=monitor)
-    except Exception as error:
-        running.wait(0)  # an emulator that died is the reason of whatever else failed
-        if deployer.error is not None and deployer.error is not error:
-            raise deployer.error from error
-        raise
 
 
 def _no_api(deployer: Deployer) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def _some(text: str) -> int:
 
 
 def _open(parser: argparse.ArgumentParser, options: argparse.Namespace) -> stacks.Stack:
-    if options.alarm and options.stack == stacks.LOCAL:
+    if options.alarm and stacks.is_local(options.stack):
         parser.error("a local run's alarms are evaluated by its console, and tell nobody")
     return stacks.Stack(options.stack)
 

@@ -12,6 +12,7 @@ from botocore.config import Config  # type: ignore[import-untyped]
 
 from local import aws, state
 from local.errors import LocalRunError
+from local.naming import home_of
 from local.sign_in import POOL_OUTPUT, Pool, of_run, sending
 from operations.archive import Archive
 from operations.dead_letters import DeadLetterQueue
@@ -48,12 +49,12 @@ class StackError(Exception):
 
 
 class Stack:
-    """A stack's outputs, and clients for where it is: `local` is the one `make run` serves."""
+    """A stack's outputs, and clients for where it is: `is_local` those that `make run` serves."""
 
     def __init__(self, name: str) -> None:
-        self._run = _local_run() if name == LOCAL else None
+        self._run = _local_run(name) if is_local(name) else None
         if self._run:
-            self.where, self._outputs = f"the local run of stack {LOCAL}", self._run["outputs"]
+            self.where, self._outputs = f"the local run of stack {name}", self._run["outputs"]
         else:
             self.where, self._outputs = f"stack {name}", _pulumi_outputs(name)
 
@@ -203,9 +204,14 @@ def of_urls(dlq_url: str, queue_url: str, table: str) -> DeadLetterQueue:
     return DeadLetterQueue(sqs, letters, dlq_url, queue_url, moves=True, waits=True)
 
 
-def _local_run() -> Mapping[str, Any]:
+def is_local(name: str) -> bool:
+    """Whether a stack is one of this machine: `local`, or `local-eu-west-1` in another region."""
+    return name == LOCAL or home_of(name) == LOCAL
+
+
+def _local_run(name: str) -> Mapping[str, Any]:
     try:
-        return state.read(LOCAL)
+        return state.read(name)
     except LocalRunError as error:
         raise StackError(str(error)) from error
 

@@ -39,7 +39,7 @@ def add(kinds: Any) -> None:
 
 
 def _open(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Asked:
-    if options.user is not None and options.stack != stacks.LOCAL:
+    if options.user is not None and not stacks.is_local(options.stack):
         parser.error(
             "--user is for a local run: on AWS people sign in themselves, on the pages at the "
             "stack's output signInUrl. Without --user you get the token of a machine"

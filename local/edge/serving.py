@@ -20,9 +20,15 @@ MAX_HEAD_BYTES = 64 * 1024
 
 
 async def serve(
-    application: Any, listening: socket.socket, head_seconds: float = HEAD_SECONDS
+    application: Any,
+    listening: socket.socket,
+    head_seconds: float = HEAD_SECONDS,
+    state: ServerState | None = None,
 ) -> asyncio.Server:
-    """Serve `application` to whoever connects to `listening`, from now on."""
+    """Serve `application` to whoever connects to `listening`, from now on.
+
+    `state` is told of the connections, for whoever wants to end them.
+    """
     config = Config(
         application,
         interface="asgi3",
@@ -35,9 +41,9 @@ async def serve(
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
     config.load()
-    state = ServerState()
+    known = state or ServerState()
     return await asyncio.get_running_loop().create_server(
-        lambda: _Connection(config, state, head_seconds), sock=listening
+        lambda: _Connection(config, known, head_seconds), sock=listening
     )
 
 

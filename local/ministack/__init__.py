@@ -13,12 +13,15 @@ from pathlib import Path
 import ministack.app  # type: ignore[import-untyped]
 
 from local.ministack import endpoint, observation, queues, repairs
-from local.ministack.access import header, refusal, service_session, session
+from local.ministack.access import header, refusal, region, service_session, session
 from local.ministack.observation import Publish, denial, watch_rights
-from local.ministack.user_pools import published
+from local.ministack.regions import Regions, current
+from local.ministack.user_pools import published, region_of
 
 __all__ = [
+    "Regions",
     "application",
+    "current",
     "denial",
     "header",
     "load_services",
@@ -26,6 +29,8 @@ __all__ = [
     "prepare",
     "published",
     "refusal",
+    "region",
+    "region_of",
     "service_session",
     "session",
     "use_endpoint",

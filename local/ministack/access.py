@@ -7,10 +7,11 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping
+from urllib.parse import parse_qs
 
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from ministack.core import iam_actions  # type: ignore[import-untyped]
-from ministack.core.router import detect_service  # type: ignore[import-untyped]
+from ministack.core.router import detect_service, extract_region  # type: ignore[import-untyped]
 
 from local.edge.request import Scope
 
@@ -55,6 +56,12 @@ def refusal(scope: Scope, code: str, message: str) -> tuple[int, Mapping[str, st
         service, "", "", str(uuid.uuid4()), error_code=code, message=message, headers=headers
     )
     return status, fields, body
+
+
+def region(scope: Scope) -> str:
+    """The region that a request is signed for."""
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    return str(extract_region(header_fields(scope), query))
 
 
 def header(scope: Scope, name: str) -> str:

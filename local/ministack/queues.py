@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core import responses  # type: ignore[import-untyped]
+
 from local.events import QueueMeasured
 
 SECONDS = 0.5
@@ -21,17 +23,18 @@ def watch(publish: Callable[[QueueMeasured], None]) -> None:
     from ministack.services import sqs  # type: ignore[import-untyped]
 
     def measure() -> None:
-        known: dict[str, tuple[Any, ...]] = {}
-        told: dict[str, float] = {}
+        known: dict[Any, tuple[Any, ...]] = {}
+        told: dict[Any, float] = {}
         while True:
-            for queue in list(sqs._queues._data.values()):
+            for place, queue in list(sqs._queues._data.items()):
                 found = measured(queue, time.time())
                 values = (found.visible, found.in_flight, found.delayed, found.oldest)
-                since = told.get(found.queue, 0.0)
-                aged = found.oldest and found.at - since > AGE_SECONDS
-                if known.get(found.queue) != values or aged:
-                    known[found.queue], told[found.queue] = values, found.at
-                    publish(found)
+                aged = found.oldest and found.at - told.get(place, 0.0) > AGE_SECONDS
+                if known.get(place) != values or aged:
+                    known[place], told[place] = values, found.at
+                    account, region, _ = place
+                    with responses.request_scope(account, region):
+                        publish(found)
             time.sleep(SECONDS)
 
     threading.Thread(target=measure, daemon=True, name="queues").start()

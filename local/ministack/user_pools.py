@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-_HOST = re.compile(r"cognito-idp\.[a-z0-9-]+\.amazonaws\.com")
+_HOST = re.compile(r"cognito-idp\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
+
+
+def region_of(url: str) -> str:
+    """The region of the user pool that `url` is of; empty when it is of none."""
+    found = _HOST.fullmatch(urlsplit(url).netloc)
+    return found["region"] if found else ""
 
 
 def published(url: str) -> bytes | None:

@@ -47,6 +47,7 @@ class Request:
     resources: list[Resource]
     stashes: dict[str, Any]
     live: dict[str, str]
+    stacks: dict[str, Mapping[str, Any]]
 
 
 @dataclass
@@ -94,6 +95,7 @@ class Update(Deployer):
             edge_url=request.edge_url,
             batch_concurrency=request.batch_concurrency,
             stashes=dict(request.stashes),
+            stacks=request.stacks,
         )
         self.planned, self._live = planned, request.live
         self._reading = threading.Lock()
