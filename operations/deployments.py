@@ -13,8 +13,9 @@ ROLLBACK = "codeDeployRollback"  # who creates those that CodeDeploy itself take
 UNDER_WAY = ("Created", "Queued", "InProgress", "Baking", "Ready")
 
 # A grant that is put away grants nothing, because there is no such principal; a rollback takes
-# the condition off again.
-_AWAY = {"StringEquals": {"aws:PrincipalArn": "nobody: a version before was granted this"}}
+# this off its condition again.
+_OPERATOR, _KEY = "StringEquals", "aws:PrincipalArn"
+_NOBODY = "nobody: a version before was granted this"
 
 # IAM tells all of AWS of a change within seconds:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
@@ -231,21 +232,25 @@ class Deployments:
 
 
 def _is_away(document: Mapping[str, Any]) -> bool:
-    return all(each.get("Condition") == _AWAY for each in document["Statement"])
+    conditions = [each.get("Condition", {}) for each in document["Statement"]]
+    return all(each.get(_OPERATOR, {}).get(_KEY) == _NOBODY for each in conditions)
 
 
 def _away(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **document,
-        "Statement": [{**each, "Condition": _AWAY} for each in document["Statement"]],
-    }
+    def put(statement: Mapping[str, Any]) -> dict[str, Any]:
+        condition = statement.get("Condition", {})
+        nobody = {**condition.get(_OPERATOR, {}), _KEY: _NOBODY}
+        return {**statement, "Condition": {**condition, _OPERATOR: nobody}}
+
+    return {**document, "Statement": [put(each) for each in document["Statement"]]}
 
 
 def _back(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **document,
-        "Statement": [
-            {key: value for key, value in each.items() if key != "Condition"}
-            for each in document["Statement"]
-        ],
-    }
+    def taken(statement: Mapping[str, Any]) -> dict[str, Any]:
+        somebody = {k: v for k, v in statement["Condition"][_OPERATOR].items() if k != _KEY}
+        condition = {**statement["Condition"], _OPERATOR: somebody}
+        left = {operator: keys for operator, keys in condition.items() if keys}
+        rest = {key: value for key, value in statement.items() if key != "Condition"}
+        return {**rest, "Condition": left} if left else rest
+
+    return {**document, "Statement": [taken(each) for each in document["Statement"]]}
