@@ -24,7 +24,10 @@ ROLLED_BACK_ON = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_
 
 # What CodeDeploy does with a function's alias:
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambdaLimited.html
-ALIAS_ACTIONS = ("lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias")
+# AWS asks for the first two on the function, for the last on what has concurrency of its own:
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+ON_FUNCTION = ("lambda:GetAlias", "lambda:UpdateAlias")
+ON_ALIAS = ("lambda:GetProvisionedConcurrencyConfig",)
 
 
 class DeploymentsArgs(TypedDict):
@@ -100,7 +103,12 @@ class Deployments(Component):
         policy = aws.iam.RolePolicy(
             name,
             role=self._role.name,
-            policy=iam.document([iam.allow(ALIAS_ACTIONS, [function.arn, function.alias_arn])]),
+            policy=iam.document(
+                [
+                    iam.allow(ON_FUNCTION, [function.arn]),
+                    iam.allow(ON_ALIAS, [function.alias_arn]),
+                ]
+            ),
             opts=here,
         )
         group = aws.codedeploy.DeploymentGroup(

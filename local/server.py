@@ -287,7 +287,7 @@ class Server:
             self._settings["endpoint"],
             credentials,
             self._stream,
-            lambda role: ministack.service_session(role, "codedeploy"),
+            lambda role: ministack.service_session(role, codedeploy.SESSION),
             self._alarm,
         )
 

@@ -9,6 +9,6 @@ https://docs.aws.amazon.com/codedeploy/latest/APIReference/
 """
 
 from local.codedeploy.api import TARGET, CodeDeploy
-from local.codedeploy.cloud import Cloud
+from local.codedeploy.cloud import SESSION, Cloud
 
-__all__ = ["TARGET", "Cloud", "CodeDeploy"]
+__all__ = ["SESSION", "TARGET", "Cloud", "CodeDeploy"]

@@ -15,6 +15,9 @@ from local import aws, events, metrics
 
 Clients = Callable[[str], Any]
 
+SESSION = "codedeploy"
+"""The name of CodeDeploy's sessions of its role."""
+
 
 class Cloud:
     """The emulator at `endpoint`, whose administrator has these `credentials`.

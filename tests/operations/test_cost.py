@@ -86,6 +86,23 @@ def test_each_order_is_billed_for_what_it_passes() -> None:
     assert found.total(ORDERS) == pytest.approx(sum(x.usd for x in lines(found, ORDERS)))
 
 
+def test_a_grant_that_is_taken_away_takes_its_calls_out_of_the_bill() -> None:
+    whole = read()
+    without = Graph(
+        whole.stack,
+        whole.settings,
+        [each for each in whole.resources if each.name != "orders-record-history-dynamodb-putitem"],
+    )
+    assert len(without.resources) == len(whole.resources) - 1
+    usual, less = (estimate(each, Work(MILLION)) for each in (whole, without))
+    assert quantity(usual, ORDERS, resource="orders-history", purpose="writes") == 2 * MILLION
+    assert not lines(less, ORDERS, resource="orders-history", purpose="writes")
+    changed = {"orders-history", "orders-record-history"}  # which also waits for the call
+    for line in usual.lines:
+        if line.resource not in changed:
+            assert line in less.lines
+
+
 def test_counting_a_callers_requests_is_billed_where_callers_have_limits() -> None:
     found = estimate(read(auth="cognito"), Work(MILLION))
     [limits] = [each for each in read(auth="cognito").of(stacks.TABLE) if "limits" in each.name]

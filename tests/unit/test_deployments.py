@@ -118,15 +118,15 @@ def test_codedeploy_may_move_these_aliases_and_no_more() -> None:
         for action in each["Action"]
         for resource in each["Resource"]
     }
-    arns = {
-        each.outputs["arn"]
+    functions, aliases = (
+        {each.outputs["arn"] for each in recorded.of(kind)}
         for kind in (stacks.FUNCTION, stacks.ALIAS)
-        for each in recorded.of(kind)
-    }
-    actions = ("lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias")
+    )
     assert allowed == {
         ("cloudwatch:DescribeAlarms", "*"),
-        *((action, arn) for action in actions for arn in arns),
+        *(("lambda:GetAlias", arn) for arn in functions),
+        *(("lambda:UpdateAlias", arn) for arn in functions),
+        *(("lambda:GetProvisionedConcurrencyConfig", arn) for arn in aliases),
     }
     assert {each.inputs["serviceRoleArn"] for each in recorded.of(GROUP)} == {role.outputs["arn"]}
 

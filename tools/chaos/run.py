@@ -138,8 +138,11 @@ class Arena:
 
 
 @contextmanager
-def arena(configuration: Mapping[str, Any] | None = None) -> Iterator[Arena]:
-    """A running arena; `configuration` is laid over CONFIGURATION.
+def arena(
+    configuration: Mapping[str, Any] | None = None, *, minute: float = 60.0
+) -> Iterator[Arena]:
+    """A running arena; `configuration` is laid over CONFIGURATION. A `minute` of a progressive
+    deployment takes so many seconds.
 
     Raises `local.errors.LocalRunError` when the local system cannot run.
     """
@@ -153,6 +156,7 @@ def arena(configuration: Mapping[str, Any] | None = None) -> Iterator[Arena]:
             overrides={**CONFIGURATION, **(configuration or {})},
             functions_endpoint=through_proxy,
             concurrency=CONCURRENCY,
+            minute=minute,
         ) as local:
             yield Arena(local, proxy)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -64,12 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(overrides: Mapping[str, Any], mix: str) -> tuple[Checked, Checked]:
     """The scenario and one chaos run in one system; its rights, and its resources' policies."""
-    with arena(overrides) as stage, Uses(stage.local) as uses:
+    with arena(overrides, minute=scenario.MINUTE) as stage, Uses(stage.local) as uses:
         for title, step in scenario.steps(stage.local).items():
-            print(f"  {title}", file=sys.stderr, flush=True)
-            step()
-        print(f"  {ORDERS} orders under faults ({mix})", file=sys.stderr, flush=True)
-        stage.run(Options(mix=MIXES[mix], orders=ORDERS))
+            _timed(title, step)
+        orders = Options(mix=MIXES[mix], orders=ORDERS)
+        _timed(f"{ORDERS} orders under faults ({mix})", lambda: stage.run(orders))
         uses.settle()
         resources = stage.local.resources
         mappings = stage.local.of_type("EventSourceMapping")
@@ -78,6 +78,13 @@ def run(overrides: Mapping[str, Any], mix: str) -> tuple[Checked, Checked]:
         checked = check(roles, uses.counted())
         checked.findings.extend(wider(roles, uses.said()))
         return checked, check_policies(of_resources(resources), uses.calls(), read)
+
+
+def _timed(title: str, step: Callable[[], object]) -> None:
+    began = time.monotonic()
+    print(f"  {title} ...", end="", file=sys.stderr, flush=True)
+    step()
+    print(f" {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 
 def table(rows: list[Row]) -> str:

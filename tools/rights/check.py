@@ -26,6 +26,10 @@ UNSEEN: dict[str, tuple[str, str]] = {
         "Lambda needs it to keep what a stream gave up; the emulator does not",
         f"{_LAMBDA}/services-dynamodb-errors.html",
     ),
+    "lambda:GetProvisionedConcurrencyConfig": (
+        "CodeDeploy may look whether concurrency is provisioned, which it is nowhere here",
+        "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambdaLimited.html",
+    ),
     "xray:PutTelemetryRecords": (
         "Lambda's own trace daemon reports on itself; there is none here",
         "https://docs.aws.amazon.com/xray/latest/devguide/xray-daemon-permissions.html",

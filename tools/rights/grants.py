@@ -92,9 +92,8 @@ def _statements(policy: Resource, holder: str, label: str) -> Iterator[Grant]:
         whom = holder or ", ".join(
             str(each) for value in principal.values() for each in _listed(value)
         )
-        condition = ", ".join(
-            key for keys in statement.get("Condition", {}).values() for key in keys
-        )
+        keys = (key for keys in statement.get("Condition", {}).values() for key in keys)
+        condition = ", ".join(dict.fromkeys(keys))
         for action in _listed(statement["Action"]):
             for resource in _listed(statement["Resource"]):
                 yield Grant(whom, label or whom, action, resource, name, condition)

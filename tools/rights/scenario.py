@@ -18,6 +18,7 @@ from local.client import Api
 from local.deployer import Resource
 from local.example import EXAMPLE_ORDER
 from local.system import System
+from operations.deployments import Deployments
 from tools.rights.uses import SCHEDULED
 
 _SHORT: dict[str, Any] = {
@@ -38,13 +39,17 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         **_SHORT,
         "imports": False,
         "auth": "cognito",
+        "deployment": "canary20Percent1Minute",
         "limits": {"createPerMinute": 100_000, "readPerMinute": 100_000},
     },
 }
 """Configurations that have all functions between them, with times short enough to be waited for."""
 
-LINES = 2000
-"""Of an imported file: more than one invocation has the time for."""
+LINES = (500, 2000, 8000)
+"""Of imported files: until one has more than an invocation has the time for."""
+
+MINUTE = 1.0
+"""Seconds of a minute in which a new version has a part of the traffic."""
 
 SECONDS = 300.0
 """How long each step may take."""
@@ -58,12 +63,15 @@ def steps(system: System) -> dict[str, Callable[[], None]]:
     """The steps by what they do; later ones may need what earlier ones left."""
     api = sign_in.api(system)
     found: dict[str, Callable[[], None]] = {
+        "schedules are hurried": lambda: _hurry(system),
         "orders are placed, confirmed and read": lambda: _orders(system, api),
         "every route is asked": lambda: _routes(system, api),
         "a pending order is sent again": lambda: _repair(system, api),
         "what has a schedule runs": lambda: _scheduled(system),
         "a message dies in the queue": lambda: _poison(system),
     }
+    if system.outputs.get("deployments"):
+        found["new versions get the traffic"] = lambda: _deploy(system)
     if system.outputs.get("orderEventsBusName"):
         found["an order's history is read"] = lambda: _history(api)
         found["a record of the stream is given up"] = lambda: _given_up_record(system)
@@ -151,15 +159,40 @@ def _poison(system: System) -> None:
 
 def _import(system: System) -> None:
     bucket, s3 = system.outputs["importsBucketName"], system.client("s3")
+    function = system.outputs["functionNames"]["import_orders"]
     line = json.dumps(EXAMPLE_ORDER) + "\n"
-    name = f"{uuid.uuid4()}.ndjson"
-    s3.put_object(Bucket=bucket, Key=contract.INCOMING + name, Body=(line * LINES).encode())
 
-    def reported() -> Any:
-        found = s3.list_objects_v2(Bucket=bucket, Prefix=contract.RESULTS + name)
-        return found.get("KeyCount")
+    def runs() -> int:
+        return sum(each.function == function for each in system.events(events.FunctionInvoked))
 
-    until(reported, "no report of the file")
+    for lines in LINES:
+        before, name = runs(), f"{uuid.uuid4()}.ndjson"
+        s3.put_object(Bucket=bucket, Key=contract.INCOMING + name, Body=(line * lines).encode())
+
+        def reported(name: str = name) -> Any:
+            found = s3.list_objects_v2(Bucket=bucket, Prefix=contract.RESULTS + name)
+            return found.get("KeyCount")
+
+        until(reported, "no report of the file")
+        # Told when it ends, which is after its report.
+        until(lambda before=before: runs() > before, "the import did not end")  # type: ignore[misc]
+        if runs() > before + 1:
+            return
+    raise NotReachedError(f"one run imports a file of {LINES[-1]} lines")
+
+
+def _deploy(system: System) -> None:
+    """A version of each function, by the order of a deployment."""
+    deployments = Deployments(system.client, system.outputs["deployments"], on_aws=False)
+    for stage in deployments.stages:
+        started = {}
+        for each in stage:
+            system.publish(each.name, {"PUBLISHED": "again"})
+            versions = deployments.versions(each)
+            started[deployments.start(each, versions.current, versions.newest)] = each
+        for ended in deployments.follow(started, lambda _: None):
+            if ended.status != "Succeeded":
+                raise NotReachedError(f"deployment of {ended.function}: {ended.why}")
 
 
 def _given_up_record(system: System) -> None:
@@ -215,8 +248,8 @@ def _scheduled(system: System) -> None:
         _invoke(system, _target(schedule))
 
 
-def _schedules(system: System) -> None:
-    """Each by itself, though the slower ones every minute for this once."""
+def _hurry(system: System) -> None:
+    """Have the slower ones run every minute for this once."""
     client = system.client("scheduler")
     for schedule in system.of_type("scheduler/schedule:Schedule"):
         present = client.get_schedule(Name=schedule.outputs["name"])
@@ -227,6 +260,10 @@ def _schedules(system: System) -> None:
                 FlexibleTimeWindow=present["FlexibleTimeWindow"],
                 Target=present["Target"],
             )
+
+
+def _schedules(system: System) -> None:
+    """Each by itself; they were hurried at the beginning."""
     for schedule in system.of_type("scheduler/schedule:Schedule"):
         function = _target(schedule)
         until(

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 from local import events
+from local.codedeploy import SESSION as CODEDEPLOY_SESSION
 from local.events import Event
 from local.system import System
 
 FUNCTION_ITSELF, LAMBDA, SCHEDULER = "the function", "Lambda, for it", "Scheduler"
+CODEDEPLOY = "CodeDeploy"
 
 STREAM, SCHEDULED, OBJECTS = "aws:dynamodb", "aws.scheduler", "aws.s3"
 """Where an invocation's event came from, as `Invocation.source` has it."""
@@ -128,6 +130,8 @@ class Uses:
             # Sessions that tests and the demo assume to be denied something are nobody's calls.
             case events.CallAuthorized() if event.session in self._roles:
                 yield Use(event.role, event.action, event.resource, FUNCTION_ITSELF, event.allowed)
+            case events.CallAuthorized() if event.session == CODEDEPLOY_SESSION:
+                yield Use(event.role, event.action, event.resource, CODEDEPLOY, event.allowed)
             case events.LogLine() if event.function in self._roles:
                 group = self._group(event.function)
                 yield self._use(event.function, "logs:PutLogEvents", f"{group}:log-stream:any")
