@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_aws as aws
 
-from components import OrderSystem
+from components import OrderSystem, home_parts
 from settings import Settings
 
 project, stack = pulumi.get_project(), pulumi.get_stack()
@@ -16,6 +16,10 @@ provider = aws.Provider(
         tags={"project": project, "stack": stack, "managed-by": "pulumi", **settings.tags}
     ),
 )
+if settings.home_stack is not None:
+    home = pulumi.StackReference(settings.home_stack)
+    told = home.require_output("regions")
+    settings.system["regions"]["home"] = home_parts(settings.system, told)
 system = OrderSystem(
     "orders",
     {**settings.system, "service": f"{project}-{stack}"},
@@ -41,6 +45,8 @@ if system.user_pool_id is not None:
 if system.machine_client_id is not None:
     pulumi.export("machineClientId", system.machine_client_id)
     pulumi.export("machineClientSecret", system.machine_client_secret)
+if system.region_parts is not None:
+    pulumi.export("regions", system.region_parts)
 pulumi.export("dashboardUrl", system.dashboard_url)
 pulumi.export("functionNames", system.function_names)
 if system.deployments is not None:

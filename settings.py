@@ -148,7 +148,8 @@ class Settings:
     tags: Mapping[str, str]
     system: OrderSystemArgs
     """What the order system is made of; the regions without what their home stack made."""
-    regions: ConfiguredRegions | None
+    home_stack: str | None
+    """Stack of the home region; None: this is the only region, or home."""
 
     @classmethod
     def load(cls, config: pulumi.Config, stack: str) -> "Settings":
@@ -168,7 +169,7 @@ class Settings:
             values["allowed_account_ids"],
             values.get("tags", {}),
             _system(cast(Configuration, values)),
-            values.get("regions"),
+            values.get("regions", {}).get("home_stack"),
         )
 
 

@@ -8,7 +8,7 @@ from .function import PythonFunction, PythonFunctionArgs
 from .http_api import HttpApi, HttpApiArgs
 from .observability import Observability, ObservabilityArgs
 from .order_system import OrderSystem
-from .order_system_args import OrderSystemArgs
+from .order_system_args import OrderSystemArgs, home_parts
 from .queues import Queue, QueueArgs
 from .regional_domain import RegionalDomain, RegionalDomainArgs
 from .table import Table, TableArgs
@@ -39,4 +39,5 @@ __all__ = [
     "TableArgs",
     "UserPool",
     "UserPoolArgs",
+    "home_parts",
 ]

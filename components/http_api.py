@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from .component import Component
 from .function import PythonFunction
 from .inputs import (
+    Default,
     InputError,
     Items,
     OneOf,
@@ -80,6 +81,8 @@ class HttpApiRoute(TypedDict):
         Annotated[list[Annotated[str, Text(r"\S+", "a scope without spaces")]], Items(default=())]
     ]
     """Scopes of which a token needs one for this route; any will do without them."""
+    public: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether everybody may call the route, without a token, where others take them."""
 
 
 Methods = list[Annotated[str, OneOf(METHODS)]]
@@ -302,7 +305,7 @@ class HttpApi(Component):
         )
 
     def _authorization(self, route: HttpApiRoute) -> _Authorization:
-        if self._authorizer is None:
+        if self._authorizer is None or route["public"]:
             return {}
         return {
             "authorization_type": "JWT",

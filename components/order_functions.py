@@ -20,7 +20,8 @@ from .iam import Statement
 from .order_inputs import OrderSettings, with_sign_in
 from .pending_index import shards
 from .queues import Queue
-from .table import Table
+from .regions import SystemRegions, heir_of, home_of
+from .table import Replica, Table, arn_in
 
 Environment = dict[str, pulumi.Input[str]]
 
@@ -29,10 +30,10 @@ class Parts(NamedTuple):
     """What a function can be connected to."""
 
     settings: OrderSettings
-    table: Table
+    table: Table | Replica
     queue: Queue
     bus: EventBus | None
-    history: Table | None
+    history: Table | Replica | None
     unpublished: Bucket | None
     """What the stream of changes gave up; of a system with `events`, as bus and history are."""
     imports: Bucket | None
@@ -45,6 +46,10 @@ class Parts(NamedTuple):
     """What signs the places in lists of orders; only in a system with sign-in."""
     currency: pulumi.Output[str] | None
     """That of all prices; only where a version of the API names it."""
+    regions: SystemRegions | None
+    """The regions of the system, if there are several."""
+    members: pulumi.Output[str] | None
+    """Their names, separated by commas: known to be in the order that they always had."""
     api: HttpApi | None
     """The API, for functions that answer no requests: those that do are made before it."""
 
@@ -78,6 +83,11 @@ def _owner_index(parts: Parts) -> pulumi.Input[str]:
     return pulumi.Output.concat(parts.table.arn, "/index/", contract.OWNER_INDEX)
 
 
+def _heirs_table(parts: Parts) -> pulumi.Input[str]:
+    assert parts.regions is not None  # noqa: S101
+    return arn_in(parts.table.arn, heir_of(parts.regions, parts.regions["here"]))
+
+
 def _limits(parts: Parts) -> pulumi.Input[str]:
     assert parts.limits is not None  # noqa: S101
     return parts.limits.arn
@@ -91,7 +101,7 @@ def _history(parts: Parts) -> pulumi.Input[str]:
     return _there(parts.history).arn
 
 
-def _there(table: Table | None) -> Table:
+def _there(table: Table | Replica | None) -> Table | Replica:
     if table is None:
         raise LookupError("only a system with events has a history of orders")
     return table
@@ -100,6 +110,11 @@ def _there(table: Table | None) -> Table:
 def on_table(operation: str) -> Grant:
     """An operation on the items of the table of orders, as `DeleteItem`."""
     return Grant(f"dynamodb:{operation}", _table, (operation,))
+
+
+def on_heirs_table(operation: str) -> Grant:
+    """An operation on the items of the replica in the region that is this one's heir."""
+    return Grant(f"dynamodb:{operation}", _heirs_table, (operation,))
 
 
 def on_pending_index(operation: str) -> Grant:
@@ -211,6 +226,18 @@ def versions(parts: Parts) -> Environment:
     return {} if parts.currency is None else {contract.CURRENCY_VARIABLE: parts.currency}
 
 
+def regions(parts: Parts) -> Environment:
+    """The variable by which a function knows the regions; none where there is one alone."""
+    return {} if parts.members is None else {contract.REGIONS_VARIABLE: parts.members}
+
+
+def adoption(parts: Parts) -> Environment:
+    """The variable by which a function knows which orders may have been adopted."""
+    if parts.regions is None:
+        return {}
+    return {contract.ADOPT_AFTER_VARIABLE: str(60 * parts.regions["adopt_after_minutes"])}
+
+
 def _no_sources(_: Parts) -> EventSources:
     return {}
 
@@ -230,6 +257,11 @@ def _always(_: OrderSettings) -> bool:
 def with_events(settings: OrderSettings) -> bool:
     """Whether changes of orders are events."""
     return settings["events"]
+
+
+def with_regions(settings: OrderSettings) -> bool:
+    """Whether the system is in several regions."""
+    return "regions" in settings
 
 
 def quotas(settings: OrderSettings) -> dict[str, int]:
@@ -254,8 +286,14 @@ class OrderFunction:
     """Its variables, beside the service's name."""
     grants: tuple[Grant, ...]
     """All that it may do, beside its logs, traces and sources."""
+    grants_with_regions: tuple[Grant, ...] = ()
+    """What it may do beside that where the system is in several regions."""
     route: tuple[str, str] | None = None
     """Method and path that it answers, as ("GET", "/orders/{id}"), in each version of the API."""
+    versioned: bool = True
+    """Whether its path is in each version of the API, and not just without one."""
+    public: bool = False
+    """Whether requests need no token where there is sign-in, and nobody's limits hold for them."""
     scope: str | None = None
     """Scope that its requests need where there is sign-in, if they have not contract.ADMIN_SCOPE;
     by default that of reading for GET and of writing for other methods."""
@@ -277,7 +315,7 @@ class OrderFunction:
     @property
     def scopes(self) -> tuple[str, ...]:
         """The scopes of which one lets a request in where there is sign-in."""
-        if self.route is None:
+        if self.route is None or self.public:
             return ()
         reads = self.route[0] in ("GET", "HEAD")
         scope = self.scope or (contract.READ_SCOPE if reads else contract.WRITE_SCOPE)
@@ -303,10 +341,11 @@ class OrderFunction:
 
     def allowed(self, settings: OrderSettings) -> tuple[Grant, ...]:
         """Its grants, and where callers have limits, the one to count its requests."""
-        return (*self.grants, COUNT) if self._quota(settings) else self.grants
+        further = self.grants_with_regions if with_regions(settings) else ()
+        return (*self.grants, *further, *((COUNT,) if self._quota(settings) else ()))
 
     def _quota(self, settings: OrderSettings) -> int:
-        return quotas(settings).get(self.policy, 0) if self.route else 0
+        return quotas(settings).get(self.policy, 0) if self.route and not self.public else 0
 
     @property
     def handler(self) -> str:
@@ -356,16 +395,32 @@ def _changes(parts: Parts) -> EventSources:
             "maximum_retry_attempts": _PUBLISHING_RETRIES,
             "maximum_record_age_seconds": _PUBLISHING_AGE_SECONDS,
             "filters": [
-                _becomes("INSERT", [contract.PENDING]),
-                _becomes("MODIFY", later),
+                {"eventName": [what], "dynamodb": {"NewImage": {**image, **ours}}}
+                for ours in _of_this_region(parts.regions)
+                for what, image in (
+                    ("INSERT", _status([contract.PENDING])),
+                    ("MODIFY", _status(later)),
+                )
             ],
             "failure_bucket_arn": parts.unpublished.arn,
         }
     }
 
 
-def _becomes(what: str, statuses: list[str]) -> dict[str, Any]:
-    return {"eventName": [what], "dynamodb": {"NewImage": {"status": {"S": statuses}}}}
+def _status(statuses: list[str]) -> dict[str, Any]:
+    return {"status": {"S": statuses}}
+
+
+def _of_this_region(regions: SystemRegions | None) -> list[dict[str, Any]]:
+    """What the images of this region's orders have, one or the other: a replica's stream tells the
+    writes of every region, and each is to be published once."""
+    if regions is None:
+        return [{}]
+    ours: list[dict[str, Any]] = [{contract.REGION_ATTRIBUTE: {"S": [regions["here"]]}}]
+    if regions["here"] == home_of(regions):
+        # Orders of before there were regions.
+        ours.append({contract.REGION_ATTRIBUTE: {"S": [{"exists": False}]}})
+    return ours
 
 
 def _every(minutes: int) -> EventSources:
@@ -383,6 +438,7 @@ FUNCTIONS = (
             **queue_url(parts),
             **synthetic_customer(parts),
             **pending_shards(parts),
+            **regions(parts),
             **versions(parts),
             **sign_in(parts),
             contract.ORDER_ID_KEY_VARIABLE: parts.order_id_key,
@@ -409,9 +465,12 @@ FUNCTIONS = (
         environment=lambda parts: {
             **table_name(parts),
             **synthetic_customer(parts),
+            **regions(parts),
+            **adoption(parts),
             contract.MAX_RECEIVE_COUNT_VARIABLE: str(parts.settings["queue"]["max_receive_count"]),
         },
         grants=(on_table("UpdateItem"),),
+        grants_with_regions=(on_heirs_table("UpdateItem"),),
         sources=_events,
         timeout_seconds=lambda settings: settings["processor"].get("timeout_seconds"),
     ),
@@ -421,6 +480,7 @@ FUNCTIONS = (
             **table_name(parts),
             **queue_url(parts),
             **pending_shards(parts),
+            **regions(parts),
             contract.PENDING_THRESHOLD_VARIABLE: str(
                 parts.settings["republish"]["pending_threshold_seconds"]
             ),
@@ -483,6 +543,7 @@ FUNCTIONS = (
             **table_name(parts),
             **queue_url(parts),
             **pending_shards(parts),
+            **regions(parts),
             contract.ORDER_ID_KEY_VARIABLE: parts.order_id_key,
             contract.IMPORTS_BUCKET_VARIABLE: imports(parts).name,
         },
@@ -498,6 +559,22 @@ FUNCTIONS = (
         timeout_seconds=lambda settings: settings["importing"]["timeout_seconds"],
         invokes_itself=True,
         when=lambda settings: settings["imports"],
+    ),
+    OrderFunction(
+        name="health",
+        when=with_regions,
+        route=("GET", contract.HEALTH_PATH),
+        versioned=False,
+        public=True,
+        environment=lambda parts: {**table_name(parts), **queue_url(parts)},
+        grants=(
+            on_table("GetItem"),
+            Grant(
+                "sqs:GetQueueAttributes",
+                lambda parts: parts.queue.arn,
+                ("GetQueueAttributes",),
+            ),
+        ),
     ),
 )
 
@@ -519,7 +596,8 @@ def route_keys(function: OrderFunction, versions: Iterable[str]) -> Iterator[str
     if function.route:
         method, path = function.route
         yield f"{method} {path}"
-        yield from (f"{method} /{version}{path}" for version in versions)
+        if function.versioned:
+            yield from (f"{method} /{version}{path}" for version in versions)
 
 
 def operations(functions: Iterable[OrderFunction] = FUNCTIONS) -> dict[str, tuple[str, ...]]:

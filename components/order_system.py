@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 import pulumi
 
@@ -37,7 +37,8 @@ from .order_inputs import SCOPES, budget_emails, with_sign_in
 from .order_stages import stages
 from .order_system_args import OrderSystemArgs
 from .queues import Queue, QueueArgs
-from .table import Table, TableArgs, TableIndex
+from .regions import HomeParts
+from .table import Replica, Table, TableArgs, TableIndex, arn_in
 from .thresholds import Alarms
 from .throughput import contradictions_in
 from .traffic_shift import ALL_AT_ONCE
@@ -89,6 +90,8 @@ class OrderSystem(Component):
     """Id of the client for machines; only with `auth` cognito and scopes for it."""
     machine_client_secret: Optional[pulumi.Output[str]]
     """Secret of the client for machines."""
+    region_parts: Optional[pulumi.Output[dict[str, Any]]]
+    """What the other regions need of this one, by region, a secret; only in the home region."""
     function_names: pulumi.Output[dict[str, str]]
     """Physical names of the system's functions by their own, as `create_order`."""
     dashboard_url: pulumi.Output[str]
@@ -114,6 +117,14 @@ class OrderSystem(Component):
         )
         self._child = pulumi.ResourceOptions(parent=self)
 
+        self._regions = args.get("regions")
+        self._home = self._regions.get("home") if self._regions else None
+        self._others = (
+            [each for each in self._regions["members"] if each != self._regions["here"]]
+            if self._regions
+            else []
+        )
+
         self._table = self._make_table()
         self._queue = self._make_queue()
         self._bus = self._make_bus() if args["events"] else None
@@ -121,7 +132,8 @@ class OrderSystem(Component):
         self._consumers: dict[str, EventConsumer] = {}
         self._unpublished = self._make_unpublished() if args["events"] else None
         self._imports = self._make_imports() if args["imports"] else None
-        self._user_pool = self._make_user_pool() if args["auth"] == "cognito" else None
+        own_pool = args["auth"] == "cognito" and not self._home
+        self._user_pool = self._make_user_pool() if own_pool else None
         self._limits = self._make_limits() if quotas(args) else None
         parts = self._make_parts()
         self._functions = self._make_functions(parts, routed=True)
@@ -149,6 +161,7 @@ class OrderSystem(Component):
         self.machine_client_secret = (
             self._user_pool.machine_client_secret if self._user_pool else None
         )
+        self.region_parts = None if self._home or not self._others else self._told(parts)
         self.function_names = pulumi.Output.all(
             **{name: function.name for name, function in self._functions.items()}
         )
@@ -158,8 +171,8 @@ class OrderSystem(Component):
         self.register()
 
     @property
-    def table(self) -> Table:
-        """The table of orders."""
+    def table(self) -> Table | Replica:
+        """The table of orders; in a further region its replica of the one of the home region."""
         return self._table
 
     @property
@@ -249,22 +262,39 @@ class OrderSystem(Component):
             "thresholds": self._args["alarms"]["thresholds"],
         }
 
-    def _make_table(self) -> Table:
+    def _make_table(self) -> Table | Replica:
         args: TableArgs = {
             **part(TableArgs, self._args, self._args["table"]),
+            **self._replication(),
             "table_name": TABLE_NAME + self._args["name_suffix"],
             "partition_key": "id",
-            "stream": self._args["events"],
+            "stream": self._args["events"] or bool(self._others),
             "indexes": self._indexes(),
         }
+        if self._regions:
+            args |= part(TableArgs, self._regions)
         named = kept_name(
             f"{self._prefix}-name-suffix",
             self._args["name_suffix"],
             "table and queues",
             self._child,
         )
+        if self._home:
+            return self._replica(named)
         # The queues come after the table.
         return Table(self._prefix, args, pulumi.ResourceOptions(parent=self, depends_on=named))
+
+    def _replication(self) -> TableArgs:
+        return cast(TableArgs, {"replicas": self._others} if self._others else {})
+
+    def _replica(self, named: pulumi.Output[Any]) -> Replica:
+        """The home region's table here; whatever is made with it is made after the name's check."""
+        assert self._home is not None  # noqa: S101
+        name, arn, stream_arn = (
+            pulumi.Output.all(self._home[each], named).apply(lambda known: str(known[0]))
+            for each in ("table_name", "table_arn", "table_stream_arn")
+        )
+        return Replica(name, arn, stream_arn)
 
     def _indexes(self) -> list[TableIndex]:
         indexes: list[TableIndex] = [
@@ -294,16 +324,24 @@ class OrderSystem(Component):
         }
         # SQS hands out a queue of the same name and attributes instead of refusing to create it,
         # DynamoDB refuses. After the table, no queue of another stack is taken for ours.
-        after = pulumi.ResourceOptions(parent=self, depends_on=[self._table])
+        table = self._table if isinstance(self._table, Table) else None
+        after = pulumi.ResourceOptions(parent=self, depends_on=[table] if table else None)
         return Queue(f"{self._prefix}-events", args, after)
 
     def _make_bus(self) -> EventBus:
         args: EventBusArgs = part(EventBusArgs, self._args, self._args["bus"])
         return EventBus(f"{self._prefix}-bus", args, self._child)
 
-    def _make_history(self) -> Table:
+    def _make_history(self) -> Table | Replica:
+        if self._home:
+            output = pulumi.Output.from_input
+            return Replica(
+                output(self._home["history_name"]), output(self._home["history_arn"]), None
+            )
         args: TableArgs = {
             **part(TableArgs, self._args, self._args["table"]),
+            **self._replication(),
+            "stream": bool(self._others),
             "partition_key": contract.HISTORY_ORDER_ATTRIBUTE,
             "sort_key": contract.HISTORY_VERSION_ATTRIBUTE,
             "sort_key_type": "N",
@@ -346,6 +384,8 @@ class OrderSystem(Component):
     def _issuer(self) -> pulumi.Output[str] | None:
         if self._user_pool:
             return self._user_pool.issuer
+        if self._home and "issuer" in self._home:
+            return pulumi.Output.from_input(self._home["issuer"])
         return (
             pulumi.Output.from_input(self._args["jwt"]["issuer"]) if "jwt" in self._args else None
         )
@@ -357,6 +397,8 @@ class OrderSystem(Component):
             if machines is not None:
                 audience.append(machines)
             return {"issuer": self._user_pool.issuer, "audience": audience}
+        if self._home and "issuer" in self._home:
+            return {"issuer": self._home["issuer"], "audience": self._home["audience"]}
         if "jwt" in self._args:
             return {
                 "issuer": self._args["jwt"]["issuer"],
@@ -383,6 +425,8 @@ class OrderSystem(Component):
             currency = kept_setting(
                 f"{self._prefix}-currency", self._args["currency"], "currency", harm, self._child
             )
+            if self._home:
+                currency = pulumi.Output.all(currency, self._home["currency"]).apply(_as_at_home)
         return Parts(
             settings=self._args,
             table=self._table,
@@ -391,17 +435,69 @@ class OrderSystem(Component):
             history=self._history,
             unpublished=self._unpublished,
             imports=self._imports,
-            order_id_key=kept_secret(f"{self._prefix}-order-id-key", self._child),
+            # Of one key the same ids follow in every region.
+            order_id_key=(
+                pulumi.Output.secret(self._home["order_id_key"])
+                if self._home
+                else kept_secret(f"{self._prefix}-order-id-key", self._child)
+            ),
             synthetic_customer=customer,
             limits=self._limits,
-            cursor_key=(
-                kept_secret(f"{self._prefix}-cursor-key", self._child)
-                if with_sign_in(self._args)
-                else None
-            ),
+            cursor_key=self._cursor_key() if with_sign_in(self._args) else None,
             currency=currency,
+            regions=self._regions,
+            members=self._members(),
             api=None,
         )
+
+    def _cursor_key(self) -> pulumi.Output[str]:
+        if self._home:
+            return pulumi.Output.secret(self._home["cursor_key"])
+        return kept_secret(f"{self._prefix}-cursor-key", self._child)
+
+    def _members(self) -> pulumi.Output[str] | None:
+        """The regions, if each has the place that it always had: orders are pending by it."""
+        if self._regions is None:
+            return None
+        harm = "pending orders of one region would be taken for another's"
+        return pulumi.Output.all(
+            *(
+                kept_setting(
+                    f"{self._prefix}-region-{place}",
+                    member,
+                    f"regions.members[{place}]",
+                    harm,
+                    self._child,
+                )
+                for place, member in enumerate(self._regions["members"])
+            )
+        ).apply(",".join)
+
+    def _told(self, parts: Parts) -> pulumi.Output[dict[str, Any]]:
+        """What each other region's system has as its input `regions.home`."""
+        return pulumi.Output.secret(
+            pulumi.Output.all(**{each: self._told_to(each, parts) for each in self._others})
+        )
+
+    def _told_to(self, region: str, parts: Parts) -> pulumi.Output[dict[str, Any]]:
+        assert isinstance(self._table, Table)  # noqa: S101
+        table, authorizer = self._table.replica(region), self._authorizer()
+        known: HomeParts = {
+            "table_name": table.name,
+            "table_arn": table.arn,
+            "table_stream_arn": cast(pulumi.Output[str], table.stream_arn),
+            "order_id_key": parts.order_id_key,
+        }
+        if self._history:
+            known["history_name"] = self._history.name
+            known["history_arn"] = arn_in(self._history.arn, region)
+        if parts.cursor_key is not None:
+            known["cursor_key"] = parts.cursor_key
+        if parts.currency is not None:
+            known["currency"] = parts.currency
+        if self._user_pool and authorizer:
+            known |= {"issuer": authorizer["issuer"], "audience": authorizer["audience"]}
+        return pulumi.Output.all(**{camel_case(name): each for name, each in known.items()})
 
     def _make_functions(self, parts: Parts, *, routed: bool) -> dict[str, PythonFunction]:
         """The functions that answer requests, or the others."""
@@ -414,7 +510,11 @@ class OrderSystem(Component):
             "handler": declared.handler,
             "environment": {
                 **declared.variables(parts),
-                **(deprecation.environment(self._args) if declared.route else {}),
+                **(
+                    deprecation.environment(self._args)
+                    if declared.route and declared.versioned
+                    else {}
+                ),
             },
             "statements": [grant.statement(parts) for grant in declared.allowed(self._args)],
             "sources": declared.sources(parts),
@@ -486,6 +586,8 @@ class OrderSystem(Component):
             "invoke_arn": function.invoke_arn,
             "scopes": list(declared.scopes),
         }
+        if declared.public:
+            route["public"] = True
         if declared.throttled:
             route["throttle_rate"] = self._args["throttle"]["create_rate"]
             route["throttle_burst"] = self._args["throttle"]["create_burst"]
@@ -586,3 +688,14 @@ class OrderSystem(Component):
             return []
         operations = history_operations(self._declared)
         return [{"label": "history", "name": self._history.name, "operations": operations}]
+
+
+def _as_at_home(currencies: list[str]) -> str:
+    """The currency of this region; raises pulumi.RunError where the home region has another."""
+    here, home = currencies
+    if here != home:
+        raise pulumi.RunError(
+            f"currency: expected {home!r} as in the home region, not {here!r}: the prices of one "
+            "order would be read in two ways"
+        )
+    return here

@@ -1,18 +1,28 @@
 """Inputs of the component OrderSystem: the settings, what names its functions, and its package."""
 
 from collections.abc import Iterator
-from typing import Annotated, NotRequired
+from typing import Annotated, Any, NotRequired, cast
 
 import pulumi
 
 from ._contract import contract
 from .event_sources import LEAST_CONCURRENCY, queue_is_not_throttled
 from .http_api import CorsOfPages, Methods
-from .inputs import Default, Items, Key, OneOf, Problem, Whole, contradictions, problem
+from .inputs import (
+    Default,
+    Items,
+    Key,
+    OneOf,
+    Problem,
+    Whole,
+    camel_case,
+    contradictions,
+    problem,
+)
 from .observability import DashboardName
 from .order_functions import METHODS, NAMES, functions_of
 from .order_inputs import OrderSettings, with_sign_in
-from .regions import SystemRegions
+from .regions import HomeParts, SystemRegions, home_of
 
 
 class OrderCors(CorsOfPages):
@@ -49,21 +59,47 @@ class OrderSystemArgs(SystemSettings):
     """The regions of one system of several, each an OrderSystem; one alone by default."""
 
 
+def _needed_of_home(args: OrderSettings) -> dict[str, str]:
+    """What a further region of such a system needs of the home region beside what all need: parts
+    by name, each with the setting that makes it so."""
+    with_pool = args["auth"] == "cognito"
+    with_currency = contract.VERSION_OF_CURRENCY in args["api_versions"]
+    return {
+        **({"history_name": "events", "history_arn": "events"} if args["events"] else {}),
+        **({"cursor_key": "auth"} if with_sign_in(args) else {}),
+        **({"issuer": "auth", "audience": "auth"} if with_pool else {}),
+        **({"currency": "api_versions"} if with_currency else {}),
+    }
+
+
+def home_parts(args: OrderSystemArgs, told: pulumi.Output[Any]) -> HomeParts:
+    """What the home region's system made for the region of these inputs (with their defaults),
+    out of its output `region_parts`."""
+    regions = args["regions"]
+    here = regions["here"]
+
+    def ours(by_region: dict[str, Any]) -> dict[str, Any]:
+        if here not in by_region:
+            raise pulumi.RunError(
+                f"regions.members: the home region {home_of(regions)} knows nothing of {here}; "
+                "deploy its stack with the same members first"
+            )
+        return cast(dict[str, Any], by_region[here])
+
+    parts = told.apply(ours)
+    names = [*HomeParts.__required_keys__, *_needed_of_home(args)]
+    given: dict[str, Any] = {name: parts[camel_case(name)] for name in names}
+    if "audience" in given:
+        clients = 1 + bool(args["user_pool"]["machine_scopes"])
+        given["audience"] = [given["audience"][number] for number in range(clients)]
+    return cast(HomeParts, given)
+
+
 @contradictions(OrderSystemArgs)
 def _home_has_made_what_is_needed(args: OrderSystemArgs) -> Iterator[Problem]:
     home = args["regions"].get("home") if "regions" in args else None
-    if home is None:
-        return
-    needed = {
-        "history_name": (args["events"], "events"),
-        "history_arn": (args["events"], "events"),
-        "cursor_key": (with_sign_in(args), "auth"),
-        "issuer": (args["auth"] == "cognito", "auth"),
-        "audience": (args["auth"] == "cognito", "auth"),
-        "currency": (contract.VERSION_OF_CURRENCY in args["api_versions"], "api_versions"),
-    }
-    for name, (is_needed, why) in needed.items():
-        if is_needed and name not in home:
+    for name, why in _needed_of_home(args).items():
+        if home is not None and name not in home:
             text = f"expected that of the home region, but it is missing, and {{={why}}}"
             yield problem(f"regions.home.{name}", text)
 

@@ -1,13 +1,14 @@
 """The data layer: one DynamoDB table."""
 
-from collections.abc import Iterator
-from typing import Annotated, NotRequired, Optional, TypedDict
+from collections.abc import Iterator, Sequence
+from typing import Annotated, NamedTuple, NotRequired, Optional, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from .component import Component
 from .inputs import Default, Items, OneOf, Problem, Text, checked, contradictions, problem
+from .regions import Region
 
 Attribute = Annotated[str, Text(r".{1,255}", "an attribute's name")]
 AttributeType = Annotated[str, OneOf(("S", "N", "B"))]
@@ -68,8 +69,22 @@ class TableArgs(TableSafety):
     """Global secondary indexes."""
     stream: NotRequired[Annotated[bool, Default(default=False)]]
     """Whether a stream tells every write for 24 hours, with the item as it was and as it is."""
+    replicas: NotRequired[Annotated[list[Region], Items(different=True, default=())]]
+    """Further regions with a replica, which is protected as the table; they need the stream."""
+    strong_consistency: NotRequired[Annotated[bool, Default(default=False)]]
+    """Whether a write is in two regions before it is answered; of a table that is made so."""
+    witness: NotRequired[Region]
+    """Region that has a part in strong consistency, but no replica."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete the table; by default as the option of the component."""
+
+
+@contradictions(TableArgs)
+def _replicas_follow_the_stream(args: TableArgs) -> Iterator[Problem]:
+    if args["replicas"] and not args["stream"]:
+        yield problem("stream", "expected true, because {=replicas!} are given")
+    if args["strong_consistency"] and "ttl_attribute" in args:
+        yield problem("ttl_attribute", "expected nothing, because {=strong_consistency}")
 
 
 @contradictions(TableArgs)
@@ -85,6 +100,28 @@ def _one_type_for_each_attribute(args: TableArgs) -> Iterator[Problem]:
                     ("indexes", number),
                     f"expected one type for the attribute {attribute}, not {known} and {kind}",
                 )
+
+
+class Replica(NamedTuple):
+    """One region's part of a table, as far as others need to know it."""
+
+    name: pulumi.Output[str]
+    """Name of the table, the same in each region."""
+    arn: pulumi.Output[str]
+    """ARN of the table there."""
+    stream_arn: pulumi.Output[str] | None
+    """ARN of its stream there, which tells the writes of every region; None: not known here."""
+
+
+def arn_in(arn: pulumi.Input[str], region: str) -> pulumi.Output[str]:
+    """A resource's ARN as it is in another region."""
+
+    def moved(text: str) -> str:
+        partition = text.split(":", 4)
+        partition[3] = region
+        return ":".join(partition)
+
+    return pulumi.Output.from_input(arn).apply(moved)
 
 
 class Table(Component):
@@ -127,12 +164,38 @@ class Table(Component):
             # AWS takes no kind of view where there is no stream.
             stream_enabled=args["stream"] or None,
             stream_view_type="NEW_AND_OLD_IMAGES" if args["stream"] else None,
+            replicas=[_replica(args, region) for region in args["replicas"]] or None,
+            global_table_witness=(
+                aws.dynamodb.TableGlobalTableWitnessArgs(region_name=args["witness"])
+                if "witness" in args
+                else None
+            ),
             opts=pulumi.ResourceOptions(parent=self, protect=args.get("protect")),
         )
+        self._table = table
         self.name = table.name
         self.arn = table.arn
         self.stream_arn = table.stream_arn if args["stream"] else None
         self.register()
+
+    def replica(self, region: str) -> Replica:
+        """Its replica in another region."""
+
+        def stream_of(replicas: Sequence[aws.dynamodb.outputs.TableReplica] | None) -> str:
+            found = (each for each in replicas or () if each.region_name == region)
+            return str(next(found).stream_arn)
+
+        return Replica(self.name, arn_in(self.arn, region), self._table.replicas.apply(stream_of))
+
+
+def _replica(args: TableArgs, region: str) -> aws.dynamodb.TableReplicaArgs:
+    return aws.dynamodb.TableReplicaArgs(
+        region_name=region,
+        consistency_mode="STRONG" if args["strong_consistency"] else None,
+        point_in_time_recovery=args["point_in_time_recovery"],
+        deletion_protection_enabled=args["deletion_protection"],
+        propagate_tags=True,
+    )
 
 
 def _key_attributes(args: TableArgs) -> dict[str, str]:

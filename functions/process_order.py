@@ -131,6 +131,10 @@ def _process(
     if result.status is None:
         raise RejectedError("there is no such order")
     log["status"] = result.status
+    if result.elsewhere:
+        # Adopted while its event lay in the queue here.
+        counts.clear()
+        return Outcome(True, "order of another region", log, counts)
     if not result.applied:
         # Confirmed by another delivery; or failed, and only a redrive may change that.
         return Outcome(True, "duplicate ignored", log, counts)
@@ -158,6 +162,7 @@ class Confirmation(NamedTuple):
     applied: bool
     status: str | None
     had_failed: bool = False
+    elsewhere: bool = False
 
 
 def _confirm(delivery: Delivery, order_id: str) -> Confirmation:
@@ -166,10 +171,12 @@ def _confirm(delivery: Delivery, order_id: str) -> Confirmation:
         causes.append(contract.REDRIVE)
     sources = order.sources(contract.CONFIRMED, *causes)
     result = _store.change_status(order_id, contract.CONFIRMED, sources)
+    if result.elsewhere:
+        return Confirmation(False, result.status, elsewhere=True)
     if not result.applied and result.status == contract.FAILED and _comes_back(delivery, result):
         sources = order.sources(contract.CONFIRMED, contract.REDRIVE)
         result = _store.change_status(order_id, contract.CONFIRMED, sources)
-        return Confirmation(result.applied, result.status, had_failed=True)
+        return Confirmation(result.applied, result.status, True, result.elsewhere)
     return Confirmation(result.applied, result.status)
 
 
@@ -205,6 +212,9 @@ def _give_up(
         log["marking"] = aws.failure(error).fields
         return Outcome(False, "order not processed, not marked", log, counts)
     log["status"] = result.status
+    if result.elsewhere:
+        counts.clear()
+        return Outcome(True, "order of another region", log, counts)
     if result.status == contract.CONFIRMED:
         # The update had come through after all, only its answer was lost.
         return Outcome(True, "order confirmed", log, counts)

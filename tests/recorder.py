@@ -133,11 +133,18 @@ def deploy(
 
 
 def deploy_stack(
-    stack: str, overrides: Mapping[str, Any] | None = None, *, preview: bool = False
+    stack: str,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    preview: bool = False,
+    other_stacks: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Recording:
-    """Run the repository's own program for a stack; `overrides` are configuration keys."""
+    """Run the repository's own program for a stack; `overrides` are configuration keys,
+    `other_stacks` the outputs of the stacks that it refers to."""
     return _record(
-        lambda mocks, monitor: program.run(stack, mocks, overrides, preview, monitor), preview
+        lambda mocks, monitor: program.run(stack, mocks, overrides, preview, monitor),
+        preview,
+        other_stacks=other_stacks,
     )
 
 
@@ -150,9 +157,11 @@ def _record(
     run: Callable[[Mocks, MockMonitor], dict[str, Any]],
     preview: bool,
     answers: Mapping[str, dict[str, Any]] | None = None,
+    other_stacks: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Recording:
     recording = Recording()
-    mocks = _RecordingMocks(recording, preview, {**invoke_answers(REGION), **(answers or {})})
+    answered = {**invoke_answers(REGION), **(answers or {})}
+    mocks = _RecordingMocks(recording, preview, answered, other_stacks or {})
     with (
         mock.patch("components.order_system.bundle", small_bundle),
         # Which lines of a program registered a resource, of which no test asks, is an eighth of
@@ -180,14 +189,22 @@ def _heard(warnings: list[str]) -> Iterator[None]:
 
 class _RecordingMocks(Mocks):
     def __init__(
-        self, recording: Recording, preview: bool, answers: Mapping[str, dict[str, Any]]
+        self,
+        recording: Recording,
+        preview: bool,
+        answers: Mapping[str, dict[str, Any]],
+        other_stacks: Mapping[str, Mapping[str, Any]],
     ) -> None:
+        self.other_stacks = other_stacks
         self.recording = recording
         self.preview = preview
         self.answers = answers
         self.request = threading.local()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if args.typ == "pulumi:pulumi:StackReference":
+            told = self.other_stacks[args.inputs["name"]]
+            return args.resource_id or "", {"name": args.inputs["name"], "outputs": told}
         request, urn = self.request.value
         # What deserializes an input moves the mark of a secret in it to the top.
         secrets = {name for name, value in args.inputs.items() if rpc.is_rpc_secret(value)}

@@ -39,7 +39,13 @@ class Pending(NamedTuple):
 
 class PendingOrders(store.Table):
     """The index over pending orders of one DynamoDB table; each method is one AWS call a page, a
-    read another one for what DynamoDB left out."""
+    read another one for what DynamoDB left out. Where there are several regions, the shards are
+    this one's."""
+
+    def __init__(self, client: aws.Client, table: str) -> None:
+        super().__init__(client, table)
+        region = store.own_region()
+        self._first_shard = region.first_shard if region else 0
 
     def page(
         self, shard: int, until: str, limit: int, after: store.Item | None = None
@@ -57,7 +63,7 @@ class PendingOrders(store.Table):
                         f" AND {contract.CREATED_AT_ATTRIBUTE} <= :until"
                     ),
                     ExpressionAttributeValues={
-                        ":shard": {"N": str(shard)},
+                        ":shard": {"N": str(self._first_shard + shard)},
                         ":until": {"S": until},
                     },
                     Limit=limit,

@@ -4,11 +4,14 @@ and, for the table's stream, in stream.py.
 Raises what botocore raises (`aws.FAILURES`), except where a condition's refusal is an answer.
 """
 
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from .. import contract
 from ..toolkit import aws, environment, json_text, tracing
 from . import order
+
+if TYPE_CHECKING:
+    from .regions import OwnRegion
 
 # Attempts of one call. A put and a send end within an API function's 30 s at their longest: the
 # caller gets an answer, not a time-out.
@@ -36,6 +39,8 @@ class Stored(NamedTuple):
     created_at: str
     fingerprint: str | None
     correlation_id: str | None
+    elsewhere: bool = False
+    """Whether it is another region's, which sees to it that it is processed."""
 
 
 class Transition(NamedTuple):
@@ -47,6 +52,10 @@ class Transition(NamedTuple):
     status: str | None
     since: str | None = None
     failed_message: str | None = None
+    region: str | None = None
+    """Of one that was not changed, whose it is, where there are several regions."""
+    elsewhere: bool = False
+    """Whether it was not changed because it is another region's."""
 
 
 class Table:
@@ -68,13 +77,29 @@ class Table:
         return tracing.Subsegment("DynamoDB", operation, table_name=self._table)
 
 
+def own_region() -> "OwnRegion | None":
+    """The region that this process runs in; None where there is one alone."""
+    if not environment.flag(contract.REGIONS_VARIABLE):
+        return None
+    from .regions import OwnRegion  # not loaded by a system of one region
+
+    return OwnRegion(ATTEMPTS, LONGEST_CALL)
+
+
 class Store(Table):
     """Orders in one DynamoDB table."""
+
+    def __init__(self, client: aws.Client, table: str) -> None:
+        super().__init__(client, table)
+        self._region = own_region()
+        if self._region is not None:
+            self._region.watch(client)
 
     def put_new(self, order_id: str, new: New, shards: int) -> Stored | None:
         """Store an order as PENDING, in one of so many shards of the index over pending orders,
         unless its id exists; then what is stored comes back."""
         created_at = {"S": new.created_at}
+        shard = order.shard(order_id, shards)
         item = {
             **_to_item(new.details),
             "id": {"S": order_id},
@@ -84,8 +109,10 @@ class Store(Table):
             "version": {"N": "1"},
             "fingerprint": {"S": new.fingerprint},
             "correlationId": {"S": new.correlation_id},
-            contract.PENDING_SHARD_ATTRIBUTE: {"N": str(order.shard(order_id, shards))},
+            contract.PENDING_SHARD_ATTRIBUTE: {"N": str(shard)},
         }
+        if self._region is not None:
+            item |= self._region.attributes(shard)
         if new.owner is not None:
             item[contract.OWNER_ATTRIBUTE] = {"S": new.owner}
         try:
@@ -105,6 +132,8 @@ class Store(Table):
                 stored[contract.CREATED_AT_ATTRIBUTE]["S"],
                 stored.get("fingerprint", {}).get("S"),
                 stored.get("correlationId", {}).get("S"),
+                self._region is not None
+                and not self._region.owns(stored.get(contract.REGION_ATTRIBUTE, {}).get("S")),
             )
         return None
 
@@ -129,36 +158,44 @@ class Store(Table):
     def change_status(
         self, order_id: str, target: str, sources: list[str], failed_message: str = ""
     ) -> Transition:
-        """Move an order to a status if it is in one of the sources; else nothing changes.
+        """Move an order to a status if it is in one of the sources; else nothing changes, nor does
+        that of another region.
 
         A change takes the order out of the index over pending orders. `failed_message` is the id
         of the message that is given up, if one is.
         """
-        now = order.now()
         allowed = {f":source{index}": {"S": source} for index, source in enumerate(sources)}
+        update = {
+            "TableName": self._table,
+            "Key": {"id": {"S": order_id}},
+            "ConditionExpression": f"#status IN ({', '.join(allowed)})",
+            "UpdateExpression": (
+                "SET #status = :target, updatedAt = :now"
+                f"{', failedMessage = :message' if failed_message else ''},"
+                " #version = if_not_exists(#version, :zero) + :one"
+                f" REMOVE {contract.PENDING_SHARD_ATTRIBUTE}"
+            ),
+            "ExpressionAttributeNames": {"#status": "status", "#version": "version"},
+            "ExpressionAttributeValues": {
+                ":target": {"S": target},
+                ":now": {"S": order.now()},
+                ":zero": {"N": "0"},
+                ":one": {"N": "1"},
+                **({":message": {"S": failed_message}} if failed_message else {}),
+                **allowed,
+            },
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if self._region is None:
+            return self._update(self._client, update)
+        return self._region.change(self._client, update, sources, self._update)
+
+    def _update(self, client: aws.Client, update: dict[str, Any]) -> Transition:
+        values = update["ExpressionAttributeValues"]
+        target, now = values[":target"]["S"], values[":now"]["S"]
         try:
             with self._traced("UpdateItem"):
-                self._client.update_item(
-                    TableName=self._table,
-                    Key={"id": {"S": order_id}},
-                    ConditionExpression=f"#status IN ({', '.join(allowed)})",
-                    UpdateExpression=(
-                        "SET #status = :target, updatedAt = :now"
-                        f"{', failedMessage = :message' if failed_message else ''},"
-                        " #version = if_not_exists(#version, :zero) + :one"
-                        f" REMOVE {contract.PENDING_SHARD_ATTRIBUTE}"
-                    ),
-                    ExpressionAttributeNames={"#status": "status", "#version": "version"},
-                    ExpressionAttributeValues={
-                        ":target": {"S": target},
-                        ":now": {"S": now},
-                        ":zero": {"N": "0"},
-                        ":one": {"N": "1"},
-                        **({":message": {"S": failed_message}} if failed_message else {}),
-                        **allowed,
-                    },
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
+                client.update_item(**update)
         except aws.FAILURES as error:
             stored = aws.condition_failed(error)
             if stored is None:
@@ -168,7 +205,8 @@ class Store(Table):
             # own work.
             since = stored.get("updatedAt", {}).get("S")
             given_up = stored.get("failedMessage", {}).get("S")
-            return Transition(status == target and since == now, status, since, given_up)
+            region = stored.get(contract.REGION_ATTRIBUTE, {}).get("S")
+            return Transition(status == target and since == now, status, since, given_up, region)
         return Transition(True, target)
 
     def delete(self, order_id: str, customer_name: str) -> bool:

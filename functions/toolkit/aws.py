@@ -98,15 +98,17 @@ def _new_session() -> Session:
 _session = _new_session()
 
 
-def client(service: str, attempts: int) -> Client:
+def client(service: str, attempts: int, region: str | None = None) -> Client:
     """A client of a service with keep-alive, time-outs and adaptive retries: at most so many
-    attempts of one call.
+    attempts of one call; in another region than the function's, if one is given.
 
     Parameters are not checked again by botocore: what we send is made of checked input by our
     own code, and the service checks it anyway.
     """
     return _session.create_client(
-        service, config=_config("adaptive", attempts, parameter_validation=False)
+        service,
+        region_name=region,
+        config=_config("adaptive", attempts, parameter_validation=False),
     )
 
 

@@ -91,7 +91,20 @@ def _table(made: Made) -> dict[str, Any]:
     if not made.inputs.get("streamEnabled"):
         return {"arn": arn}
     label = "2026-01-31T12:00:00.000"
-    return {"arn": arn, "streamLabel": label, "streamArn": f"{arn}/stream/{label}"}
+    outputs: dict[str, Any] = {
+        "arn": arn,
+        "streamLabel": label,
+        "streamArn": f"{arn}/stream/{label}",
+    }
+    if "replicas" in made.inputs:
+        outputs["replicas"] = [_replica(each, arn) for each in made.inputs["replicas"]]
+    return outputs
+
+
+def _replica(given: dict[str, Any], arn: str) -> dict[str, Any]:
+    there = ":".join([*arn.split(":")[:3], given["regionName"], *arn.split(":")[4:]])
+    label = "2026-01-31T12:00:01.000"
+    return {**given, "arn": there, "streamLabel": label, "streamArn": f"{there}/stream/{label}"}
 
 
 def _certificate(made: Made) -> dict[str, Any]:

@@ -273,6 +273,12 @@ class FakeAws:
         self.messages.append(request)
         return 200, {"MessageId": "m", "MD5OfMessageBody": "d"}
 
+    def _GetQueueAttributes(  # noqa: N802
+        self, request: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]]:
+        assert request["AttributeNames"] == ["QueueArn"]
+        return 200, {"Attributes": {"QueueArn": "arn:aws:sqs:us-east-1:123456789012:q"}}
+
     def _SendMessageBatch(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         entries = request["Entries"]
         size = sum(len(entry["MessageBody"]) for entry in entries)

@@ -24,7 +24,7 @@ def told() -> dict[str, dict[str, str]]:
     """The variables that the program sets on each function, by its name, in the first stack
     that has it; one of none of them in a stack with what is optional."""
     variables: dict[str, dict[str, str]] = {}
-    for recorded in map(recording, (*STACKS, "synthetic")):
+    for recorded in (*map(recording, (*STACKS, "synthetic")), stacks.two_regions()[0]):
         made = {each.name: each for each in recorded.of(stacks.FUNCTION)}
         for each in order_functions.FUNCTIONS:
             function = made.get(f"orders-{each.label}")
@@ -50,6 +50,9 @@ LIMITED = SIGNED_IN | {
     name: _TOLD.pop(name)
     for name in ("CALLER_LIMITS_TABLE_NAME", "CALLER_LIMIT_POLICY", "CALLER_LIMIT_PER_MINUTE")
 }
+
+# What only a system of several regions tells them.
+REGIONAL = {"REGIONS": "us-east-1,eu-west-1", "ADOPT_AFTER_SECONDS": "900"}
 
 # All that any of the functions is told, and what the tests count on.
 VARIABLES = {

@@ -166,6 +166,7 @@ def _everything(functions: Functions, variables: pytest.MonkeyPatch) -> None:
     functions.process(record(created(order_id), redriven="x"))
     functions.module("synthetic_order")._store.delete(order_id, ORDER["customerName"])
     functions.invoke("measure_table", {})
+    functions.invoke("health", {})
     functions.invoke("publish_changes", {"Records": functions.aws.records()})
     _import_files(functions, variables)
 

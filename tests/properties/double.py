@@ -11,13 +11,13 @@ import random
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from types import ModuleType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -134,34 +134,12 @@ class Aws:
         self._dead = False
         self._sent = 0
         dynamodb.reset()
-        self._dynamodb(
-            "CreateTable",
-            {
-                "TableName": TABLE,
-                "BillingMode": "PAY_PER_REQUEST",
-                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-                "AttributeDefinitions": [
-                    {"AttributeName": "id", "AttributeType": "S"},
-                    {"AttributeName": contract.PENDING_SHARD_ATTRIBUTE, "AttributeType": "N"},
-                    {"AttributeName": contract.CREATED_AT_ATTRIBUTE, "AttributeType": "S"},
-                ],
-                "GlobalSecondaryIndexes": [
-                    {
-                        "IndexName": contract.PENDING_INDEX,
-                        "KeySchema": [
-                            {"AttributeName": contract.PENDING_SHARD_ATTRIBUTE, "KeyType": "HASH"},
-                            {"AttributeName": contract.CREATED_AT_ATTRIBUTE, "KeyType": "RANGE"},
-                        ],
-                        "Projection": {"ProjectionType": "KEYS_ONLY"},
-                    }
-                ],
-            },
-        )
+        create_table(TABLE)
 
     @property
     def items(self) -> dict[str, dict[str, Any]]:
         """Order id -> item in DynamoDB's wire form."""
-        _, answer = self._dynamodb("Scan", {"TableName": TABLE, "ConsistentRead": True})
+        _, answer = execute("Scan", {"TableName": TABLE, "ConsistentRead": True})
         return {item["id"]["S"]: item for item in answer["Items"]}
 
     def put_message(self, body: str, attributes: dict[str, Any] | None = None) -> Message:
@@ -195,16 +173,16 @@ class Aws:
             self._dead = True
             raise WorkerDeath
         if fault is Fault.REFUSED:
-            return _response(request, 500, {"__type": "InternalServerError"})
+            return response(request, 500, {"__type": "InternalServerError"})
         if fault is Fault.DENIED:
-            return _response(request, 400, {"__type": "AccessDeniedException"})
+            return response(request, 400, {"__type": "AccessDeniedException"})
         status, answer = self._do(call)
         if fault is Fault.DEATH:
             self._dead = True
             raise WorkerDeath
         if fault is Fault.LOST:
             raise ReadTimeoutError(endpoint_url=request.url)
-        return _response(request, status, answer)
+        return response(request, status, answer)
 
     def _next_fault(self, call: Call) -> Fault:
         for order in call.orders or ("",):
@@ -226,30 +204,13 @@ class Aws:
             sent = [{"Id": entry["Id"], "MessageId": it.message_id} for entry, it in done]
             return 200, {"Successful": sent, "Failed": []}
         if call.operation not in ("PutItem", "UpdateItem"):
-            return self._dynamodb(call.operation, body)
+            return execute(call.operation, body)
         [order] = call.orders
         before = self.items.get(order)
-        status, answer = self._dynamodb(call.operation, body)
+        status, answer = execute(call.operation, body)
         if status == 200:
             self.changes.append(Change(call.operation, before, self.items[order]))
         return status, answer
-
-    def _dynamodb(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        headers = {"x-amz-target": f"DynamoDB_20120810.{operation}"}
-        work = dynamodb.handle_request("POST", "/", headers, json.dumps(body).encode(), {})
-        try:
-            work.send(None)
-        except StopIteration as done:
-            status, _, text = done.value
-            return status, json.loads(text)
-        raise RuntimeError(f"{operation} waits for something")
-
-
-def _response(request: Any, status: int, answer: dict[str, Any]) -> AWSResponse:
-    text = json.dumps(answer).encode()
-    raw = SimpleNamespace(stream=lambda: iter([text]))
-    headers = {"content-type": "application/x-amz-json-1.0"}
-    return AWSResponse(request.url, status, headers, raw)
 
 
 class Context:
@@ -265,6 +226,53 @@ class Context:
         return 30_000
 
 
+def execute(operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Status and answer of an operation of DynamoDB."""
+    headers = {"x-amz-target": f"DynamoDB_20120810.{operation}"}
+    work = dynamodb.handle_request("POST", "/", headers, json.dumps(body).encode(), {})
+    try:
+        work.send(None)
+    except StopIteration as done:
+        status, _, text = done.value
+        return status, json.loads(text)
+    raise RuntimeError(f"{operation} waits for something")
+
+
+def response(request: Any, status: int, answer: dict[str, Any]) -> AWSResponse:
+    """An answer as botocore reads it from the wire."""
+    text = json.dumps(answer).encode()
+    raw = SimpleNamespace(stream=lambda: iter([text]))
+    headers = {"content-type": "application/x-amz-json-1.0"}
+    return AWSResponse(request.url, status, headers, raw)
+
+
+def create_table(name: str) -> None:
+    """Make a table of orders, with the index over pending ones."""
+    execute(
+        "CreateTable",
+        {
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "AttributeDefinitions": [
+                {"AttributeName": "id", "AttributeType": "S"},
+                {"AttributeName": contract.PENDING_SHARD_ATTRIBUTE, "AttributeType": "N"},
+                {"AttributeName": contract.CREATED_AT_ATTRIBUTE, "AttributeType": "S"},
+            ],
+            "GlobalSecondaryIndexes": [
+                {
+                    "IndexName": contract.PENDING_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": contract.PENDING_SHARD_ATTRIBUTE, "KeyType": "HASH"},
+                        {"AttributeName": contract.CREATED_AT_ATTRIBUTE, "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+        },
+    )
+
+
 def _ours() -> list[str]:
     return [name for name in sys.modules if name.partition(".")[0] == "functions"]
 
@@ -278,8 +286,12 @@ def _no_wait(_seconds: float) -> None:
 
 
 @contextmanager
-def loaded_functions() -> Iterator[dict[str, ModuleType]]:
+def loaded_functions(
+    more: Mapping[str, str] = MappingProxyType({}), clock: Callable[[], float] | None = None
+) -> Iterator[dict[str, ModuleType]]:
     """The handlers' modules by name, loaded anew in our environment, made repeatable.
+
+    `more` are further variables. A `clock`, in seconds since 1970, takes the place of theirs.
 
     Their clock starts a day ago and moves a second with each reading, so every order is older
     than the repair's threshold and no two changes have the same time. Random ids come from
@@ -296,14 +308,19 @@ def loaded_functions() -> Iterator[dict[str, ModuleType]]:
     start = datetime.now(UTC) - timedelta(days=1)
     try:
         with (
-            mock.patch.dict("os.environ", ENVIRONMENT),
+            mock.patch.dict("os.environ", {**ENVIRONMENT, **more}),
             mock.patch("botocore.endpoint.time", SimpleNamespace(sleep=_no_wait)),
         ):
             modules = {name: importlib.import_module(f"functions.{name}") for name in HANDLERS}
             order = sys.modules["functions.orders.order"]
+
+            def told() -> str:
+                assert clock is not None
+                return str(order.timestamp(datetime.fromtimestamp(clock(), UTC)))
+
             in_turn = ThreadPoolExecutor(1)
             with (
-                mock.patch.object(order, "now", now),
+                mock.patch.object(order, "now", told if clock else now),
                 mock.patch.object(order, "random_id", _random_id),
                 mock.patch.object(modules["process_order"], "_threads", in_turn),
             ):

@@ -116,6 +116,24 @@ def graph(stack: str = "dev", overrides: Mapping[str, Any] | None = None) -> Gra
     return _graph(stack, dict(overrides or {}))
 
 
+REGIONS = {"members": ["us-east-1", "eu-west-1"]}
+HOME_STACK = "organization/serverless-orders/home"
+
+
+@once
+def _further_region(stack: str, overrides: Mapping[str, Any]) -> Recording:
+    home = _recording(stack, overrides, False)
+    regions = {**overrides["regions"], "homeStack": HOME_STACK}
+    further = {**overrides, "region": regions["members"][1], "regions": regions}
+    return deploy_stack(stack, further, other_stacks={HOME_STACK: home.outputs})
+
+
+def two_regions(stack: str = "dev", **overrides: Any) -> tuple[Recording, Recording]:
+    """A stack as home and as the further one of REGIONS; not to be changed."""
+    both = {"regions": REGIONS, **overrides}
+    return recording(stack, **both), _further_region(stack, both)
+
+
 def function(recorded: Recording, name: str) -> Registration:
     """One of the stack's functions, by its label."""
     return recorded.one(FUNCTION, f"orders-{name}")
