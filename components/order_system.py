@@ -626,6 +626,7 @@ class OrderSystem(Component):
                     "operations": table_operations(self._declared),
                     "indexes": [index["name"] for index in self._indexes()],
                     "measured": bool(self._args["table_metrics"]["rate_hours"]),
+                    "replicas": self._replicated_to(),
                 },
                 *self._monitored_history(),
             ],
@@ -682,6 +683,10 @@ class OrderSystem(Component):
             for version, prefix in prefixes.items()
             if served
         }
+
+    def _replicated_to(self) -> list[str]:
+        """The regions that may be behind."""
+        return [] if self._regions and self._regions["strong_consistency"] else self._others
 
     def _monitored_history(self) -> list[MonitoredTable]:
         if self._history is None:

@@ -28,13 +28,11 @@ class RegionSettings(TypedDict):
     members: Annotated[list[Region], Items(2, different=True)]
     """All regions, the first of them home; another may be added at the end."""
     adopt_after_minutes: NotRequired[Annotated[int, Whole(1, 1440, default=15)]]
-    """Age from which a region changes its own orders in the replica of its heir, the next member,
-    which may adopt them from then on and the margin."""
+    """Age from which a region changes its orders in the replica of its heir, the next member."""
     # What was signed before may come up to five minutes later:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
     adoption_margin_seconds: NotRequired[Annotated[int, Whole(5, 3600, default=360)]]
-    """How much older orders have to be for an heir to adopt them: what is still under way, clocks
-    that differ and replication take less."""
+    """How much older they have to be for the heir to adopt them; what is under way takes less."""
     strong_consistency: NotRequired[Annotated[bool, Default(default=False)]]
     """Whether a write is in two regions before it is answered; of the table of orders alone."""
     witness: NotRequired[Region]
@@ -42,8 +40,7 @@ class RegionSettings(TypedDict):
 
 
 class HomeParts(TypedDict):
-    """What a further region has from the home region: the output `region_parts` of the system
-    there, for this region."""
+    """What a further region has from home: its part of the output `region_parts` there."""
 
     table_name: pulumi.Input[str]
     """Name of the table of orders."""

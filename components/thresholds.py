@@ -33,6 +33,8 @@ class AlarmThresholds(TypedDict):
     """Average wait of an event in the queue."""
     oldest_pending_seconds: NotRequired[Annotated[float, Above(0, default=600)]]
     """Age of the oldest order that is still PENDING."""
+    replication_seconds: NotRequired[Annotated[float, Above(0, 3600, default=60)]]
+    """Average time from a write to its replica in another region."""
     import_rejected_percent: NotRequired[Annotated[float, Above(0, 100, default=10)]]
     """Lines of imported files that cannot be orders, in percent."""
 

@@ -217,7 +217,7 @@ def _sections(args: ObservabilityArgs) -> list[Section]:
     sections += [function.rows(each, limits) for each in _together(functions)]
     sections += [rule.rows(each) for each in _together(args.get("rules") or [])]
     sections += [stream.rows(each, limits) for each in args.get("streams") or []]
-    sections += [table.rows(each) for each in args.get("tables") or []]
+    sections += [table.rows(each, limits) for each in args.get("tables") or []]
     return sections
 
 

@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from ..thresholds import AlarmThresholds
 from .alarm import Alarm
 from .dashboard import Graph, Note, Row
 from .metric import Metric, total
@@ -25,10 +26,12 @@ class MonitoredTable(TypedDict):
     """Names of its global secondary indexes, at most four."""
     measured: NotRequired[bool]
     """Whether its item count and size are metrics of its own, shown elsewhere."""
+    replicas: NotRequired[list[str]]
+    """Other regions that its writes are replicated to, without strong consistency."""
 
 
-def rows(table: MonitoredTable) -> list[Row]:
-    """Its consumption, throttling and errors, and those of its indexes."""
+def rows(table: MonitoredTable, limits: AlarmThresholds) -> list[Row]:
+    """Its consumption, throttling and errors, and those of its indexes; its replication."""
     label = table["label"]
 
     def metric(name: str, **more: str) -> Metric:
@@ -54,7 +57,9 @@ def rows(table: MonitoredTable) -> list[Row]:
                 f"{present}ThrottleEvents", GlobalSecondaryIndexName=index
             )
     errors = by_operation("SystemErrors")
+    replicas = table.get("replicas") or []
     return [
+        *([_replication(table, replicas, limits["replication_seconds"])] if replicas else []),
         [
             Graph(f"{label}: consumed capacity units", consumed),
             Graph(f"{label}: throttled requests", by_operation("ThrottledRequests")),
@@ -97,5 +102,39 @@ def _unmeasured(label: str) -> Row:
             f"**{label}: item count and table size** are not CloudWatch metrics. DynamoDB "
             "counts both about every six hours; they are shown on the table's page in the "
             "console and by `aws dynamodb describe-table` (`ItemCount`, `TableSizeBytes`)."
+        )
+    ]
+
+
+def _replication(table: MonitoredTable, replicas: list[str], limit: float) -> Row:
+    """How long its writes take to the other regions.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_monitoring.html
+    """
+    label = table["label"]
+    latency = {
+        region: Metric(
+            "AWS/DynamoDB",
+            "ReplicationLatency",
+            {"TableName": table["name"], "ReceivingRegion": region},
+            "Average",
+        )
+        for region in replicas
+    }
+    return [
+        Graph(
+            f"{label}: replication (ms)",
+            {f"to {region}": metric for region, metric in latency.items()},
+            [
+                Alarm(
+                    f"{label}-replication-{region}",
+                    f"Writes of {label} take more than {limit} s to {region}. See whether that "
+                    "region is impaired (AWS Health Dashboard, its GET /health). As long as it is "
+                    "behind, have no orders of this region adopted there.",
+                    metric,
+                    limit * 1000,
+                )
+                for region, metric in latency.items()
+            ],
         )
     ]

@@ -42,6 +42,7 @@ _TABLE_OR_INDEX = (
 _OPERATION = (frozenset({"TableName", "Operation"}),)
 
 # A rule of a custom bus, and one of the default bus.
+_REPLICA = (frozenset({"TableName", "ReceivingRegion"}),)
 _RULE = (frozenset({"EventBusName", "RuleName"}), frozenset({"RuleName"}))
 
 PUBLISHED: dict[tuple[str, str], Published] = {
@@ -60,6 +61,7 @@ PUBLISHED: dict[tuple[str, str], Published] = {
     ("AWS/ApiGateway", "IntegrationLatency"): Published(_STAGE, MEASURED, HTTP_API),
     ("AWS/DynamoDB", "ConsumedReadCapacityUnits"): Published(_TABLE_OR_INDEX, COUNTED, DYNAMODB),
     ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"): Published(_TABLE_OR_INDEX, COUNTED, DYNAMODB),
+    ("AWS/DynamoDB", "ReplicationLatency"): Published(_REPLICA, MEASURED, DYNAMODB),
     ("AWS/DynamoDB", "ReadThrottleEvents"): Published(_TABLE_OR_INDEX, COUNTED, DYNAMODB),
     ("AWS/DynamoDB", "WriteThrottleEvents"): Published(_TABLE_OR_INDEX, COUNTED, DYNAMODB),
     ("AWS/DynamoDB", "ThrottledRequests"): Published(_OPERATION, COUNTED, DYNAMODB),

@@ -430,13 +430,16 @@ THRESHOLDS = {
     "queueLagMilliseconds": ("queue-lag", 4000, 4000),
     "oldestPendingSeconds": ("oldest-pending", 300, 300),
     "streamAgeSeconds": ("publish-changes-iterator-age", 60, 60_000),
+    "replicationSeconds": ("orders-table-replication-eu-west-1", 30, 30_000),
     "importRejectedPercent": ("import-rejected", 5, 5),
 }
 
 
 def test_every_threshold_can_be_configured() -> None:
     configured = {key: value for key, (_, value, _) in THRESHOLDS.items()}
-    recorded = stacks.recording("dev", alarms={"thresholds": configured}, imports=True)
+    recorded = stacks.recording(
+        "dev", alarms={"thresholds": configured}, imports=True, regions=stacks.REGIONS
+    )
     declared = {camel_case(each) for each in AlarmThresholds.__annotations__}
     assert configured.keys() == declared, (
         f"say which alarm {declared ^ configured.keys()} moves: THRESHOLDS in "

@@ -15,6 +15,7 @@ EVERYTHING: dict[str, Any] = {
     "deployment": "canary10Percent5Minutes",
     "auth": "cognito",
     "limits": {"createPerMinute": 60},
+    "regions": {"members": ["us-east-1", "eu-west-1"]},
 }
 """Settings with which the program registers every alarm that it can."""
 
