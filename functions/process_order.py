@@ -17,7 +17,7 @@ from . import contract
 from .orders import order
 from .orders.events import Delivery
 from .orders.metrics import metrics
-from .orders.store import LONGEST_CALL, Store, Transition
+from .orders.store import LONGEST_CALL, Store
 from .toolkit import aws, environment, telemetry
 from .toolkit.deadline import Deadline
 
@@ -180,7 +180,7 @@ def _confirm(delivery: Delivery, order_id: str) -> Confirmation:
     return Confirmation(result.applied, result.status)
 
 
-def _comes_back(delivery: Delivery, failed: Transition) -> bool:
+def _comes_back(delivery: Delivery, failed: order.Transition) -> bool:
     """Whether the message is more than a late duplicate of the event of an order that failed:
     SQS moved it back, or it is the very message that was given up. The queue then permits more
     receives than this function knows of (its maxReceiveCount is changed first), or it delivered

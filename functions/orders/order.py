@@ -27,6 +27,21 @@ class Found(NamedTuple):
     """The subject of who placed it; None: nobody had signed in."""
 
 
+class Transition(NamedTuple):
+    """Whether a status was changed, and the status afterwards (None: there is no such order);
+    of one that was not changed, also since when (`updatedAt`) it is as it is, and if it failed
+    the id of the message whose delivery that was."""
+
+    applied: bool
+    status: str | None
+    since: str | None = None
+    failed_message: str | None = None
+    region: str | None = None
+    """Of one that was not changed, whose it is, where there are several regions."""
+    elsewhere: bool = False
+    """Whether it was not changed because it is another region's."""
+
+
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode

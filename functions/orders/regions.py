@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
@@ -22,10 +22,7 @@ from .. import contract
 from ..toolkit import aws, environment
 from . import order
 
-if TYPE_CHECKING:
-    from .store import Item, Transition
-
-    Write = Callable[[aws.Client, dict[str, Any]], Transition]
+Write = Callable[[aws.Client, dict[str, Any]], order.Transition]
 
 _ATTRIBUTE, _SINCE = contract.REGION_ATTRIBUTE, contract.REGION_SINCE_ATTRIBUTE
 
@@ -61,7 +58,7 @@ class OwnRegion:
         self._heirs_client: aws.Client = None
         self._until = threading.local()
 
-    def attributes(self, shard: int) -> "Item":
+    def attributes(self, shard: int) -> dict[str, Any]:
         """What a new order has beside its own, in the shard of the region with this number."""
         return {
             _ATTRIBUTE: {"S": self._here},
@@ -77,8 +74,8 @@ class OwnRegion:
         client.meta.events.register("before-send.dynamodb.UpdateItem", self._in_time)
 
     def change(
-        self, client: aws.Client, update: dict[str, Any], sources: list[str], write: "Write"
-    ) -> "Transition":
+        self, client: aws.Client, update: dict[str, Any], sources: list[str], write: Write
+    ) -> order.Transition:
         """Change an order if it is this region's; `update` is UpdateItem's request for that of any
         region, `client` the one of the replica here. Raises as `write`."""
         checked = time.time()

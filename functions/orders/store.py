@@ -43,21 +43,6 @@ class Stored(NamedTuple):
     """Whether it is another region's, which sees to it that it is processed."""
 
 
-class Transition(NamedTuple):
-    """Whether a status was changed, and the status afterwards (None: there is no such order);
-    of one that was not changed, also since when (`updatedAt`) it is as it is, and if it failed
-    the id of the message whose delivery that was."""
-
-    applied: bool
-    status: str | None
-    since: str | None = None
-    failed_message: str | None = None
-    region: str | None = None
-    """Of one that was not changed, whose it is, where there are several regions."""
-    elsewhere: bool = False
-    """Whether it was not changed because it is another region's."""
-
-
 class Table:
     """One DynamoDB table, and the traced calls of it."""
 
@@ -157,7 +142,7 @@ class Store(Table):
 
     def change_status(
         self, order_id: str, target: str, sources: list[str], failed_message: str = ""
-    ) -> Transition:
+    ) -> order.Transition:
         """Move an order to a status if it is in one of the sources; else nothing changes, nor does
         that of another region.
 
@@ -190,7 +175,7 @@ class Store(Table):
             return self._update(self._client, update)
         return self._region.change(self._client, update, sources, self._update)
 
-    def _update(self, client: aws.Client, update: dict[str, Any]) -> Transition:
+    def _update(self, client: aws.Client, update: dict[str, Any]) -> order.Transition:
         values = update["ExpressionAttributeValues"]
         target, now = values[":target"]["S"], values[":now"]["S"]
         try:
@@ -206,8 +191,10 @@ class Store(Table):
             since = stored.get("updatedAt", {}).get("S")
             given_up = stored.get("failedMessage", {}).get("S")
             region = stored.get(contract.REGION_ATTRIBUTE, {}).get("S")
-            return Transition(status == target and since == now, status, since, given_up, region)
-        return Transition(True, target)
+            return order.Transition(
+                status == target and since == now, status, since, given_up, region
+            )
+        return order.Transition(True, target)
 
     def delete(self, order_id: str, customer_name: str) -> bool:
         """Delete an order if it is this customer's; whether there was one."""

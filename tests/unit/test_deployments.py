@@ -161,6 +161,7 @@ def test_readers_get_their_new_version_before_those_who_write_to_them() -> None:
         imports=True,
         synthetic={"rateMinutes": 5},
         auth="cognito",
+        regions=stacks.REGIONS,
     )
     stages = recorded.outputs["deployments"]["stages"]
     found = {each["function"]: n for n, stage in enumerate(stages) for each in stage}

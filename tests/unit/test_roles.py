@@ -38,6 +38,8 @@ GRANTS = {
         ("dynamodb:DescribeTable", TABLE),
         ("sqs:SendMessage", "its failure queue"),
     },
+    # Only in a system of several regions.
+    "health": {("dynamodb:GetItem", TABLE), ("sqs:GetQueueAttributes", QUEUE)},
     # Only in a stack with synthetic orders.
     "synthetic-order": {
         ("dynamodb:DeleteItem", TABLE),
@@ -74,7 +76,7 @@ CONDITIONS = {
 }
 
 # These count their requests, in a stack whose callers have limits.
-ROUTED = {each.label for each in FUNCTIONS if each.route}
+ROUTED = {each.label for each in FUNCTIONS if each.route and not each.public}
 
 # Only in a stack with imports.
 _IMPORTS = "the bucket of imports"
@@ -142,6 +144,7 @@ def test_grants_of_every_function_are_decided() -> None:
         *((stack, function, {}) for stack, function in stacks.FUNCTIONS_OF_STACKS),
         ("dev", "synthetic-order", {"synthetic": {"rateMinutes": 5}}),
         ("dev", "import-orders", {"imports": True}),
+        ("dev", "health", {"regions": stacks.REGIONS, "auth": "cognito"}),
         *(
             ("dev", function, {"auth": "cognito"})
             for function in (*stacks.FUNCTIONS, "list-orders")
