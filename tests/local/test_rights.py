@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -67,7 +69,7 @@ def test_a_condition_that_all_calls_would_meet_is_asked_for() -> None:
     [finding] = wider([PUTS], said)
     assert finding.startswith("granted wider than used: orders-publish events:PutEvents on arn:")
     assert "events:source was always one of orders;" in finding
-    has_it = PUTS._replace(condition="events:source, events:detail-type")
+    has_it = replace(PUTS, condition="events:source, events:detail-type")
     assert list(wider([has_it], said)) == []
     data = {key: {str(value) for value in range(FEW + 1)} for key in said}
     assert list(wider([PUTS], data)) == []
@@ -75,7 +77,7 @@ def test_a_condition_that_all_calls_would_meet_is_asked_for() -> None:
 
 
 def test_a_condition_that_is_left_open_has_a_reason_and_its_documentation() -> None:
-    reads = PUTS._replace(action="dynamodb:GetItem")
+    reads = replace(PUTS, action="dynamodb:GetItem")
     whole = {Said("role-1", "dynamodb:GetItem", BUS, "dynamodb:Select"): {"ALL_ATTRIBUTES"}}
     assert list(wider([reads], whole)) == []
     assert all(reason and source.startswith("https://docs.") for reason, source in OPEN.values())
@@ -169,7 +171,8 @@ def test_events_in_another_name_and_of_another_type_are_denied(running: System) 
 
 
 def permission(source: str) -> Grant:
-    return Grant(GATEWAY, GATEWAY, "lambda:InvokeFunction", "f:live", "name", "", source)
+    condition = "AWS:SourceArn"
+    return Grant(GATEWAY, GATEWAY, "lambda:InvokeFunction", "f:live", "name", condition, source)
 
 
 def test_a_policy_of_a_resource_is_used_by_the_service_it_lets_in_and_no_other() -> None:
