@@ -107,17 +107,10 @@ class Desk:
 
         Raises `LocalRunError` for an order that nobody knows.
         """
-        order = self.index.order(order_id)
         item = self._item(order_id)
-        if order is None and item is None:
+        order = self._known(order_id, item)
+        if order is None:
             raise LocalRunError(f"there is no order {order_id}")
-        if order is None:  # forgotten: the table still knows it
-            order = Order(order_id, 0.0, 0.0)
-        if item is not None:
-            order.status = str(item.get("status", ""))
-            # Of a request that failed once its order was stored, nothing else tells.
-            if "correlationId" in item:
-                self.index.correlate(order, str(item["correlationId"]))
         return OrderLife(
             order,
             timeline(self.index, order, self.names, reads),
@@ -138,9 +131,10 @@ class Desk:
         Raises `LocalRunError` when the order is gone, or its request had no key.
         """
         item = self._item(order_id)
-        if item is None:
+        order = self._known(order_id, item)
+        if item is None or order is None:
             raise LocalRunError(f"there is no order {order_id}")
-        key = self.key(order_id)
+        key = self.key(order)
         if same_key and key is None:
             raise LocalRunError("its request had no Idempotency-Key, or is forgotten")
         body = {name: item[name] for name in ("customerName", "items")}
@@ -151,10 +145,9 @@ class Desk:
             {"idempotency-key": key if same_key and key else secrets.token_hex(16)},
         )
 
-    def key(self, order_id: str) -> str | None:
+    def key(self, order: Order) -> str | None:
         """The Idempotency-Key of the request that placed an order, if it is known."""
-        order = self.index.order(order_id)
-        for correlation in order.correlations if order else ():
+        for correlation in order.correlations:
             request = self.index.request(correlation)
             if request is not None and request.idempotency_key:
                 return request.idempotency_key
@@ -262,6 +255,19 @@ class Desk:
         """The calls that IAM denied, each once, and what would allow them."""
         resources = self.system.resources
         return [DenialRow(d, grants.missing(d.call, resources)) for d in self.index.denials()]
+
+    def _known(self, order_id: str, item: Mapping[str, Any] | None) -> Order | None:
+        """An order by what events and its item say; None when neither knows it."""
+        order = self.index.order(order_id)
+        if item is None:
+            return order
+        if order is None:  # forgotten, or no event has told of it
+            order = Order(order_id, 0.0, 0.0)
+        order.status = str(item.get("status", ""))
+        # Of a request that failed once its order was stored, nothing else tells.
+        if "correlationId" in item:
+            self.index.correlate(order, str(item["correlationId"]))
+        return order
 
     def _item(self, order_id: str) -> dict[str, Any] | None:
         answer = self.system.client("dynamodb").get_item(

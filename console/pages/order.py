@@ -47,8 +47,7 @@ def register(desk: Desk) -> None:
                         "No order has this id, or it is forgotten: look for it on the page Orders."
                     )
                     return
-                key = desk.key(order_id)
-                retry.set_enabled(key is not None)
+                retry.set_enabled(desk.key(life.order) is not None)
                 status = life.order.status
                 shown.set_text(status)
                 shown.props["data-status"] = status
