@@ -242,10 +242,15 @@ def _run_in_fresh_loop(
     monitor: pulumi_mocks.MockMonitor | None,
 ) -> dict[str, Any]:
     thread_loops: list[asyncio.AbstractEventLoop] = []
+    without_loop: list[OSError] = []
 
     def give_thread_a_loop() -> None:
         # Pulumi would make one for each thread and never close it.
-        loop = asyncio.new_event_loop()
+        try:
+            loop = asyncio.new_event_loop()
+        except OSError as error:  # what is raised here is told of the pool alone
+            without_loop.append(error)
+            return
         asyncio.set_event_loop(loop)
         thread_loops.append(loop)
 
@@ -280,6 +285,10 @@ def _run_in_fresh_loop(
     try:
         with asyncio.Runner() as runner:
             return runner.run(main())
+    except Exception:
+        if without_loop:
+            raise without_loop[0] from None
+        raise
     finally:
         for loop in thread_loops:
             loop.close()

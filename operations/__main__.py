@@ -1,7 +1,13 @@
 """python -m operations: what people and pipelines do with a stack that is deployed or runs."""
 
 import argparse
+import errno
 import sys
+import warnings
+
+if __name__ == "__main__":
+    # PYTHONWARNINGS=error would end in what libraries import.
+    warnings.simplefilter("ignore")
 
 from botocore.exceptions import (  # type: ignore[import-untyped]
     BotoCoreError,
@@ -52,6 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail("no AWS credentials: set AWS_PROFILE or sign in (`aws sso login`)")
     except (ClientError, BotoCoreError) as error:
         return _fail(f"AWS refused: {error}")
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        return _fail("too few files may be open: raise the limit, as by `ulimit -n 1024`")
     except KeyboardInterrupt:
         return _fail(options.interrupted)
 

@@ -1,23 +1,30 @@
 """What to do for each alarm: the table of docs/operating.md, out of the alarms' descriptions."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from local import graph
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
-EVERYTHING: dict[str, Any] = {
-    "imports": True,
-    "events": True,
-    "synthetic.rateMinutes": 5,
-    "deployment": "canary10Percent5Minutes",
-    "auth": "cognito",
-    "limits": {"createPerMinute": 60},
-    "regions": {"members": ["us-east-1", "eu-west-1"]},
-}
-"""Settings with which the program registers every alarm that it can."""
+_DEPLOYMENT = "canary10Percent5Minutes"
+
+EVERYTHING: tuple[dict[str, Any], ...] = (
+    {
+        "imports": True,
+        "events": True,
+        "synthetic.rateMinutes": 5,
+        "deployment": _DEPLOYMENT,
+    },
+    # Beside it no synthetic orders: they come without a token.
+    {
+        "auth": "cognito",
+        "limits": {"createPerMinute": 60},
+        "regions": {"members": ["us-east-1", "eu-west-1"]},
+        "deployment": _DEPLOYMENT,
+    },
+)
+"""Settings that together have the program register every alarm that it can."""
 
 # The beginnings of all alarms' names, which say who watches.
 _WATCHERS = re.compile(r"orders-(observability|deployments)-")
@@ -27,10 +34,10 @@ _NUMBERS = re.compile(r" \(\d+ ms\)")
 def rows() -> list[str]:
     """The table's lines: one for all alarms that say the same of different things."""
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for name, text in sorted(declared()):
+    texts = declared()
+    for name, text in sorted(texts.items()):
         kind, said, whose = _general(name, text)
         found.setdefault((kind, said), []).append((whose, name))
-    texts = dict(declared())
     lines = ["| alarm | what it says, and what to do |", "|---|---|"]
     for (kind, said), alike in sorted(found.items()):
         if len(alike) == 1:
@@ -54,8 +61,10 @@ def _general(name: str, text: str) -> tuple[str, str, str]:
     return short, said, ""
 
 
-def declared() -> Iterator[tuple[str, str]]:
-    """Each alarm's logical name, and its description."""
-    for each in graph.read("dev", EVERYTHING).resources:
-        if each.type == ALARM:
-            yield each.name, str(each.inputs["alarmDescription"])
+def declared() -> dict[str, str]:
+    """Each alarm's description, by its logical name."""
+    return {
+        each.name: str(each.inputs["alarmDescription"])
+        for settings in EVERYTHING
+        for each in graph.read("dev", settings).of(ALARM)
+    }
