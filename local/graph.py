@@ -27,6 +27,9 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 
 ALIAS = "aws:lambda/alias:Alias"
 
+_OF_ONE_REGION = ("region", "regions.homeStack")
+"""Configuration that the stacks of a system's regions do not share."""
+
 _TOKEN = re.compile(r"-r(\d+)x")
 
 
@@ -85,13 +88,31 @@ class Graph:
 def read(stack: str, overrides: Mapping[str, Any] | None = None) -> Graph:
     """What a stack registers with these configuration keys; raises as `program.run` does."""
     settings = program.settings(stack, overrides)
-    answers = _Answers(region=settings.region)
-    unbuilt = pulumi.AssetArchive({"README": pulumi.StringAsset("nothing is built for a reading")})
-    program.run(stack, answers, overrides, monitor=_Monitor(answers), code=unbuilt)
+    answers, _ = _registered(stack, settings, overrides)
     found = sorted(
         answers.registered.values(), key=lambda each: (each.parents, each.type, each.name)
     )
     return Graph(stack, settings, found)
+
+
+def _registered(
+    stack: str, settings: Settings, overrides: Mapping[str, Any] | None = None
+) -> tuple[_Answers, dict[str, Any]]:
+    """What a stack registers, and its outputs."""
+    answers = _Answers(settings.region, overrides or {})
+    unbuilt = pulumi.AssetArchive({"README": pulumi.StringAsset("nothing is built for a reading")})
+    monitor = _Monitor(answers)
+    return answers, program.run(stack, answers, overrides, monitor=monitor, code=unbuilt)
+
+
+def _outputs(reference: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs of a home region's stack that another refers to, without tokens: they are of no
+    resource there. What is overridden is so in both, but for where each is."""
+    stack = reference.rpartition("/")[2]  # organization/project/stack
+    shared = {key: value for key, value in overrides.items() if key not in _OF_ONE_REGION}
+    _, outputs = _registered(stack, program.settings(stack, shared), shared)
+    known: dict[str, Any] = json.loads(_TOKEN.sub("", json.dumps(outputs, default=str)))
+    return known
 
 
 @dataclass
@@ -99,6 +120,7 @@ class _Answers(Mocks):
     """Makes up what the provider would answer, and keeps what was registered."""
 
     region: str = REGION
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     registered: dict[int, Registered] = field(default_factory=dict)
     parents: dict[tuple[str, str], str] = field(default_factory=dict)
     """The parent's URN by the type and name of a resource."""
@@ -108,6 +130,9 @@ class _Answers(Mocks):
         self._count = 0
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if args.typ == "pulumi:pulumi:StackReference":
+            told = _outputs(str(args.inputs["name"]), self.overrides)
+            return args.name, {"name": args.inputs["name"], "outputs": told}
         with self._lock:
             self._count += 1
             number = self._count

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from functions import contract
 from local.system import System
 
 ORDER = {"customerName": "Grace Hopper", "items": [{"sku": "NANO-1", "qty": 3, "price": 0.1}]}
@@ -48,6 +49,19 @@ def log_lines(running: System, function: str) -> list[dict[str, Any]]:
     """The JSON log lines of one of the system's functions."""
     lines = running.logs(running.outputs["functionNames"][function])
     return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def listen(running: System, name: str) -> str:
+    """The URL of a queue that hears everything on the bus from now on."""
+    queues, events = running.client("sqs"), running.client("events")
+    url: str = queues.create_queue(QueueName=name)["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    bus = running.outputs["orderEventsBusName"]
+    pattern = json.dumps({"source": [contract.EVENT_SOURCE]})
+    events.put_rule(Name=name, EventBusName=bus, EventPattern=pattern)
+    target = {"Id": name, "Arn": arn["Attributes"]["QueueArn"]}
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
+    return url
 
 
 @contextmanager

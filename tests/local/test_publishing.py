@@ -18,24 +18,11 @@ from local import state
 from local.client import Api
 from local.system import System
 from operations.__main__ import main
-from tests.local.support import ORDER, until, without_grant
+from tests.local.support import ORDER, listen, until, without_grant
 
 pytestmark = pytest.mark.long
 
 Command = Callable[..., tuple[int, str, str]]
-
-
-def listen(running: System, name: str) -> str:
-    """The URL of a queue that hears everything on the bus from now on."""
-    queues, events = running.client("sqs"), running.client("events")
-    url: str = queues.create_queue(QueueName=name)["QueueUrl"]
-    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    bus = running.outputs["orderEventsBusName"]
-    pattern = json.dumps({"source": [contract.EVENT_SOURCE]})
-    events.put_rule(Name=name, EventBusName=bus, EventPattern=pattern)
-    target = {"Id": name, "Arn": arn["Attributes"]["QueueArn"]}
-    events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
-    return url
 
 
 def heard(running: System, url: str, order_ids: set[str], number: int) -> list[dict[str, Any]]:
