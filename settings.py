@@ -57,6 +57,7 @@ PRODUCTION_RECEIVES = 5
 # The rules of a production stack that it may set aside, with its reason.
 RISKS = (
     "alarms.emails",
+    "allowedAccountIds",
     "logRetentionDays",
     "monthlyBudget",
     "queue.maxReceiveCount",
@@ -325,6 +326,9 @@ def _unprotected(settings: Configuration) -> Iterator[Problem]:
         text = f"expected origins as https://shop.example.com, not {open_origins}"
         yield problem("cors.origins", text)
     yield from _open_to_everybody(settings)
+    if not settings["allowed_account_ids"]:
+        text = "expected the accounts that it may be deployed to, in quotes"
+        yield problem("allowed_account_ids", text)
     for path, value in (
         ("table.point_in_time_recovery", settings["table"]["point_in_time_recovery"]),
         ("table.deletion_protection", settings["table"]["deletion_protection"]),

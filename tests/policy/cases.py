@@ -93,6 +93,45 @@ def consumer(name: str = "mapping", **props: Any) -> R:
     return R(t.EVENT_SOURCE_MAPPING, name, {**defaults, **props})
 
 
+def replicated(
+    name: str,
+    *,
+    deletion: bool = True,
+    recovery: bool = True,
+    table_key: str | None = None,
+    replica_key: str | None = None,
+) -> R:
+    """A protected table with a replica, which is protected as far as it is said."""
+    encryption = {"enabled": True, **({"kmsKeyArn": table_key} if table_key else {})}
+    replica = {
+        "regionName": "eu-west-1",
+        "deletionProtectionEnabled": deletion,
+        "pointInTimeRecovery": recovery,
+        **({"kmsKeyArn": replica_key} if replica_key else {}),
+    }
+    return R(
+        t.TABLE,
+        name,
+        {
+            "deletionProtectionEnabled": True,
+            "pointInTimeRecovery": {"enabled": True},
+            "serverSideEncryption": encryption,
+            "replicas": [replica],
+        },
+    )
+
+
+def led(name: str, health_check: str | None = "check-1") -> R:
+    """A record that leads callers to the nearest region."""
+    values = {
+        "type": "A",
+        "setIdentifier": "eu-west-1",
+        "latencyRoutingPolicies": [{"region": "eu-west-1"}],
+        "healthCheckId": health_check,
+    }
+    return R(t.DNS_RECORD, name, {k: v for k, v in values.items() if v is not None})
+
+
 STREAM = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/t/stream/2026-01-31T12:00:00.000"
 
 
@@ -891,6 +930,115 @@ CASES: dict[str, Cases] = {
     "table-protect": Cases(
         [V("go with its stack", [R(t.TABLE, "bad", {})], "prod")],
         [C([R(t.TABLE, "good", protect=True)], "prod"), C([R(t.TABLE, "good")], "dev")],
+    ),
+    "production-names-accounts": Cases(
+        [
+            V("whatever account", [R(t.PROVIDER, "bad", {"region": "eu-west-1"})], "prod"),
+            V("whatever account", [R(t.PROVIDER, "bad", {"allowedAccountIds": "[]"})], "prod"),
+            V("whatever account", [R(t.PROVIDER, "bad", {"allowedAccountIds": []})], "eu-prod"),
+        ],
+        [
+            # A provider's nested inputs travel as JSON text.
+            C([R(t.PROVIDER, "good", {"allowedAccountIds": json.dumps([ACCOUNT])})], "prod"),
+            C([R(t.PROVIDER, "good", {"allowedAccountIds": [ACCOUNT]})], "prod"),
+            C([R(t.PROVIDER, "good", {})], "dev"),
+        ],
+    ),
+    "replica-protected": Cases(
+        [
+            V("replica in eu-west-1 that can be deleted", [replicated("bad", deletion=False)]),
+            V("has no point-in-time recovery", [replicated("bad", recovery=False)]),
+            V("own key", [replicated("bad", table_key="key-1")]),
+            V(
+                "has a replica in eu-west-2 that has no point",
+                [
+                    R(
+                        t.TABLE,
+                        "bad",
+                        {
+                            "pointInTimeRecovery": {"enabled": True},
+                            "replicas": [
+                                {"regionName": "eu-west-1", "pointInTimeRecovery": True},
+                                {"regionName": "eu-west-2"},
+                            ],
+                        },
+                    )
+                ],
+            ),
+            V("can be deleted", [R(t.TABLE_REPLICA, "bad", {"pointInTimeRecovery": True})], "prod"),
+            V(
+                "no point-in-time",
+                [R(t.TABLE_REPLICA, "bad", {"deletionProtectionEnabled": True})],
+                "prod",
+            ),
+        ],
+        [
+            C([replicated("good")]),
+            C([replicated("good", table_key="key-1", replica_key="key-2")]),
+            # Protected as little as the table is.
+            C([R(t.TABLE, "good", {"replicas": [{"regionName": "eu-west-1"}]})]),
+            C([R(t.TABLE, "good", {"pointInTimeRecovery": {"enabled": True}})]),
+            C([R(t.TABLE_REPLICA, "good", {})], "dev"),
+            C(
+                [
+                    R(
+                        t.TABLE_REPLICA,
+                        "good",
+                        {"deletionProtectionEnabled": True, "pointInTimeRecovery": True},
+                    )
+                ],
+                "prod",
+            ),
+        ],
+    ),
+    "global-name-is-of-one-region": Cases(
+        [
+            V("'worker'", [R(t.ROLE, "bad", {"name": "worker"}), replicated("table")]),
+            V("'acme-files'", [R(t.BUCKET, "bad", {"bucket": "acme-files"}), replicated("table")]),
+            V("'orders'", [R(t.DASHBOARD, "bad", {"dashboardName": "orders"}), led("record")]),
+            V(
+                "'worker-eu-west-1'",
+                [
+                    R(
+                        t.POLICY,
+                        "bad",
+                        {"name": "worker-eu-west-1"},
+                        provider_tags={"region": "us-east-1"},
+                    ),
+                    replicated("table"),
+                ],
+            ),
+        ],
+        [
+            C([R(t.ROLE, "good", {"name": "worker"})]),  # the only region
+            C([R(t.ROLE, "good", {"name": "worker"}), R(t.TABLE, "table", {"replicas": []})]),
+            C([R(t.ROLE, "good", {"name": "worker-1a2b3c4"}), replicated("table")]),
+            C(
+                [
+                    R(t.ROLE, "good", {"name": "worker-2026013112000000000000000a"}),
+                    replicated("table"),
+                ]
+            ),
+            C([R(t.DASHBOARD, "good", {"dashboardName": "orders-dev"}), replicated("table")]),
+            C(
+                [
+                    R(
+                        t.BUCKET,
+                        "good",
+                        {"bucket": "files-eu-west-1"},
+                        provider_tags={"region": "eu-west-1"},
+                    ),
+                    replicated("table"),
+                ]
+            ),
+        ],
+    ),
+    "latency-record-has-health-check": Cases(
+        [V("when nothing answers", [led("bad", health_check=None)])],
+        [
+            C([led("good")]),
+            C([R(t.DNS_RECORD, "good", {"type": "A", "records": ["192.0.2.1"], "ttl": 60})]),
+        ],
     ),
     "resource-protect": Cases(
         [

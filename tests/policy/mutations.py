@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from components import Bucket
+from components import Bucket, RegionalDomain, RegionalDomainArgs
 from policy.rules import types as t
 from tests.policy.analyzer import Registered
 from tests.policy.recorded import json_copy, registered
@@ -412,3 +412,39 @@ def bus_policy_removed(stack: Mutable) -> Registered:
 def archive_removed(stack: Mutable) -> Registered:
     stack.remove(stack.one(t.EVENT_ARCHIVE))
     return stack.one(t.EVENT_BUS)
+
+
+@mutation("production-names-accounts", "prod")
+def any_account(stack: Mutable) -> Registered:
+    return setting(stack.one(t.PROVIDER), allowedAccountIds=None)
+
+
+def with_a_replica(stack: Mutable) -> None:
+    protected = {"deletionProtectionEnabled": True, "pointInTimeRecovery": True}
+    setting(stack.one(t.TABLE), replicas=[{"regionName": "eu-west-1", **protected}])
+
+
+@mutation("replica-protected", "prod", prepare=with_a_replica)
+def replica_unprotected(stack: Mutable) -> Registered:
+    return setting(stack.one(t.TABLE), replicas=[{"regionName": "eu-west-1"}])
+
+
+@mutation("global-name-is-of-one-region", "prod", prepare=with_a_replica)
+def dashboard_called_alike_everywhere(stack: Mutable) -> Registered:
+    return setting(stack.one(t.DASHBOARD), dashboardName="orders")
+
+
+def with_a_domain(stack: Mutable) -> None:
+    args: RegionalDomainArgs = {
+        "domain": {"name": "api.example.com", "zone_id": "Z0123456789ABCDEFGHIJ"},
+        "api_id": "abc123",
+        "api_url": "https://abc123.execute-api.eu-west-1.amazonaws.com",
+        "stage_name": "$default",
+    }
+    stack.resources += registered(deploy(lambda: RegionalDomain("shop", args)))
+
+
+@mutation("latency-record-has-health-check", prepare=with_a_domain)
+def health_unasked(stack: Mutable) -> Registered:
+    led = next(r for r in stack.all(t.DNS_RECORD) if "latencyRoutingPolicies" in r.inputs)
+    return setting(led, healthCheckId=None)

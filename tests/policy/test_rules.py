@@ -47,7 +47,7 @@ def test_violation_is_reported_on_its_resource_with_the_way_to_mend_it(
     on_bad = [finding for finding in outcome.findings if finding.resource == "bad"]
     assert on_bad, f"{rule} said nothing about 'bad': {outcome}"
     message = on_bad[0].message
-    assert message.startswith("bad (aws:")
+    assert message.startswith(("bad (aws:", "bad (pulumi:"))
     assert case.says in " ".join(finding.message for finding in on_bad)
     assert message.endswith(RULES[rule].remediation_steps or "no way to mend it")
 

@@ -408,6 +408,7 @@ def test_wrong_configuration_ends_the_program_before_anything_is_registered() ->
 
 SAFE: dict[str, Any] = {
     "production": True,
+    "allowedAccountIds": ["123456789012"],
     "cors": {"origins": ["https://shop.example.com"]},
     "table": {"pointInTimeRecovery": True, "deletionProtection": True},
     "protect": True,
@@ -438,6 +439,11 @@ UNSAFE: list[tuple[dict[str, Any], str, str]] = [
         {"cors": {"origins": ["https://shop.example.com", "http://shop.example.com"]}},
         "cors.origins",
         "origins as https://shop.example.com, not ['http://shop.example.com']",
+    ),
+    (
+        {"allowedAccountIds": []},
+        "allowedAccountIds",
+        "the accounts that it may be deployed to, in quotes",
     ),
     ({"monthlyBudget": {}}, "monthlyBudget", "a budget as {amount: 100}"),
     ({"auth": "none"}, "auth", "cognito or jwt, or publicApi true"),
