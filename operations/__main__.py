@@ -25,6 +25,7 @@ from operations import (
     drill_command,
     events_command,
     import_command,
+    regions_command,
     stacks,
     token_command,
 )
@@ -33,6 +34,7 @@ from operations.dead_letters import DeadLetterError
 from operations.drill import DrillError
 from operations.given_up import GivenUpError
 from operations.imports import ImportFailedError
+from operations.regions import RegionError
 
 _EXPECTED = (
     stacks.StackError,
@@ -41,6 +43,7 @@ _EXPECTED = (
     ArchiveError,
     GivenUpError,
     ImportFailedError,
+    RegionError,
     SignInError,
 )
 
@@ -77,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     capacity_command.add(kinds)
     token_command.add(kinds)
     drill_command.add(kinds)
+    regions_command.add(kinds)
     return parser
 
 

@@ -38,6 +38,8 @@ IMPORTS_OUTPUT = "importsBucketName"
 SIGN_IN_OUTPUT = "signInUrl"
 API_OUTPUT = "apiUrl"
 DEPLOYMENTS_OUTPUT = "deployments"
+REGION_OUTPUT = "region"
+TABLE_OUTPUT = OUTPUTS["table"]
 
 WITHOUT_EVENTS = "no events (setting events)"
 LONGEST_INVOCATION = 900.0
