@@ -14,6 +14,16 @@ Operations = Mapping[str, Iterable[str]]  # botocore's service name -> operation
 
 FOLDER = "botocore-data"
 
+# What functions read of structures that say much more: botocore leaves out of an answer what its
+# description lacks, and every function reads the descriptions of all when it starts.
+_READ = {
+    "dynamodb": {
+        "TableDescription": ("ItemCount", "TableSizeBytes"),
+        "ConsumedCapacity": (),
+        "ItemCollectionMetrics": (),
+    }
+}
+
 
 def reduce_data(folder: Path, operations: Operations) -> None:
     """Write FOLDER from the data of the botocore that is installed in the folder."""
@@ -23,7 +33,7 @@ def reduce_data(folder: Path, operations: Operations) -> None:
     ruled = {
         service
         for service, names in operations.items()
-        if _reduce_service(whole / service, reduced / service, names)
+        if _reduce_service(whole / service, reduced / service, names, _READ.get(service, {}))
     }
     if ruled:
         _write_json(reduced / "partitions.json", _read_json(whole, "partitions"))
@@ -34,7 +44,12 @@ def reduce_data(folder: Path, operations: Operations) -> None:
     _write_json(reduced / "sdk-default-configuration.json", standard)
 
 
-def _reduce_service(source: Path, destination: Path, operations: Iterable[str]) -> bool:
+def _reduce_service(
+    source: Path,
+    destination: Path,
+    operations: Iterable[str],
+    read: Mapping[str, Iterable[str]],
+) -> bool:
     """Write what is kept of one service; whether its endpoints are found by rules of its own."""
     version = max(path.name for path in source.iterdir() if path.is_dir())
     model = _read_json(source / version, "service-2")
@@ -45,6 +60,12 @@ def _reduce_service(source: Path, destination: Path, operations: Iterable[str]) 
         name = missing.pop()
         if name not in shapes:
             shapes[name] = model["shapes"][name]
+            if name in read:
+                members = shapes[name]["members"]
+                shapes[name] = {
+                    **shapes[name],
+                    "members": {each: members[each] for each in read[name]},
+                }
             missing.extend(_shape_names(shapes[name]))
     trimmed = {
         "version": model["version"],
@@ -91,13 +112,23 @@ def _undocumented(node: Any) -> Any:
 
 def _reduce_endpoints(endpoints: dict[str, Any], operations: Operations) -> dict[str, Any]:
     """All partitions and regions, for our services only."""
+
+    def told(service: dict[str, Any]) -> dict[str, Any]:
+        # A region that is not listed is reached by the same defaults, where a service has no
+        # endpoint for all regions; and the deprecated ones are names that no region has.
+        if "partitionEndpoint" in service:
+            return service
+        listed = service["endpoints"].items()
+        kept = {name: it for name, it in listed if it and not it.get("deprecated")}
+        return {**service, "endpoints": kept}
+
     return {
         "partitions": [
             {
                 **partition,
                 "regions": {name: {} for name in partition["regions"]},
                 "services": {
-                    name: service
+                    name: told(service)
                     for name, service in partition["services"].items()
                     if name in operations
                 },

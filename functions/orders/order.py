@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import os
-import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -42,8 +41,6 @@ class Transition(NamedTuple):
     """Whether it was not changed because it is another region's."""
 
 
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -60,7 +57,10 @@ def fingerprint(order_text: str) -> str:
 
 def is_id(text: str) -> bool:
     """Whether a text can be an order's id."""
-    return _ID.fullmatch(text) is not None
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def is_synthetic(customer_name: Any) -> bool:

@@ -7,12 +7,14 @@ with a JSON protocol, as DynamoDB and SQS are, and for parameters without binary
 """
 
 import json
+import os
 import re
 from typing import Any, NamedTuple
 
 from aws_lambda_powertools.shared.constants import SERVICE_NAME_ENV
 from botocore import handlers  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.credentials import CredentialResolver, EnvProvider  # type: ignore[import-untyped]
 from botocore.exceptions import (  # type: ignore[import-untyped]
     BotoCoreError,
     ClientError,
@@ -92,6 +94,10 @@ def _new_session() -> Session:
     session = Session(include_builtin_handlers=False)
     for event, handler in _HANDLERS:
         session.register(event, handler)
+    # Lambda hands a role's credentials over as variables. Of the other places where botocore would
+    # look, two each make an HTTP session with a TLS context, asked or not.
+    if os.environ.get("AWS_ACCESS_KEY_ID"):
+        session.register_component("credential_provider", CredentialResolver([EnvProvider()]))
     return session
 
 

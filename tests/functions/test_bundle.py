@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import botocore
+import botocore.httpsession
 import botocore.validate
 import pytest
 import trustme
@@ -35,7 +36,7 @@ from tests.functions.support import ORDER, Context, Functions, created, record
 
 RUNNING = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
-OPERATIONS = {"dynamodb": "get_item", "sqs": "send_message"}
+OPERATIONS = {"dynamodb": "get_item", "events": "put_events", "sqs": "send_message"}
 REGIONS = [
     *Session().get_available_regions("dynamodb"),
     *Session().get_available_regions("dynamodb", partition_name="aws-cn"),
@@ -121,6 +122,7 @@ def _request(session: Session, service: str, region: str, **settings: Any) -> tu
     client.meta.events.register("before-send", catch)
     arguments: dict[str, dict[str, Any]] = {
         "dynamodb": {"TableName": "t", "Key": {}},
+        "events": {"Entries": []},
         "sqs": {"QueueUrl": "https://queue.example/1/q", "MessageBody": "x"},
     }
     getattr(client, OPERATIONS[service])(**arguments[service])
@@ -383,6 +385,35 @@ def test_in_the_bundle_its_own_data_and_roots_are_used(
     assert functions.create(ORDER).status == 201
     assert os.environ["AWS_DATA_PATH"] == str(bundle_folder / "botocore-data")
     assert os.environ["AWS_CA_BUNDLE"] == str(bundle_folder / "amazon-roots.pem")
+
+
+def test_in_the_bundle_an_answer_says_what_the_functions_read_of_it_and_little_more(
+    in_bundle: pytest.MonkeyPatch, functions: Functions, bundle_folder: Path
+) -> None:
+    functions.create(ORDER)
+    measured = functions.invoke("measure_table", {})
+    assert (measured["items"], measured["bytes"] > 100) == (1, True)
+    (model,) = (bundle_folder / "botocore-data" / "dynamodb").rglob("service-2.json")
+    shapes = json.loads(model.read_text())["shapes"]
+    assert shapes["TableDescription"]["members"].keys() == {"ItemCount", "TableSizeBytes"}
+    assert shapes["ConsumedCapacity"]["members"] == {}
+    assert "ReplicaDescription" not in shapes
+    assert len(shapes) < 100  # every function reads them all
+
+
+def test_where_a_role_hands_credentials_over_no_client_is_made_to_look_for_them(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    complete = botocore.httpsession.URLLib3Session.__init__
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> None:
+        made.append(self)
+        complete(self, *args, **kwargs)
+
+    monkeypatch.setattr(botocore.httpsession.URLLib3Session, "__init__", counted)
+    functions.module("get_order")
+    assert len(made) == 1  # that of the table's client
 
 
 def test_settings_of_the_function_go_before_the_bundles_own(
