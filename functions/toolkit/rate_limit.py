@@ -2,9 +2,11 @@
 
 A minute of a caller is an item, and a request one conditional update of it, before any other
 work: it adds one unless the quota is used up. So the count is exact however many requests come
-at once, and whichever instances they come to. A sliding minute or a token bucket would not let a
-caller use two quotas around the turn of a minute, but takes a read or a second write: a condition
-of DynamoDB can compare what is stored, not calculate with it.
+at once, and whichever instances they come to. In any 60 seconds there lies one turn of a minute at
+most, so a caller gets through at most twice the quota in them: as much as from a token bucket of
+the quota's size, which is full at first and filled again meanwhile. A sliding minute would let
+through less, but takes a read or a second write: a condition of DynamoDB can compare what is
+stored, not calculate with it.
 
 What an instance has seen used up it refuses by itself until the minute is over, so a caller who
 goes on costs nothing. Only callers who have one load this module.

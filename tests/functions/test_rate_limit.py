@@ -86,6 +86,16 @@ def test_a_quota_is_used_up_request_by_request_and_then_the_caller_has_to_wait(
     assert create(limited).headers["ratelimit"] == '"create";r=2;t=60'
 
 
+def test_around_the_turn_of_a_minute_a_caller_gets_through_at_most_twice_their_quota(
+    limited: Functions, variables: pytest.MonkeyPatch
+) -> None:
+    passed = 0
+    for seconds in (59.9, 60.1, 119.8):  # less than a minute from the first to the last
+        clock(variables, seconds)
+        passed += sum(create(limited).status == 201 for _ in range(QUOTA + 2))
+    assert passed == 2 * QUOTA
+
+
 def test_a_request_is_counted_by_one_conditional_write_before_any_other_work(
     limited: Functions,
 ) -> None:
