@@ -18,8 +18,8 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 run: setup  ## serve the whole system on http://127.0.0.1:$(PORT) (PORT=8080 to choose; CONSOLE_PORT=, CONFIG=auth=cognito, REGIONS=us-east-1,eu-west-1)
 	@exec $(BIN)/python -m local run --port $(PORT) --console-port $(CONSOLE_PORT) $(CONFIGURED) $(if $(REGIONS),--regions $(REGIONS))
 
-demo: setup  ## show the system at work, then end
-	@exec $(BIN)/python -m local demo
+demo: setup  ## show the system at work, then end (CONFIG=auth=cognito)
+	@exec $(BIN)/python -m local demo $(CONFIGURED)
 
 # In the order of the folders: the files that take longest, chaos among them, begin first.
 test: setup  ## the tests; with ALL=1 those as well that run whole systems for long, as CI does

@@ -10,8 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from functions import contract
-from local import events
-from local.client import Api
+from local import events, sign_in
 from local.example import EXAMPLE_ORDER
 from local.screen import Screen
 from local.system import System
@@ -67,7 +66,7 @@ class NotSeenError(Exception):
 
 
 def _orders(system: System) -> str:
-    api = Api(system.url)
+    api = sign_in.api(system)
     ids = []
     for _ in range(ORDERS):
         created = api.create(EXAMPLE_ORDER)
@@ -82,7 +81,7 @@ def _orders(system: System) -> str:
 
 
 def _invalid(system: System) -> str:
-    answer = Api(system.url).create({"customerName": "", "items": [{"sku": "A", "qty": 0}]})
+    answer = sign_in.api(system).create({"customerName": "", "items": [{"sku": "A", "qty": 0}]})
     pointers = [error["pointer"] for error in answer.body.get("errors", [])]
     if answer.status != 400 or len(pointers) < 3:
         raise NotSeenError(f"POST answered {answer.status} {answer.body}")
@@ -107,7 +106,7 @@ def _import(system: System) -> str:
             pass
         case _:
             raise NotSeenError(f"the report of the file is {entries}")
-    order = Api(system.url).wait_for(order_id, contract.CONFIRMED, SECONDS_FOR_EACH_STEP)
+    order = sign_in.api(system).wait_for(order_id, contract.CONFIRMED, SECONDS_FOR_EACH_STEP)
     if order.body.get("status") != contract.CONFIRMED:
         raise NotSeenError(f"order {order_id} is {order.body.get('status')}")
     return f"line 1 CONFIRMED, line 2 {pointer}"
@@ -138,7 +137,7 @@ def _changes(system: System) -> str:
     pattern = {"source": [contract.EVENT_SOURCE]}
     buses.put_rule(Name=late, EventBusName=bus, EventPattern=json.dumps(pattern))
     buses.put_targets(Rule=late, EventBusName=bus, Targets=[{"Id": late, "Arn": arn["QueueArn"]}])
-    api = Api(system.url)
+    api = sign_in.api(system)
     order_id = api.create(EXAMPLE_ORDER).body["id"]
     heard: set[str] = set()
 
@@ -161,7 +160,7 @@ def _changes(system: System) -> str:
 
 
 def _broken_version(system: System) -> str:
-    api, functions = Api(system.url), system.client("lambda")
+    api, functions = sign_in.api(system), system.client("lambda")
     order = contract.ORDER_PATH.format(id=api.create(EXAMPLE_ORDER).body["id"])
     told = system.outputs[DEPLOYMENTS_OUTPUT]
     (reader,) = (

@@ -160,7 +160,7 @@ class Caller(NamedTuple):
 def caller(system: System, user: str) -> Caller:
     """A user of a run's pool."""
     pool = of_run(system.whereabouts())
-    token = _kept(lambda: pool.token_of_user(user))
+    token = kept(lambda: pool.token_of_user(user))
     _, claims, _ = token().split(".")
     content = base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))
     return Caller(json.loads(content)["sub"], token)
@@ -177,11 +177,11 @@ def api(system: System, user: str = USER) -> Api:
     if POOL_OUTPUT not in (system.home or system).outputs:
         raise SignInError(f"the tokens of this run come from {', '.join(trusted)}")
     pool = of_run(system.whereabouts())
-    return Api(system.url, token=_kept(lambda: pool.token_of_user(user)))
+    return Api(system.url, token=kept(lambda: pool.token_of_user(user)))
 
 
-def _kept(get: Callable[[], str]) -> Callable[[], str]:
-    """The same token for as long as one is surely good for."""
+def kept(get: Callable[[], str]) -> Callable[[], str]:
+    """Of tokens that `get` gets, the same for as long as one is surely good for."""
     lock, token, until = threading.Lock(), "", 0.0
 
     def fresh() -> str:

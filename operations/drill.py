@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions import contract
-from local.client import Api
+from local.client import Answer, Api
 
 CLIENTS = 20
 """Orders that are on their way at once."""
@@ -70,20 +70,21 @@ class Orders:
             "customerName": f"Drill {index}",
             "items": [{"sku": "DRILL", "qty": 1, "price": 1}],
         }
-        answer, identity = self._place(order)
+        answer, identity = self._place(order, deadline)
         status = ""
         while identity and status != contract.CONFIRMED:
-            status = self._status(identity)
+            status, pause = self._status(identity)
             if status != contract.CONFIRMED:
-                if time.monotonic() > deadline:
+                if time.monotonic() + pause > deadline:
                     break
-                time.sleep(self._pause)
+                time.sleep(pause)
         return Placed(answer, status, time.monotonic() - started)
 
-    def _place(self, order: dict[str, Any]) -> tuple[int, str]:
+    def _place(self, order: dict[str, Any], deadline: float) -> tuple[int, str]:
         """The answer's status, and the order's id."""
-        key, status = {"idempotency-key": str(uuid.uuid4())}, 0
-        for attempt in range(ATTEMPTS):
+        key, status, attempt = {"idempotency-key": str(uuid.uuid4())}, 0, 0
+        while attempt < ATTEMPTS:
+            pause = self._pause * attempt
             try:
                 answer = self._api.create(order, key)
             except (OSError, http.client.HTTPException):
@@ -94,15 +95,32 @@ class Orders:
                     return status, str(answer.body["id"])
                 if status < 500 and status != 429:
                     return status, ""
-            time.sleep(self._pause * attempt)
+                told = _told(answer)
+                if told is not None:
+                    # A caller's limit is no failure of the stack, so it is no attempt either.
+                    if time.monotonic() + told > deadline:
+                        return status, ""
+                    time.sleep(told)
+                    continue
+            time.sleep(pause)
+            attempt += 1
         return status, ""
 
-    def _status(self, identity: str) -> str:
+    def _status(self, identity: str) -> tuple[str, float]:
+        """The order's status (empty: it was not told), and seconds until the next look."""
         try:
             answer = self._api.get(identity)
         except (OSError, http.client.HTTPException):
-            return ""
-        return str(answer.body.get("status", "")) if isinstance(answer.body, dict) else ""
+            return "", self._pause
+        if answer.status != 200 or not isinstance(answer.body, dict):
+            return "", max(self._pause, _told(answer) or 0)
+        return str(answer.body.get("status", "")), self._pause
+
+
+def _told(answer: Answer) -> float | None:
+    """Seconds after which a refused caller is to come again, if the answer says so."""
+    told = answer.headers.get("retry-after", "")
+    return float(told) if answer.status == 429 and told.isdecimal() else None
 
 
 def verdict(placed: list[Placed]) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from local.client import Api
 from operations import stacks
 from operations.drill import AlarmDrill, Orders, verdict
 
@@ -21,7 +20,9 @@ def add(kinds: Any) -> None:
         help="place orders and see them confirmed, ring an alarm and hear it",
         description="Places orders through the API and waits until each is CONFIRMED; they stay. "
         "With --alarm it sends a message that cannot be processed, waits until the alarm on dead "
-        "letters has told somebody, and takes the message out again.",
+        "letters has told somebody, and takes the message out again. Where the API asks who calls, "
+        "they are orders of the user pool's client for machines, or of whom the token in the "
+        f"environment variable {stacks.TOKEN_VARIABLE} names; a caller's limits are kept.",
         epilog="Exit codes: 0 everything was seen; 1 something was not.",
     )
     command.add_argument("--stack", required=True, help="name of the stack")
@@ -56,7 +57,7 @@ def _open(parser: argparse.ArgumentParser, options: argparse.Namespace) -> stack
 
 def _run(stack: stacks.Stack, options: argparse.Namespace) -> int:
     screen = Console(stderr=True)
-    api = Api(stack.output("apiUrl", "no API"))
+    api = stack.api()
     with Progress(console=screen) as progress:
         task = progress.add_task(f"placing {options.orders} orders", total=options.orders)
         placed = Orders(api, options.patience).run(

@@ -1,6 +1,7 @@
 """From the name of a stack to its queues and table, on AWS or on this machine."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -11,9 +12,10 @@ import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 
 from local import aws, state
+from local.client import Api
 from local.errors import LocalRunError
 from local.naming import home_of
-from local.sign_in import POOL_OUTPUT, Pool, of_run, sending
+from local.sign_in import POOL_OUTPUT, Pool, kept, of_run, sending
 from operations.archive import Archive
 from operations.dead_letters import DeadLetterQueue
 from operations.deployments import Deployments
@@ -40,6 +42,9 @@ API_OUTPUT = "apiUrl"
 DEPLOYMENTS_OUTPUT = "deployments"
 REGION_OUTPUT = "region"
 TABLE_OUTPUT = OUTPUTS["table"]
+
+TOKEN_VARIABLE = "ACCESS_TOKEN"  # noqa: S105
+"""The environment variable with a token of another's provider, where the stack takes those."""
 
 WITHOUT_EVENTS = "no events (setting events)"
 LONGEST_INVOCATION = 900.0
@@ -83,6 +88,17 @@ class Stack:
             return of_run(self._run)
         pages = self.output(SIGN_IN_OUTPUT, "no sign-in pages")
         return Pool(self.client("cognito-idp"), sending(pages), self._outputs)
+
+    def api(self) -> Api:
+        """A client of the stack's API: with the token of the environment if there is one, else
+        where the stack has a user pool, with those of its client for machines."""
+        url = self.output(API_OUTPUT, "no API").rstrip("/")
+        given = os.environ.get(TOKEN_VARIABLE)
+        if given:
+            return Api(url, token=lambda: given)
+        if not isinstance(self.told(POOL_OUTPUT), str):
+            return Api(url)
+        return Api(url, token=kept(self.pool().token_of_machine))
 
     def told(self, name: str) -> Any:
         """An output as it is; None when there is none of this name."""

@@ -425,8 +425,9 @@ def test_wrong_option_is_named(
     assert "Traceback" not in ended.stderr
 
 
-def test_demo_shows_everything_and_succeeds() -> None:
-    ended = _local("demo")
+@pytest.mark.parametrize("configuration", [(), ("--config", "auth=cognito")])
+def test_demo_shows_everything_and_succeeds(configuration: tuple[str, ...]) -> None:
+    ended = _local("demo", *configuration)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(re.findall(r"^  seen ", ended.stdout, re.M)) == 7
     assert "NOT SEEN" not in ended.stdout

@@ -153,6 +153,22 @@ def test_run_places_its_own_orders_signed_in(signed_in: System, tmp_path: Path) 
         desk.close()
 
 
+def test_drill_places_orders_of_a_machine_or_of_whom_a_token_names(
+    signed_in: System, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drill = ["drill", "--stack", "local", "--orders", "3", "--patience", "30"]
+    assert main(drill) == 0
+    assert capsys.readouterr().out.startswith("3 CONFIRMED")
+    adas = token(capsys, "--user", "ada-of-the-drill")
+    monkeypatch.setenv("ACCESS_TOKEN", adas)
+    assert main(drill) == 0
+    listed = of(signed_in, adas).request("GET", "/orders").body["orders"]
+    assert {each["customerName"] for each in listed} == {"Drill 0", "Drill 1", "Drill 2"}
+    monkeypatch.setenv("ACCESS_TOKEN", "nonsense")
+    assert main(drill) == 1
+    assert "3 with 401" in capsys.readouterr().err
+
+
 def test_keys_of_a_pool_lie_in_the_folder_that_ends_with_the_run(signed_in: System) -> None:
     sign_in.caller(signed_in, "ada")
     found = Path(signed_in._emulator._folder or "").rglob("*.pem")

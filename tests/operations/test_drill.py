@@ -18,8 +18,10 @@ ALARM = "orders-observability-order-events-dlq-depth-1"
 class Door(Api):
     """An API that answers what it is told to."""
 
-    def __init__(self, *answers: int | Exception, status: str = "CONFIRMED") -> None:
-        self._answers, self._status = iter(answers), status
+    def __init__(
+        self, *answers: int | Exception, status: str = "CONFIRMED", headers: Any = None
+    ) -> None:
+        self._answers, self._status, self._headers = iter(answers), status, headers or {}
         self.keys: list[str] = []
 
     def create(self, order: Any, headers: Any = None) -> Answer:
@@ -27,7 +29,7 @@ class Door(Api):
         answer = next(self._answers)
         if isinstance(answer, Exception):
             raise answer
-        return Answer(answer, {}, {"id": "an-order"} if answer < 300 else "no order")
+        return Answer(answer, self._headers, {"id": "an-order"} if answer < 300 else "no order")
 
     def get(self, order_id: str) -> Answer:
         return Answer(200, {}, {"status": self._status})
@@ -42,6 +44,16 @@ def test_order_is_sent_again_with_its_key_until_it_is_answered() -> None:
     assert drilled(door).startswith("1 CONFIRMED")
     assert len(door.keys) == 4
     assert len(set(door.keys)) == 1
+
+
+def test_callers_limit_is_waited_for_and_is_no_failure() -> None:
+    door = Door(*[429] * 20, 201, headers={"retry-after": "0"})
+    placed = Orders(door, patience_seconds=60, pause_seconds=0).run(1)
+    assert verdict(placed).startswith("1 CONFIRMED")
+    assert len(set(door.keys)) == 1
+    door = Door(429, headers={"retry-after": "50"})
+    with pytest.raises(DrillError, match="1 with 429"):
+        drilled(door)
 
 
 @pytest.mark.parametrize(
