@@ -5,6 +5,7 @@ It watches alarms on the new version alone and rolls back by itself, whoever sta
 https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-steps-lambda.html
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, NotRequired, Optional, TypedDict, cast
 
@@ -81,6 +82,22 @@ class Deployments(Component):
         self._config = predefined(self._preference) or self._configuration()
         self.application_name, self.role_arn = self._application.name, self._role.arn
         self.register()
+
+    @property
+    def groups_arn(self) -> pulumi.Output[str]:
+        """ARN of all groups of the application."""
+        return self._application.arn.apply(
+            lambda arn: f"{arn.replace(':application:', ':deploymentgroup:')}/*"
+        )
+
+    def check_by(self, event: str, function: PythonFunction) -> None:
+        """Have CodeDeploy ask a function what it thinks of new versions, in a lifecycle event."""
+        aws.iam.RolePolicy(
+            f"{self._name}-{re.sub('(?<=.)(?=[A-Z])', '-', event).lower()}",
+            role=self._role.name,
+            policy=iam.document([iam.allow(["lambda:InvokeFunction"], [function.arn])]),
+            opts=pulumi.ResourceOptions(parent=self, protect=False),
+        )
 
     def add(
         self, label: str, function: PythonFunction, actions: Sequence[pulumi.Input[str]]

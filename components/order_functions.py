@@ -5,16 +5,19 @@ its route or sources, its environment and its grants. Role, log group, alias, al
 the bundle's AWS operations, CORS, outputs and documents follow from it, or say what they lack.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pulumi
 
 from ._contract import contract
 from .bucket import Bucket
+from .deployments import Deployments
 from .event_bus import PUT_EVENTS, EventBus
 from .event_sources import EventSources
+from .function import PythonFunction
 from .http_api import HttpApi
 from .iam import Statement
 from .order_inputs import OrderSettings, with_sign_in
@@ -22,6 +25,7 @@ from .pending_index import shards
 from .queues import Queue
 from .regions import SystemRegions, heir_of, home_of
 from .table import Replica, Table, arn_in
+from .traffic_shift import ALL_AT_ONCE
 
 Environment = dict[str, pulumi.Input[str]]
 
@@ -52,23 +56,32 @@ class Parts(NamedTuple):
     """Their names, separated by commas: known to be in the order that they always had."""
     api: HttpApi | None
     """The API, for functions that answer no requests: those that do are made before it."""
+    functions: Mapping[str, PythonFunction] = MappingProxyType({})
+    """All other functions by name, for those that check them: these are made last."""
+    deployments: Deployments | None = None
+    """CodeDeploy's part, for the functions that check what it deploys."""
 
 
 class Grant(NamedTuple):
-    """One action on one resource, and the operations of botocore that it allows."""
+    """One action on one resource, or on several, and the operations of botocore that it allows."""
 
     action: str
-    resource: Callable[[Parts], pulumi.Input[str]]
+    resource: Callable[[Parts], pulumi.Input[str] | list[pulumi.Input[str]]]
     operations: tuple[str, ...]
     condition: dict[str, dict[str, list[str]]] | None = None
     """Of IAM, on what the calls say."""
 
     def statement(self, parts: Parts) -> Statement:
         """The grant as part of a role's policy."""
-        statement: Statement = {"actions": [self.action], "resources": [self.resource(parts)]}
+        statement: Statement = {"actions": [self.action], "resources": self.resources(parts)}
         if self.condition:
             statement["condition"] = self.condition
         return statement
+
+    def resources(self, parts: Parts) -> list[pulumi.Input[str]]:
+        """What the action is allowed on."""
+        resource = self.resource(parts)
+        return resource if isinstance(resource, list) else [resource]
 
 
 def _table(parts: Parts) -> pulumi.Input[str]:
@@ -156,6 +169,29 @@ _OWN_EVENTS = {
 PUT = Grant(PUT_EVENTS, lambda parts: _bus(parts).arn, ("PutEvents",), _OWN_EVENTS)
 
 
+def _of_deployments(parts: Parts) -> pulumi.Input[str]:
+    assert parts.deployments is not None  # noqa: S101
+    return parts.deployments.groups_arn
+
+
+def _versions_of_functions(parts: Parts) -> list[pulumi.Input[str]]:
+    """Of those that are checked: the new version, and the alias by which all others are called."""
+    checked = [each.name for each in FUNCTIONS if not (each.unchecked or each.checks)]
+    return [
+        pulumi.Output.concat(function.arn, ":*")
+        for name, function in parts.functions.items()
+        if name in checked
+    ]
+
+
+# What a check of new versions asks CodeDeploy and tells it; both know deployment groups:
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodedeploy.html
+OF_DEPLOYMENTS = tuple(
+    Grant(f"codedeploy:{operation}", _of_deployments, (operation,))
+    for operation in ("GetDeployment", "PutLifecycleEventHookExecutionStatus")
+)
+
+
 def pending_shards(parts: Parts) -> Environment:
     """The variable by which a function knows where pending orders are put."""
     return {contract.PENDING_SHARDS_VARIABLE: str(shards(parts.settings))}
@@ -189,6 +225,16 @@ def table_name(parts: Parts) -> Environment:
 def queue_url(parts: Parts) -> Environment:
     """The variable by which a function finds the queue."""
     return {contract.QUEUE_URL_VARIABLE: parts.queue.url}
+
+
+def function_names(parts: Parts) -> Environment:
+    """The variable by which a function finds the others."""
+    names = {name: function.name for name, function in parts.functions.items()}
+    return {contract.FUNCTION_NAMES_VARIABLE: pulumi.Output.json_dumps(names)}
+
+
+# All callers meet a new version for a whole minute, and CloudWatch has counted it.
+WATCHED_SECONDS = 120
 
 
 def api_url(parts: Parts) -> Environment:
@@ -264,6 +310,11 @@ def with_regions(settings: OrderSettings) -> bool:
     return "regions" in settings
 
 
+def progressive(settings: OrderSettings) -> bool:
+    """Whether CodeDeploy leads traffic to new versions, step by step."""
+    return settings["deployment"] != ALL_AT_ONCE
+
+
 def quotas(settings: OrderSettings) -> dict[str, int]:
     """How many requests each caller may make a minute, by policy; none: as many as they want."""
     if not with_sign_in(settings):
@@ -311,6 +362,11 @@ class OrderFunction:
     """Whether it goes on in another invocation when its time is up."""
     when: Callable[[OrderSettings], bool] = _always
     """Whether a system with these settings has it."""
+    unchecked: str = ""
+    """Why its new versions are not tried before they have traffic; empty: TRIALS in
+    functions/orders/trials.py says how."""
+    checks: str = ""
+    """Of a function that checks new versions: the lifecycle event of CodeDeploy that it is for."""
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -501,6 +557,7 @@ FUNCTIONS = (
         # A delivery that failed is tried again after the visibility timeout, by default 30 s.
         timeout_seconds=lambda _: 60,
         when=lambda settings: "synthetic" in settings,
+        unchecked="all its runs have one order: a run beside the schedule's takes that one's away",
     ),
     OrderFunction(
         name="measure_table",
@@ -576,6 +633,44 @@ FUNCTIONS = (
             ),
         ),
     ),
+    OrderFunction(
+        name="check_before_traffic",
+        checks="BeforeAllowTraffic",
+        environment=lambda parts: {
+            **table_name(parts),
+            **synthetic_customer(parts),
+            **pending_shards(parts),
+            **sign_in(parts),
+            **regions(parts),
+            **function_names(parts),
+        },
+        grants=(
+            on_table("PutItem"),
+            on_table("DeleteItem"),
+            Grant("lambda:InvokeFunction", _versions_of_functions, ("Invoke",)),
+            *OF_DEPLOYMENTS,
+        ),
+        # Two cold starts, and deliveries that are tried again as those of a synthetic order are.
+        timeout_seconds=lambda _: 120,
+        when=progressive,
+    ),
+    OrderFunction(
+        name="check_after_traffic",
+        checks="AfterAllowTraffic",
+        environment=lambda parts: {
+            contract.LARGEST_ERROR_PERCENT_VARIABLE: str(
+                parts.settings["alarms"]["thresholds"]["function_error_percent"]
+            ),
+            contract.WATCHED_SECONDS_VARIABLE: str(WATCHED_SECONDS),
+        },
+        grants=(
+            # CloudWatch knows no resource for it.
+            Grant("cloudwatch:GetMetricData", lambda _: "*", ("GetMetricData",)),
+            *OF_DEPLOYMENTS,
+        ),
+        timeout_seconds=lambda _: 2 * WATCHED_SECONDS,
+        when=progressive,
+    ),
 )
 
 NAMES = tuple(each.name for each in FUNCTIONS)
@@ -631,7 +726,7 @@ def history_operations(functions: Iterable[OrderFunction]) -> list[str]:
 
 
 def _operations_on(
-    resources: tuple[Callable[[Parts], pulumi.Input[str]], ...], functions: Iterable[OrderFunction]
+    resources: tuple[Callable[[Parts], Any], ...], functions: Iterable[OrderFunction]
 ) -> list[str]:
     grants = (grant for function in functions for grant in function.grants)
     on_it = (grant for grant in grants if grant.resource in resources)

@@ -55,7 +55,8 @@ def _written(function: OrderFunction, parts: Parts) -> Iterator[Any]:
     """What a function may write to; a table's changes are told by its stream."""
     tables = [parts.table] if parts.history is None else [parts.table, parts.history]
     for grant in function.grants:
-        resource = grant.resource(parts)
-        if not grant.operations[0].startswith(("Get", "BatchGet", "Query", "Describe")):
+        if grant.operations[0].startswith(("Get", "BatchGet", "Query", "Describe")):
+            continue
+        for resource in grant.resources(parts):
             streams: list[Any] = [each.stream_arn for each in tables if each.arn is resource]
             yield from streams or [resource]

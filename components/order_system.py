@@ -29,6 +29,7 @@ from .order_functions import (
     Parts,
     functions_of,
     history_operations,
+    progressive,
     quotas,
     route_keys,
     table_operations,
@@ -41,7 +42,6 @@ from .regions import HomeParts
 from .table import Replica, Table, TableArgs, TableIndex, arn_in
 from .thresholds import Alarms
 from .throughput import contradictions_in
-from .traffic_shift import ALL_AT_ONCE
 from .user_pool import UserPool, UserPoolArgs
 
 TABLE_NAME = "Orders"
@@ -111,7 +111,7 @@ class OrderSystem(Component):
         self._args = args
         self._declared = functions_of(args)
         self._service = args["service"]
-        self._progressive = args["deployment"] != ALL_AT_ONCE
+        self._progressive = progressive(args)
         self._code = args.get("code") or bundle(
             args["runtime"], require_bytecode=args["require_bytecode"]
         )
@@ -139,8 +139,10 @@ class OrderSystem(Component):
         self._functions = self._make_functions(parts, routed=True)
         self._api = self._make_api()
         self._functions |= self._make_functions(parts._replace(api=self._api), routed=False)
+        self._deployments = self._make_deployments() if self._progressive else None
+        self._functions |= self._make_checks(parts)
         observability = self._make_observability(self._api)
-        self._stages = stages(self._declared, parts)
+        self._stages = stages(self._deployed_functions(), parts)
         if "monthly_budget" in args:
             amount = args["monthly_budget"]["amount"]
             monthly_budget(f"{name}-monthly", amount, budget_emails(args), self)
@@ -167,7 +169,7 @@ class OrderSystem(Component):
         )
         self.dashboard_url = observability.dashboard_url
         self.alarm_topic_arn = observability.topic_arn
-        self._deployments = self._make_deployments() if self._progressive else None
+        self._groups = self._make_groups()
         self.register()
 
     @property
@@ -209,6 +211,11 @@ class OrderSystem(Component):
         return pulumi.Output.from_input(
             {
                 "application": self._deployments.application_name,
+                "checks": {
+                    each.checks: self._functions[each.name].name
+                    for each in self._declared
+                    if each.checks
+                },
                 "stages": [
                     [self._deployed(name) for name in stage if name in self._groups]
                     for stage in self._stages
@@ -416,7 +423,7 @@ class OrderSystem(Component):
 
     def _make_parts(self) -> Parts:
         customer = None
-        if "synthetic" in self._args:
+        if "synthetic" in self._args or self._progressive:
             secret = kept_secret(f"{self._prefix}-synthetic-customer", self._child)
             customer = pulumi.Output.concat(contract.SYNTHETIC_PREFIX, secret)
         currency = None
@@ -501,8 +508,17 @@ class OrderSystem(Component):
 
     def _make_functions(self, parts: Parts, *, routed: bool) -> dict[str, PythonFunction]:
         """The functions that answer requests, or the others."""
-        wanted = [each for each in self._declared if bool(each.route) == routed]
+        wanted = [each for each in self._deployed_functions() if bool(each.route) == routed]
         return {each.name: self._function(each, parts) for each in wanted}
+
+    def _make_checks(self, parts: Parts) -> dict[str, PythonFunction]:
+        """The functions that check new versions of the others."""
+        complete = parts._replace(functions=self._functions, deployments=self._deployments)
+        return {each.name: self._function(each, complete) for each in self._declared if each.checks}
+
+    def _deployed_functions(self) -> list[OrderFunction]:
+        """All but those that check them, which have their new versions at once."""
+        return [each for each in self._declared if not each.checks]
 
     def _function(self, declared: OrderFunction, parts: Parts) -> PythonFunction:
         args: PythonFunctionArgs = {
@@ -519,7 +535,7 @@ class OrderSystem(Component):
             "statements": [grant.statement(parts) for grant in declared.allowed(self._args)],
             "sources": declared.sources(parts),
             "invokes_itself": declared.invokes_itself,
-            "progressive": self._progressive,
+            "progressive": self._progressive and not declared.checks,
         }
         timeout = declared.timeout_seconds(self._args)
         if timeout:
@@ -663,13 +679,20 @@ class OrderSystem(Component):
             "permissions_boundary": self._args["permissions_boundary"],
             "thresholds": self._args["alarms"]["thresholds"],
         }
-        deployments = Deployments(f"{self._prefix}-deployments", args, self._child)
+        return Deployments(f"{self._prefix}-deployments", args, self._child)
+
+    def _make_groups(self) -> dict[str, pulumi.Output[str]]:
+        """CodeDeploy's groups by the function whose traffic they move."""
+        if self._deployments is None:
+            return {}
+        for each in self._declared:
+            if each.checks:
+                self._deployments.check_by(each.checks, self._functions[each.name])
         actions = self._further_alarms()["actions"]
-        self._groups = {
-            each.name: deployments.add(each.label, self._functions[each.name], actions)
-            for each in self._declared
+        return {
+            each.name: self._deployments.add(each.label, self._functions[each.name], actions)
+            for each in self._deployed_functions()
         }
-        return deployments
 
     def _monitored_versions(self) -> dict[str, MonitoredVersion]:
         """How to count who still calls what; nothing where there is one version alone."""

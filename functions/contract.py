@@ -126,6 +126,11 @@ CURRENCY_VARIABLE = "CURRENCY"  # where a version of the API names it
 IMPORTS_BUCKET_VARIABLE = "IMPORTS_BUCKET_NAME"
 VERSION_FAILURES_VARIABLE = "VERSION_FAILURES"  # whether they are counted: while versions change
 SIGN_IN_VARIABLE = "SIGN_IN_REQUIRED"  # set where no request may come without a caller
+# Only of the checks of new versions: JSON, names on AWS by functions' own; when metrics are bad,
+# and for how long they are looked at once all traffic has moved.
+FUNCTION_NAMES_VARIABLE = "FUNCTION_NAMES"
+LARGEST_ERROR_PERCENT_VARIABLE = "LARGEST_ERROR_PERCENT"
+WATCHED_SECONDS_VARIABLE = "WATCHED_SECONDS"
 CURSOR_KEY_VARIABLE = "CURSOR_KEY"  # secret; signs the places in lists of orders
 LIMITS_TABLE_VARIABLE = "CALLER_LIMITS_TABLE_NAME"  # these three only where callers have limits
 LIMIT_POLICY_VARIABLE = "CALLER_LIMIT_POLICY"

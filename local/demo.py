@@ -168,11 +168,14 @@ def _broken_version(system: System) -> str:
     )
     live = {"FunctionName": reader["name"], "Name": reader["alias"]}
     before = functions.get_alias(**live)["FunctionVersion"]
-    broken = system.publish(reader["name"], {contract.TABLE_NAME_VARIABLE: "no-such-table"})
+    # It passes the check before traffic, which reads an order as the first version of the API does.
+    broken = system.publish(reader["name"], {contract.CURRENCY_VARIABLE: "none"})
+    path = f"/{contract.VERSION_OF_CURRENCY}{order}"
     properties = {"Name": reader["name"], "Alias": reader["alias"]}
     properties |= {"CurrentVersion": before, "TargetVersion": broken}
     resource = {"get_order": {"Type": "AWS::Lambda::Function", "Properties": properties}}
-    content = json.dumps({"version": 0.0, "Resources": [resource]})
+    hooks = [{event: name} for event, name in told["checks"].items()]
+    content = json.dumps({"version": 0.0, "Resources": [resource], "Hooks": hooks})
     client = system.client("codedeploy")
     started = client.create_deployment(
         applicationName=told["application"],
@@ -182,7 +185,7 @@ def _broken_version(system: System) -> str:
     statuses: list[int] = []
 
     def ended() -> Any:
-        statuses.append(api.request("GET", order).status)
+        statuses.append(api.request("GET", path).status)
         found = client.get_deployment(deploymentId=started)["deploymentInfo"]
         return found if found["status"] not in ("Created", "InProgress") else None
 
@@ -191,7 +194,7 @@ def _broken_version(system: System) -> str:
     now = functions.get_alias(**live)
     if ending != "ALARM_ACTIVE" or now["FunctionVersion"] != before or "RoutingConfig" in now:
         raise NotSeenError(f"it ended with {ending}, version {now['FunctionVersion']} is live")
-    if any(api.request("GET", order).status >= 500 for _ in range(ORDERS)):
+    if any(api.request("GET", path).status >= 500 for _ in range(ORDERS)):
         raise NotSeenError("requests fail after the rollback")
     return f"{failed} of {len(statuses)} requests failed, version {before} has them all again"
 

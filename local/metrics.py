@@ -123,8 +123,10 @@ class Metrics:
                 case events.FunctionInvoked() | events.FunctionFailed():
                     where = {"FunctionName": event.function}
                     self._invocation(event, where)
-                    if event.version:
+                    if event.alias:
                         where["Resource"] = f"{event.function}:{event.alias}"
+                        self._invocation(event, where)
+                    if event.version:
                         where["ExecutedVersion"] = event.version
                         self._invocation(event, where)
                 case events.QueueMeasured():

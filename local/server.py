@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 import threading
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -248,8 +249,10 @@ class Server:
         target = ministack.header(scope, "x-amz-target")
         if target.startswith(codedeploy.TARGET):
             operation = target.removeprefix(codedeploy.TARGET)
-            await self._deploy(operation, ministack.region(scope), receive, send)
+            await self._deploy(scope, operation, receive, send)
             return
+        counts = target == codedeploy.GET_METRIC_DATA
+        application = self._counted if counts else ministack.application
         parts: list[bytes] = []
         refused = False
 
@@ -268,11 +271,41 @@ class Server:
                     self._told(denied)
             await send(message)
 
-        await ministack.application(scope, receive_kept, send_watched)
+        await application(scope, receive_kept, send_watched)
 
-    async def _deploy(self, operation: str, region: str, receive: Receive, send: Send) -> None:
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Metrics for whom the emulator lets ask; what it knows of them itself is nothing."""
+        asked, told = await receive(), []  # the guard hands it on in one piece
+
+        async def receive_again() -> dict[str, Any]:
+            return asked
+
+        async def send_later(message: dict[str, Any]) -> None:
+            told.append(message)
+
+        await ministack.application(scope, receive_again, send_later)
+        if told[0]["status"] == HTTPStatus.OK:
+            body = codedeploy.metric_data(asked.get("body", b""), self._cloud().metrics)
+            kind = [(b"content-type", b"application/x-amz-json-1.0")]
+            start = {"type": "http.response.start", "status": HTTPStatus.OK, "headers": kind}
+            told = [start, {"type": "http.response.body", "body": body}]
+        for message in told:
+            await send(message)
+
+    async def _deploy(self, scope: Scope, operation: str, receive: Receive, send: Send) -> None:
         body = (await receive()).get("body", b"")  # the guard hands it on in one piece
-        status, said = await asyncio.to_thread(self._codedeploy.answer, operation, body, region)
+        action, group = f"codedeploy:{operation}", self._codedeploy.concerned(body)
+        resource = f"{ministack.arn('codedeploy', scope)}:deploymentgroup:{group}" if group else "*"
+        refused = ministack.denied(scope, action, resource)
+        if refused is None:
+            status, said = await asyncio.to_thread(
+                self._codedeploy.answer, operation, body, ministack.region(scope)
+            )
+        else:
+            who = refused.partition("User: ")[2].partition(" ")[0]
+            self._told(events.CallDenied(action=action, resource=resource, principal=who))
+            refusal = {"__type": "AccessDeniedException", "message": refused}
+            status, said = HTTPStatus.BAD_REQUEST, json.dumps(refusal).encode()
         kind = [(b"content-type", b"application/x-amz-json-1.1")]
         await send({"type": "http.response.start", "status": status, "headers": kind})
         await send({"type": "http.response.body", "body": said})

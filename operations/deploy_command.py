@@ -2,12 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from local.text import shown
 from operations import stacks
-from operations.deployments import Deployments, Function, Progress
+from operations.deployments import Deployments, Function, Progress, Versions
 from operations.listing import rewrite
 
 
@@ -53,8 +53,18 @@ def _run(deployments: Deployments | None, options: argparse.Namespace) -> int:
 
 
 def _start(deployments: Deployments) -> int:
-    versions = {each.function: deployments.versions(each) for each in deployments.functions}
     active = {each.function: deployments.under_way(each) for each in deployments.functions}
+    for each in deployments.functions:
+        running = active[each.function]
+        newest = deployments.overtaken(each, running) if running else None
+        if running and newest:
+            _say_overtaken(running, newest)
+            deployments.stop(running.id)
+            deployments.follow({running.id: each}, _show)
+            print(file=sys.stderr)
+            active[each.function] = None
+    versions = {each.function: deployments.versions(each) for each in deployments.functions}
+    new: list[Function] = []
     for number, stage in enumerate(deployments.stages, 1):
         for each in stage:
             there, running = versions[each.function], active[each.function]
@@ -62,11 +72,19 @@ def _start(deployments: Deployments) -> int:
                 said = f"{running.current} -> {running.target}, under way as {running.id}"
             elif there.newest != there.current:
                 said = f"{there.current} -> {there.newest}"
+                new.append(each)
             else:
                 continue
             print(shown(f"stage {number}: {each.function} {said}"))
+    if new:
+        for event, check in deployments.checks.items():
+            print(shown(f"each is checked by {check} ({event})"))
     for stage in deployments.stages:
         started = {}
+        late = [each for each in stage if _published_since(deployments, each, versions)]
+        if late:  # what reads its messages has not got the version that belongs to it
+            print(shown(f"newer versions: {_names(late)}; deploy again"), file=sys.stderr)
+            return 1
         for each in stage:
             there, running = versions[each.function], active[each.function]
             if running is not None:
@@ -83,11 +101,21 @@ def _start(deployments: Deployments) -> int:
     for name in deployments.contract(deployments.functions):
         print(shown(f"put away, as no version with traffic needs it: the policy {name}"))
     late = [each for each in deployments.functions if not _is_newest(deployments, each)]
-    if late:  # one that was under way led to an older version
-        print(shown(f"newer versions: {', '.join(each.function for each in late)}; deploy again"))
+    if late:
+        print(shown(f"newer versions: {_names(late)}; deploy again"), file=sys.stderr)
         return 1
     print("Every function's newest version has all traffic.")
     return 0
+
+
+def _published_since(
+    deployments: Deployments, function: Function, versions: Mapping[str, Versions]
+) -> bool:
+    return deployments.versions(function).newest != versions[function.function].newest
+
+
+def _names(functions: Iterable[Function]) -> str:
+    return ", ".join(each.function for each in functions)
 
 
 def _is_newest(deployments: Deployments, function: Function) -> bool:
@@ -96,7 +124,7 @@ def _is_newest(deployments: Deployments, function: Function) -> bool:
 
 
 def _ended_well(deployments: Deployments, started: dict[str, Function]) -> bool:
-    found = deployments.follow(started, _show)
+    found = deployments.follow(started, _show, _say_overtaken)
     print(file=sys.stderr)
     for each in found:
         if each.status != "Succeeded":
@@ -104,6 +132,17 @@ def _ended_well(deployments: Deployments, started: dict[str, Function]) -> bool:
             text = f"{each.function} {each.target}: {each.status}: {each.why}{back}"
             print(shown(text), file=sys.stderr)
     return all(each.status == "Succeeded" for each in found)
+
+
+def _say_overtaken(running: Progress, newest: str) -> None:
+    print(
+        shown(
+            f"{running.function}: version {newest} was published while traffic moves to "
+            f"{running.target}, so that the alarms watch {newest}: {running.id} is stopped, all "
+            f"traffic goes back to {running.current}; `deploy` leads it to {newest} then"
+        ),
+        file=sys.stderr,
+    )
 
 
 def _show(found: Iterable[Progress]) -> None:

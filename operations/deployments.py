@@ -1,5 +1,6 @@
 """New versions of a stack's functions, and CodeDeploy, which leads traffic to them."""
 
+import contextlib
 import hashlib
 import json
 import time
@@ -71,6 +72,7 @@ class Deployments:
     ) -> None:
         self._codedeploy, self._lambda, self._iam = map(client, ("codedeploy", "lambda", "iam"))
         self._application: str = told["application"]
+        self.checks: dict[str, str] = dict(told.get("checks", {}))  # none of a stack of before
         self.stages = [[Function(**each) for each in stage] for stage in told["stages"]]
         self._patience = PROPAGATION_SECONDS if on_aws else 0.0
         self.pause = POLL_SECONDS if on_aws else 0.2
@@ -142,7 +144,8 @@ class Deployments:
         )
 
     def start(self, of: Function, current: str, target: str, *, at_once: bool = False) -> str:
-        """Begin to lead traffic from one version to another: the deployment's id."""
+        """Begin to lead traffic from one version to another: the deployment's id. What is led
+        `at_once` goes to a version that had all traffic before, and is not checked."""
         properties = {
             "Name": of.name,
             "Alias": of.alias,
@@ -150,7 +153,11 @@ class Deployments:
             "TargetVersion": target,
         }
         resource = {of.function: {"Type": "AWS::Lambda::Function", "Properties": properties}}
-        content = json.dumps({"version": 0.0, "Resources": [resource]})
+        specification: dict[str, Any] = {"version": 0.0, "Resources": [resource]}
+        if self.checks and not at_once:
+            # https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html#reference-appspec-file-structure-hooks-section-structure-lambda
+            specification["Hooks"] = [{event: name} for event, name in self.checks.items()]
+        content = json.dumps(specification)
         how = {"deploymentConfigName": ALL_AT_ONCE} if at_once else {}
         started: str = self._codedeploy.create_deployment(
             applicationName=self._application,
@@ -168,16 +175,39 @@ class Deployments:
         return started
 
     def stop(self, deployment: str) -> None:
-        """End a deployment and take its traffic back."""
-        self._codedeploy.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
+        """End a deployment and take its traffic back; nothing, when it has ended meanwhile."""
+        with contextlib.suppress(self._codedeploy.exceptions.DeploymentAlreadyCompletedException):
+            self._codedeploy.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
+
+    def overtaken(self, of: Function, running: Progress) -> str | None:
+        """The version that was published after the one that a deployment leads traffic to, if one
+        was: the alarms then watch that one, and nobody the one that gets traffic."""
+        if int(running.target) < int(running.current):  # what takes traffic back needs no alarm
+            return None
+        newest = self.versions(of).newest
+        return newest if int(newest) > int(running.target) else None
 
     def follow(
-        self, started: Mapping[str, Function], shown: Callable[[list[Progress]], None]
+        self,
+        started: Mapping[str, Function],
+        shown: Callable[[list[Progress]], None],
+        overtaken: Callable[[Progress, str], None] | None = None,
     ) -> list[Progress]:
-        """Wait until deployments, by their ids, are at their end; `shown` is told each time."""
+        """Wait until deployments, by their ids, are at their end; `shown` is told each time.
+
+        With `overtaken`, one that leads to a version which is the newest no more is stopped, and
+        that is told with the newest one.
+        """
+        stopped: set[str] = set()
         while True:
             found = [self.progress(deployment, of) for deployment, of in started.items()]
             shown(found)
+            for each in found if overtaken else ():
+                newest = self.overtaken(started[each.id], each)
+                if overtaken and newest and each.under_way and each.id not in stopped:
+                    stopped.add(each.id)
+                    overtaken(each, newest)
+                    self.stop(each.id)
             # What is taken back is at its end when the old version has all traffic again.
             if not any(each.under_way for each in found) and all(
                 not self.versions(of).shifting for of in started.values()

@@ -80,9 +80,8 @@ class Store(Table):
         if self._region is not None:
             self._region.watch(client)
 
-    def put_new(self, order_id: str, new: New, shards: int) -> Stored | None:
-        """Store an order as PENDING, in one of so many shards of the index over pending orders,
-        unless its id exists; then what is stored comes back."""
+    def new_item(self, order_id: str, new: New, shards: int) -> Item:
+        """The item of a new order, in one of so many shards of the index over pending orders."""
         created_at = {"S": new.created_at}
         shard = order.shard(order_id, shards)
         item = {
@@ -100,11 +99,16 @@ class Store(Table):
             item |= self._region.attributes(shard)
         if new.owner is not None:
             item[contract.OWNER_ATTRIBUTE] = {"S": new.owner}
+        return item
+
+    def put_new(self, order_id: str, new: New, shards: int) -> Stored | None:
+        """Store an order as PENDING, in one of so many shards of the index over pending orders,
+        unless its id exists; then what is stored comes back."""
         try:
             with self._traced("PutItem"):
                 self._client.put_item(
                     TableName=self._table,
-                    Item=item,
+                    Item=self.new_item(order_id, new, shards),
                     ConditionExpression="attribute_not_exists(id)",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )

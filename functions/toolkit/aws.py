@@ -132,9 +132,9 @@ def impatient_client(service: str, timeout: float) -> Client:
     return _session.create_client(service, config=config)
 
 
-def complete_client(service: str, attempts: int) -> Client:
+def complete_client(service: str, attempts: int, read_timeout: float = READ_TIMEOUT) -> Client:
     """A client with all of botocore's handlers, as services with another protocol need, S3 above
-    all. It costs several times as much to make."""
+    all. It costs several times as much to make. An answer may take `read_timeout` seconds."""
     return Session().create_client(
         service,
         config=_config(
@@ -145,6 +145,7 @@ def complete_client(service: str, attempts: int) -> Client:
             response_checksum_validation="when_required",
             # Not the global endpoint, which botocore takes in us-east-1 and the data leaves out.
             s3={"us_east_1_regional_endpoint": "regional"},
+            read_timeout=read_timeout,
         ),
     )
 

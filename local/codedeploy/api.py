@@ -17,7 +17,7 @@ import botocore.session  # type: ignore[import-untyped]
 from botocore.validate import ParamValidator  # type: ignore[import-untyped]
 
 from local.codedeploy.cloud import Cloud
-from local.codedeploy.shifting import UNDER_WAY, Deployment, Group, Revision, Shift
+from local.codedeploy.shifting import HOOKS, UNDER_WAY, Deployment, Group, Revision, Shift
 
 TARGET = "CodeDeploy_20141006."
 """What the header x-amz-target of its calls begins with."""
@@ -82,6 +82,18 @@ class CodeDeploy:
         except Refused as refused:
             document = {"__type": refused.code, "message": refused.message}
             return 400, json.dumps(document).encode()
+
+    def concerned(self, body: bytes) -> str:
+        """The group that a request concerns, as the end of its ARN (`application/group`), by name
+        or by its deployment; empty: none."""
+        try:
+            asked = json.loads(body or b"{}")
+            if "deploymentId" in asked:
+                group = self._found(str(asked["deploymentId"])).group
+                return f"{group.application}/{group.name}"
+            return f"{asked['applicationName']}/{asked['deploymentGroupName']}"
+        except (Refused, ValueError, KeyError, TypeError):
+            return ""
 
     def _create_application(self, asked: Request, _: str) -> Request:
         name = asked["applicationName"]
@@ -266,18 +278,20 @@ def _revision(content: str) -> Revision:
         specification = json.loads(content)
         ((resource,),) = [each.values() for each in specification["Resources"]]
         properties = resource["Properties"]
-        hooks = {
-            name: value for each in specification.get("Hooks", []) for name, value in each.items()
-        }
-        return Revision(
-            properties["Name"],
-            properties["Alias"],
-            str(properties["CurrentVersion"]),
-            str(properties["TargetVersion"]),
-            hooks,
-        )
-    except (ValueError, KeyError, TypeError) as error:
+        named = ("Name", "Alias", "CurrentVersion", "TargetVersion")
+        name, alias, current, target = (str(properties[each]) for each in named)
+        listed = specification.get("Hooks", [])
+        hooks = {event: function for each in listed for event, function in each.items()}
+        kind, version = resource["Type"], float(specification["version"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused("InvalidRevisionException", f"the AppSpec lacks {error}") from None
+    if kind != "AWS::Lambda::Function" or version != 0.0:
+        raise Refused("InvalidRevisionException", "the AppSpec is not version 0.0 for Lambda")
+    if not hooks.keys() <= HOOKS or len(hooks) < len(listed):
+        raise Refused("InvalidRevisionException", f"hooks are {HOOKS}, each once")
+    if not all(isinstance(each, str) and each for each in hooks.values()):
+        raise Refused("InvalidRevisionException", "a hook names one function")
+    return Revision(name, alias, current, target, hooks)
 
 
 def _info(it: Deployment) -> Request:

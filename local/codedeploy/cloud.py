@@ -45,6 +45,11 @@ class Cloud:
         for event in told:
             self._metrics.take(event)
 
+    @property
+    def metrics(self) -> metrics.Metrics:
+        """The metrics of the run, since somebody first asked for them."""
+        return self._metrics
+
     def as_role(self, role: str, region: str) -> Clients:
         """Clients that may do what a role may."""
         credentials = self._session(role)

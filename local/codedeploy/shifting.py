@@ -17,6 +17,9 @@ from local.codedeploy.cloud import Clients, Cloud
 
 UNDER_WAY = ("Created", "InProgress")
 
+HOOKS = {"BeforeAllowTraffic", "AfterAllowTraffic"}
+"""The lifecycle events of a deployment that are for checks."""
+
 HOOK_MINUTES = 60
 """How long a check may take."""
 

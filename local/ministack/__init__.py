@@ -13,7 +13,15 @@ from pathlib import Path
 import ministack.app  # type: ignore[import-untyped]
 
 from local.ministack import endpoint, observation, queues, repairs
-from local.ministack.access import header, refusal, region, service_session, session
+from local.ministack.access import (
+    arn,
+    denied,
+    header,
+    refusal,
+    region,
+    service_session,
+    session,
+)
 from local.ministack.observation import Publish, denial, watch_rights
 from local.ministack.regions import Regions, current
 from local.ministack.user_pools import published, region_of
@@ -21,8 +29,10 @@ from local.ministack.user_pools import published, region_of
 __all__ = [
     "Regions",
     "application",
+    "arn",
     "current",
     "denial",
+    "denied",
     "header",
     "load_services",
     "observe",

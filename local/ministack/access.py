@@ -10,8 +10,13 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
-from ministack.core import iam_actions  # type: ignore[import-untyped]
-from ministack.core.router import detect_service, extract_region  # type: ignore[import-untyped]
+from ministack.core import iam_actions, iam_evaluator  # type: ignore[import-untyped]
+from ministack.core.responses import get_account_id  # type: ignore[import-untyped]
+from ministack.core.router import (  # type: ignore[import-untyped]
+    detect_service,
+    extract_access_key_id,
+    extract_region,
+)
 
 from local.edge.request import Scope
 
@@ -46,6 +51,23 @@ def service_session(role: str, service: str) -> dict[str, str]:
         "aws_secret_access_key": secret,
         "aws_session_token": token,
     }
+
+
+def arn(service: str, scope: Scope) -> str:
+    """What the ARNs of a service begin with in a caller's account and region."""
+    return f"arn:aws:{service}:{region(scope)}:{get_account_id()}"
+
+
+def denied(scope: Scope, action: str, resource: str) -> str | None:
+    """What IAM says to a caller that may not do something; None: they may. For services that the
+    emulator itself has not got."""
+    service, headers = action.partition(":")[0], header_fields(scope)
+    key = extract_access_key_id(headers, {})
+    found = iam_evaluator.enforce(key, action, service, region(scope), resource_arn=resource)
+    if found is None:
+        return None
+    who = getattr(found, "principal_arn", "") or "anonymous"
+    return str(iam_actions.identity_denial_message(action, who, resource, explicit_deny=False))
 
 
 def refusal(scope: Scope, code: str, message: str) -> tuple[int, Mapping[str, str], bytes]:

@@ -77,6 +77,7 @@ NOT_COUNTED = (
     "what fails: retries, dead letters, repairs, alarms' e-mails",
     "who signs in: Cognito's active users beyond 10,000 and the tokens of machines",
     "files that are imported and objects in buckets",
+    "deployments: the runs of their checks, and the metrics that these read",
     "KMS requests for the tables, which DynamoDB makes every few minutes",
 )
 """What an estimate leaves out."""

@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -60,6 +61,10 @@ class FakeAws:
     events: list[dict[str, Any]] = field(default_factory=list)  # that the bus accepted
     refusals: dict[str, list[str]] = field(default_factory=dict)  # event id -> its next error codes
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    deployments: dict[str, dict[str, Any]] = field(default_factory=dict)  # CodeDeploy's, by id
+    verdicts: list[tuple[str, str, str]] = field(default_factory=list)  # deployment, execution, it
+    counts: dict[str, float] = field(default_factory=dict)  # by metric's name, of the last minute
+    invoke: Callable[[str, Any], Any] | None = None  # answers invocations of other functions
     bucket: FakeObjects = field(default_factory=FakeObjects)
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     page_size: int = 1000
@@ -310,6 +315,31 @@ class FakeAws:
         failed = sum("ErrorCode" in each for each in results)
         return 200, {"FailedEntryCount": failed, "Entries": results}
 
+    def _GetDeployment(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        found = self.deployments.get(request["deploymentId"])
+        if found is None:
+            return _error(400, "DeploymentDoesNotExistException", "no such deployment")
+        return 200, {"deploymentInfo": found}
+
+    def _PutLifecycleEventHookExecutionStatus(  # noqa: N802
+        self, request: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]]:
+        execution = request["lifecycleEventHookExecutionId"]
+        self.verdicts.append((request["deploymentId"], execution, request["status"]))
+        return 200, {"lifecycleEventHookExecutionId": execution}
+
+    def _GetMetricData(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        results = []
+        for query in request["MetricDataQueries"]:
+            metric = query["MetricStat"]["Metric"]
+            dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+            alone = "ExecutedVersion" not in dimensions and "Resource" in dimensions
+            value = self.counts.get(("alone " if alone else "") + metric["MetricName"])
+            values = [] if value is None else [value]
+            times = [request["StartTime"]] * len(values)
+            results.append({"Id": query["Id"], "Timestamps": times, "Values": values})
+        return 200, {"MetricDataResults": results}
+
 
 def _refused(request: dict[str, Any], stored: Item | None) -> tuple[int, dict[str, Any]]:
     status, body = _error(400, "ConditionalCheckFailedException", "The conditional request failed")
@@ -376,6 +406,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _rest(self, operation: str, content: bytes) -> None:
         aws = self.server.aws
         fault = self._fault(operation, {})
+        if fault is None and operation == "Invoke" and aws.invoke is not None:
+            self._send(*fake_objects.invoked(aws.invoke, self.path, content))
+            return
         if fault is None or fault.applied:
             with aws.lock:
                 status, raw, headers = fake_objects.answer(

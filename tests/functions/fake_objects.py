@@ -47,6 +47,18 @@ def operation(method: str, target: str) -> str:
     return "GetObject"
 
 
+def invoked(
+    invoke: Callable[[str, Any], Any], target: str, body: bytes
+) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body and headers of an invocation that waits for what the function returns."""
+    function = unquote(urlsplit(target).path).split("/")[-2]
+    try:
+        return 200, json.dumps(invoke(function, json.loads(body))).encode(), {}
+    except Exception as error:
+        failure = {"errorType": type(error).__name__, "errorMessage": "SECRET"}
+        return 200, json.dumps(failure).encode(), {"X-Amz-Function-Error": "Unhandled"}
+
+
 def answer(
     objects: FakeObjects, asked: str, target: str, headers: Mapping[str, str], body: bytes
 ) -> tuple[int, bytes, dict[str, str]]:

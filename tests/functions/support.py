@@ -24,7 +24,8 @@ def told() -> dict[str, dict[str, str]]:
     """The variables that the program sets on each function, by its name, in the first stack
     that has it; one of none of them in a stack with what is optional."""
     variables: dict[str, dict[str, str]] = {}
-    for recorded in (*map(recording, (*STACKS, "synthetic")), stacks.two_regions()[0]):
+    known = (*map(recording, (*STACKS, "synthetic", "deployment")), stacks.two_regions()[0])
+    for recorded in known:
         made = {each.name: each for each in recorded.of(stacks.FUNCTION)}
         for each in order_functions.FUNCTIONS:
             function = made.get(f"orders-{each.label}")

@@ -9,7 +9,8 @@ import botocore.session  # type: ignore[import-untyped]
 import pytest
 from botocore.validate import ParamValidator  # type: ignore[import-untyped]
 
-from local.codedeploy import CodeDeploy
+from local import events, metrics
+from local.codedeploy import CodeDeploy, metric_data
 from local.ministack.aliases import Alias
 from tests.local.support import until
 
@@ -176,6 +177,90 @@ def test_no_traffic_moves_before_its_check_says_so(verdict: str) -> None:
     info = call.ended(deployment_id)
     assert info["status"] == verdict
     assert aws.alias["FunctionVersion"] == ("2" if verdict == "Succeeded" else "1")
+
+
+PROPERTIES = {"Name": "f", "Alias": "live", "CurrentVersion": "1", "TargetVersion": "2"}
+LAMBDA = {"Type": "AWS::Lambda::Function", "Properties": PROPERTIES}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"version": 0.0, "Resources": []},
+        {"Resources": [{"f": LAMBDA}]},
+        {"version": 1.0, "Resources": [{"f": LAMBDA}]},
+        {"version": 0.0, "Resources": [{"f": LAMBDA}, {"g": LAMBDA}]},
+        {"version": 0.0, "Resources": [{"f": {**LAMBDA, "Type": "AWS::ECS::Service"}}]},
+        {"version": 0.0, "Resources": [{"f": {**LAMBDA, "Properties": {"Name": "f"}}}]},
+        {"version": 0.0, "Resources": [{"f": LAMBDA}], "Hooks": [{"BeforeInstall": "check"}]},
+        {"version": 0.0, "Resources": [{"f": LAMBDA}], "Hooks": [{"BeforeAllowTraffic": ""}]},
+        {"version": 0.0, "Resources": [{"f": LAMBDA}], "Hooks": ["check"]},
+    ],
+)
+def test_an_appspec_that_is_none_begins_no_deployment(content: dict[str, Any]) -> None:
+    call = Caller(Aws())
+    call("CreateApplication", **APPLICATION, computePlatform="Lambda")
+    call("CreateDeploymentGroup", **GROUP)
+    asked = deployment()
+    asked["revision"]["appSpecContent"]["content"] = json.dumps(content)
+    assert call.refused("CreateDeployment", **asked) == "InvalidRevisionException"
+    listed = call("ListDeployments", **APPLICATION, deploymentGroupName="group")
+    assert listed == {"deployments": []}
+
+
+def test_a_check_that_says_nothing_counts_as_failed_after_an_hour() -> None:
+    aws = Aws()
+    call = Caller(aws, minute=0.001)
+    info = call.ended(call.deploy(({"BeforeAllowTraffic": "check"},)))
+    assert (info["status"], info["errorInformation"]["code"]) == (
+        "Failed",
+        "HOOK_EXECUTION_FAILURE",
+    )
+    assert {} in aws.weights  # only the rollback, to the version that has the traffic
+    assert aws.alias["FunctionVersion"] == "1"
+
+
+def test_a_check_is_told_the_metrics_of_the_run_as_cloudwatch_would_tell_them() -> None:
+    run = metrics.Metrics("api", "$default")
+    through = {"function": "f", "milliseconds": 5.0, "alias": "live"}
+    run.take(events.FunctionInvoked(request_id="1", version="2", at=600.0, **through))
+    failed = events.FunctionFailed(request_id="2", error="E", version="2", at=661.0, **through)
+    run.take(failed)
+    run.take(events.FunctionInvoked(request_id="3", at=662.0, **through))
+    named = [("FunctionName", "f"), ("Resource", "f:live")]
+    of_version = [*named, ("ExecutedVersion", "2")]
+    asked = {
+        "StartTime": 600,
+        "EndTime": 720,
+        "MetricDataQueries": [
+            {
+                "Id": each,
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/Lambda",
+                        "MetricName": name,
+                        "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions],
+                    },
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+            }
+            for each, name, dimensions in (
+                ("errors", "Errors", of_version),
+                ("all", "Invocations", named),
+                ("none", "Invocations", [*named, ("ExecutedVersion", "3")]),
+            )
+        ],
+    }
+    answer = json.loads(metric_data(json.dumps(asked).encode(), run))
+    shape = botocore.session.Session().get_service_model("cloudwatch")
+    output = shape.operation_model("GetMetricData").output_shape
+    assert not ParamValidator().validate(answer, output).generate_report()
+    found = {each["Id"]: each for each in answer["MetricDataResults"]}
+    assert (found["errors"]["Timestamps"], found["errors"]["Values"]) == ([600, 660], [0, 1])
+    assert found["all"]["Values"] == [1, 2]
+    assert found["none"]["Values"] == []
 
 
 def test_a_deployment_from_a_version_that_is_not_there_fails() -> None:

@@ -1,6 +1,7 @@
 """Progressive deployment in the graph: nothing while off, and what CodeDeploy needs when on."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from tests.unit import stacks
 APPLICATION = "aws:codedeploy/application:Application"
 GROUP = "aws:codedeploy/deploymentGroup:DeploymentGroup"
 CONFIGURATION = "aws:codedeploy/deploymentConfig:DeploymentConfig"
+
+
+CHECKS = {"BeforeAllowTraffic": "check-before-traffic", "AfterAllowTraffic": "check-after-traffic"}
 
 
 def on(preference: str = "canary10Percent5Minutes", **more: Any) -> Recording:
@@ -46,14 +50,25 @@ def test_on_it_adds_resources_and_leaves_those_that_are_there() -> None:
                 assert it.pop("code")
             variables = inputs["environment"]["variables"]
             assert variables.pop("VERSION_FAILURES") == "counted"
+            variables.pop("SYNTHETIC_CUSTOMER", None)  # whose orders try new versions
             for secret in (it["environment"]["variables"] for it in (before, inputs)):
                 secret.pop("ORDER_ID_KEY", None)  # another one in each recording
         if each.type == stacks.ROLE and each.name.removeprefix("orders-") in stacks.FUNCTIONS:
             assert inputs.pop("forceDetachPolicies") is True
-        assert inputs == before or each.type == stacks.STASH, each
-    added = names(with_it) - names(off)
-    assert added
-    assert all(name.startswith("orders-deployments") for _, name in added)
+        # What shows functions and the table's operations shows the checks and theirs, too.
+        shows = each.type == stacks.DASHBOARD or "orders-table" in each.name
+        assert inputs == before or each.type == stacks.STASH or shows, each
+    added = {name for _, name in names(with_it) - names(off)}
+    beginnings = (
+        "orders-deployments",
+        "orders-check-before-traffic",
+        "orders-check-after-traffic",
+        "orders-observability-check-",
+        "orders-synthetic-customer",
+    )
+    assert all(name.startswith(beginnings) for name in added), added
+    for each in beginnings:
+        assert [name for name in added if name.startswith(each)], each
 
 
 @pytest.mark.parametrize("label", stacks.FUNCTIONS)
@@ -119,22 +134,48 @@ def test_codedeploy_may_move_these_aliases_and_no_more() -> None:
         for resource in each["Resource"]
     }
     functions, aliases = (
-        {each.outputs["arn"] for each in recorded.of(kind)}
+        {recorded.one(kind, f"orders-{label}").outputs["arn"] for label in stacks.FUNCTIONS}
         for kind in (stacks.FUNCTION, stacks.ALIAS)
     )
+    checks = {stacks.function(recorded, label).outputs["arn"] for label in CHECKS.values()}
     assert allowed == {
         ("cloudwatch:DescribeAlarms", "*"),
         *(("lambda:GetAlias", arn) for arn in functions),
         *(("lambda:UpdateAlias", arn) for arn in functions),
         *(("lambda:GetProvisionedConcurrencyConfig", arn) for arn in aliases),
+        *(("lambda:InvokeFunction", arn) for arn in checks),
     }
     assert {each.inputs["serviceRoleArn"] for each in recorded.of(GROUP)} == {role.outputs["arn"]}
+
+
+def test_the_checks_are_told_where_deployments_begin_and_know_all_that_they_check() -> None:
+    recorded = on()
+    made = {label: stacks.function(recorded, label) for label in CHECKS.values()}
+    told = recorded.outputs["deployments"]["checks"]
+    assert told == {event: made[label].outputs["name"] for event, label in CHECKS.items()}
+    before, after = (made[label].inputs["environment"]["variables"] for label in CHECKS.values())
+    names = {
+        label.replace("-", "_"): stacks.function(recorded, label).outputs["name"]
+        for label in stacks.FUNCTIONS
+    }
+    assert json.loads(before["FUNCTION_NAMES"]) == names
+    customers = {
+        each.inputs["environment"]["variables"].get("SYNTHETIC_CUSTOMER")
+        for each in (*made.values(), *(stacks.function(recorded, it) for it in ("create-order",)))
+    }
+    assert before["SYNTHETIC_CUSTOMER"] in customers
+    assert len(customers - {None}) == 1
+    assert after["LARGEST_ERROR_PERCENT"] == "1"
+    strict = on(alarms={"thresholds": {"functionErrorPercent": 0.5}})
+    mended = stacks.function(strict, CHECKS["AfterAllowTraffic"]).inputs["environment"]
+    assert mended["variables"]["LARGEST_ERROR_PERCENT"] == "0.5"
 
 
 def test_the_alias_is_codedeploys_and_no_grant_of_a_version_with_traffic_goes() -> None:
     recorded = on()
     for alias in recorded.of(stacks.ALIAS):
-        assert alias.ignored == {"functionVersion", "routingConfig"}
+        checks = alias.name.removeprefix("orders-") in CHECKS.values()
+        assert alias.ignored == (set() if checks else {"functionVersion", "routingConfig"})
     for label in stacks.FUNCTIONS:
         role = stacks.role_of(recorded, stacks.function(recorded, label).inputs["role"])
         own = [
@@ -165,7 +206,7 @@ def test_readers_get_their_new_version_before_those_who_write_to_them() -> None:
     )
     stages = recorded.outputs["deployments"]["stages"]
     found = {each["function"]: n for n, stage in enumerate(stages) for each in stage}
-    assert found.keys() == set(order_functions.NAMES)
+    assert found.keys() == {each.name for each in order_functions.FUNCTIONS if not each.checks}
     for earlier, later in (
         ("process_order", "create_order"),
         ("process_order", "republish_pending"),

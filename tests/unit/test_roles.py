@@ -75,6 +75,24 @@ CONDITIONS = {
     }
 }
 
+# Only in a stack whose versions change step by step.
+GROUPS = "the deployment groups"
+_OF_DEPLOYMENTS = {
+    ("codedeploy:GetDeployment", GROUPS),
+    ("codedeploy:PutLifecycleEventHookExecutionStatus", GROUPS),
+}
+_TRIED = {
+    *("create-order", "get-order", "list-orders", "process-order", "republish-pending"),
+    *("measure-table", "record-history", "get-order-history", "publish-changes", "import-orders"),
+}
+GRANTS["check-before-traffic"] = {
+    ("dynamodb:PutItem", TABLE),
+    ("dynamodb:DeleteItem", TABLE),
+    *(("lambda:InvokeFunction", f"versions of {each}") for each in _TRIED),
+    *_OF_DEPLOYMENTS,
+}
+GRANTS["check-after-traffic"] = {("cloudwatch:GetMetricData", "*"), *_OF_DEPLOYMENTS}
+
 # These count their requests, in a stack whose callers have limits.
 ROUTED = {each.label for each in FUNCTIONS if each.route and not each.public}
 
@@ -90,6 +108,8 @@ GRANTS["import-orders"] = {
     ("s3:GetObject", f"{_IMPORTS}/unfinished/*"),
     ("lambda:InvokeFunction", "itself"),
 }
+
+EVERYTHING = {"imports": True, "tableMetrics": {"rateHours": 1}, "auth": "cognito"}
 
 NETWORK = {
     "ec2:CreateNetworkInterface",
@@ -146,6 +166,10 @@ def test_grants_of_every_function_are_decided() -> None:
         ("dev", "import-orders", {"imports": True}),
         ("dev", "health", {"regions": stacks.REGIONS, "auth": "cognito"}),
         *(
+            ("dev", function, {**EVERYTHING, "deployment": "canary10Percent5Minutes"})
+            for function in ("check-before-traffic", "check-after-traffic")
+        ),
+        *(
             ("dev", function, {"auth": "cognito"})
             for function in (*stacks.FUNCTIONS, "list-orders")
         ),
@@ -167,6 +191,11 @@ def test_role_has_exactly_the_permissions_of_the_specification(
         f"{UNPUBLISHED}/*": f"{unpublished}/*",
         "itself": recorded.one(stacks.ALIAS, f"orders-{function}").outputs["arn"],
     }
+    for application in recorded.of("aws:codedeploy/application:Application"):
+        name = application.outputs["name"]
+        meant[GROUPS] = f"arn:aws:codedeploy:eu-west-1:{ACCOUNT}:deploymentgroup:{name}/*"
+    for each in recorded.of(stacks.FUNCTION):
+        meant[f"versions of {each.name.removeprefix('orders-')}"] = f"{each.outputs['arn']}:*"
     for bucket in (b for b in recorded.of(stacks.BUCKET) if b.name == "orders-imports"):
         for prefix in ("incoming", "results", "unfinished"):
             meant[f"{_IMPORTS}/{prefix}/*"] = f"{bucket.outputs['arn']}/{prefix}/*"

@@ -182,7 +182,10 @@ def _import(system: System) -> None:
 
 
 def _deploy(system: System) -> None:
-    """A version of each function, by the order of a deployment."""
+    """A version of each function, by the order of a deployment, checked before it has traffic and
+    when it has all, without waiting for what CloudWatch would count late."""
+    check = system.outputs["functionNames"]["check_after_traffic"]
+    system.publish(check, {contract.WATCHED_SECONDS_VARIABLE: "0"})
     deployments = Deployments(system.client, system.outputs["deployments"], on_aws=False)
     for stage in deployments.stages:
         started = {}
