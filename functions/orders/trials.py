@@ -24,6 +24,7 @@ PAUSE_SECONDS = 0.5  # between two looks at what takes its time
 
 CREATE, READ, LIST, HISTORY = "create_order", "get_order", "list_orders", "get_order_history"
 PROCESS, PUBLISH, RECORD = "process_order", "publish_changes", "record_history"
+HEALTH = "health"
 
 # Of a file that is empty and was never in the bucket.
 _NO_FILE = {"key": f"{contract.INCOMING}new-version.ndjson", "version-id": "none", "size": 0}
@@ -223,6 +224,12 @@ def _history_read(trial: Trial) -> None:
         trial.delete(order_id)
 
 
+def _healthy(trial: Trial) -> None:
+    status, _ = trial.request(HEALTH, "GET", contract.HEALTH_PATH)
+    if status != 200:
+        raise NotAsExpectedError(f"{HEALTH} answers {status}")
+
+
 def _confirmed(trial: Trial) -> None:
     """The queue would bring the order to the version that has the traffic."""
     new = trial.new()
@@ -291,6 +298,7 @@ TRIALS: dict[str, Callable[[Trial], None]] = {
     READ: _placed_and_read,
     LIST: _listed,
     HISTORY: _history_read,
+    HEALTH: _healthy,
     PROCESS: _confirmed,
     PUBLISH: _published,
     RECORD: _recorded,
