@@ -155,15 +155,14 @@ def _bus(parts: Parts) -> EventBus:
     return parts.bus
 
 
-# No events but those that are told of orders, in nobody else's name. Both keys are asked for of
-# each event, and `Null` refuses one without them.
+# No events but those that are told of orders, in nobody else's name. EventBridge takes none that
+# lacks either.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
 _OWN_EVENTS = {
     "ForAllValues:StringEquals": {
         "events:source": [contract.EVENT_SOURCE],
         "events:detail-type": list(contract.CHANGE_EVENTS.values()),
-    },
-    "Null": {"events:source": ["false"], "events:detail-type": ["false"]},
+    }
 }
 
 PUT = Grant(PUT_EVENTS, lambda parts: _bus(parts).arn, ("PutEvents",), _OWN_EVENTS)

@@ -70,8 +70,7 @@ CONDITIONS = {
         "ForAllValues:StringEquals": {
             "events:source": ["serverless-orders"],
             "events:detail-type": ["OrderCreated", "OrderConfirmed", "OrderFailed"],
-        },
-        "Null": {"events:source": ["false"], "events:detail-type": ["false"]},
+        }
     }
 }
 
