@@ -11,6 +11,8 @@ import contextvars
 import inspect
 import json
 import logging
+import os
+import queue
 import runpy
 import sys
 import threading
@@ -37,6 +39,9 @@ LOGGER = "local.program"
 
 # Resources are registered from these threads, so as many creations can be under way at once.
 REGISTRATION_THREADS = 8
+
+# A selector and two ends of a pipe of its own.
+_DESCRIPTORS_OF_A_LOOP = 3
 
 
 class ProgramError(LocalRunError):
@@ -241,18 +246,12 @@ def _run_in_fresh_loop(
     preview: bool,
     monitor: pulumi_mocks.MockMonitor | None,
 ) -> dict[str, Any]:
-    thread_loops: list[asyncio.AbstractEventLoop] = []
-    without_loop: list[OSError] = []
+    loops: list[asyncio.AbstractEventLoop] = []
+    free: queue.SimpleQueue[asyncio.AbstractEventLoop] = queue.SimpleQueue()
 
     def give_thread_a_loop() -> None:
         # Pulumi would make one for each thread and never close it.
-        try:
-            loop = asyncio.new_event_loop()
-        except OSError as error:  # what is raised here is told of the pool alone
-            without_loop.append(error)
-            return
-        asyncio.set_event_loop(loop)
-        thread_loops.append(loop)
+        asyncio.set_event_loop(free.get_nowait())
 
     async def main() -> dict[str, Any]:
         loop = asyncio.get_running_loop()
@@ -283,15 +282,30 @@ def _run_in_fresh_loop(
         if path not in sys.path:
             sys.path.append(path)
     try:
-        with asyncio.Runner() as runner:
+        # Here, where a failure is told to the caller: that of a thread is told of the pool alone.
+        for _ in range(REGISTRATION_THREADS):
+            loops.append(_new_loop())
+            free.put(loops[-1])
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
             return runner.run(main())
-    except Exception:
-        if without_loop:
-            raise without_loop[0] from None
-        raise
     finally:
-        for loop in thread_loops:
+        for loop in loops:
             loop.close()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """An event loop; raises OSError where there is no room for what it opens.
+
+    One that is half made then would print a traceback when it is collected.
+    """
+    opened: list[int] = []
+    try:
+        while len(opened) < _DESCRIPTORS_OF_A_LOOP:
+            opened += os.pipe()
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return asyncio.new_event_loop()
 
 
 async def _until_settled(program: Callable[[], Any]) -> None:
