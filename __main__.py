@@ -45,8 +45,12 @@ if system.user_pool_id is not None:
 if system.machine_client_id is not None:
     pulumi.export("machineClientId", system.machine_client_id)
     pulumi.export("machineClientSecret", system.machine_client_secret)
+if system.domain_url is not None:
+    pulumi.export("domainUrl", system.domain_url)
 if system.region_parts is not None:
     pulumi.export("regions", system.region_parts)
+if settings.region_told is not None:
+    pulumi.export("region", settings.region_told)
 pulumi.export("dashboardUrl", system.dashboard_url)
 pulumi.export("functionNames", system.function_names)
 if system.deployments is not None:

@@ -173,6 +173,16 @@ class Settings:
             values.get("regions", {}).get("home_stack"),
         )
 
+    @property
+    def region_told(self) -> dict[str, Any] | None:
+        """What `python -m operations regions` has to know; None where there is one region."""
+        regions = self.system.get("regions")
+        if regions is None:
+            return None
+        told = ("here", "members", "adopt_after_minutes", "adoption_margin_seconds")
+        home = {} if self.home_stack is None else {"homeStack": self.home_stack}
+        return {camel_case(name): regions[name] for name in told} | home  # type: ignore[literal-required]
+
 
 def _system(values: Configuration) -> OrderSystemArgs:
     system: OrderSystemArgs = {

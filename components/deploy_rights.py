@@ -56,6 +56,13 @@ _API = (
     "arn:{partition}:apigateway:{region}::/apis/*",
 )
 _API_TAGS = ("arn:{partition}:apigateway:{region}::/tags/*",)
+_DOMAIN = (
+    "arn:{partition}:apigateway:{region}::/domainnames",
+    "arn:{partition}:apigateway:{region}::/domainnames/*",
+)
+_CERTIFICATE = ("arn:{partition}:acm:{region}:{account}:certificate/*",)
+_HEALTH_CHECK = ("arn:{partition}:route53:::healthcheck/*",)
+_ZONE = ("arn:{partition}:route53:::hostedzone/{zone}",)
 
 # Whose keys have made-up names, too; they carry the project's tag from their creation on.
 _NEW_OF_PROJECT = {"StringEquals": {"aws:RequestTag/project": "{project}"}}
@@ -493,6 +500,87 @@ RIGHTS: dict[str, tuple[Rights, ...]] = {
     "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": _QUEUE_ATTRIBUTES,
 }
 
+_RECORDS = (
+    Rights(
+        "route53",
+        _ZONE,
+        read="GetHostedZone ListResourceRecordSets",
+        create="ChangeResourceRecordSets",
+    ),
+    # Whether a change has reached all name servers.
+    Rights("route53", ("arn:{partition}:route53:::change/*",), read="GetChange"),
+)
+
+DOMAIN_RIGHTS: dict[str, tuple[Rights, ...]] = {
+    "aws:acm/certificate:Certificate": (
+        Rights("acm", _ALL, create="RequestCertificate", when=_NEW_OF_PROJECT),
+        Rights("acm", _CERTIFICATE, create="AddTagsToCertificate", when=_NEW_OF_PROJECT),
+        Rights(
+            "acm",
+            _CERTIFICATE,
+            read="DescribeCertificate ListTagsForCertificate",
+            create="AddTagsToCertificate",
+            update="RemoveTagsFromCertificate UpdateCertificateOptions",
+            delete="DeleteCertificate",
+            when=_OF_PROJECT,
+        ),
+    ),
+    "aws:acm/certificateValidation:CertificateValidation": (
+        Rights("acm", _CERTIFICATE, read="DescribeCertificate", when=_OF_PROJECT),
+    ),
+    "aws:apigatewayv2/apiMapping:ApiMapping": (
+        Rights("apigateway", _DOMAIN, "GET", "POST", "PATCH", "DELETE"),
+    ),
+    "aws:apigatewayv2/domainName:DomainName": (
+        Rights("apigateway", _DOMAIN, "GET", "POST TagResource", "PATCH", "DELETE"),
+    ),
+    "aws:route53/healthCheck:HealthCheck": (
+        # Route 53 knows no resource for the creation of one.
+        Rights("route53", _ALL, create="CreateHealthCheck"),
+        Rights(
+            "route53",
+            _HEALTH_CHECK,
+            read="GetHealthCheck ListTagsForResource",
+            create="ChangeTagsForResource",
+            update="UpdateHealthCheck",
+            delete="DeleteHealthCheck",
+        ),
+    ),
+    "aws:route53/record:Record": _RECORDS,
+}
+"""The same for the types of a domain, which a role is for that is given its hosted zone."""
+
+# Who makes a replica has to be able to fill it, and DynamoDB has a role for the replication:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2gt_IAM.html
+_REPLICA = (
+    "arn:{partition}:dynamodb:{replicas}:{account}:table/Orders{suffix}",
+    "arn:{partition}:dynamodb:{replicas}:{account}:table/{system}-*",
+)
+REPLICA_RIGHTS = (
+    Rights(
+        "dynamodb",
+        _REPLICA,
+        read="DescribeContinuousBackups DescribeTable DescribeTimeToLive ListTagsOfResource",
+        create="BatchWriteItem CreateTable CreateTableReplica DeleteItem GetItem PutItem Query "
+        "Scan TagResource UpdateItem",
+        update="UntagResource UpdateContinuousBackups UpdateTable UpdateTimeToLive",
+        delete="DeleteTable DeleteTableReplica",
+    ),
+    Rights(
+        "iam",
+        (
+            "arn:{partition}:iam::{account}:role/aws-service-role/"
+            "replication.dynamodb.amazonaws.com/*",
+        ),
+        create="CreateServiceLinkedRole",
+        when={"StringEquals": {"iam:AWSServiceName": "replication.dynamodb.amazonaws.com"}},
+    ),
+)
+"""What the stack of the home region takes beside, in the other regions."""
+
+REPLICA_BOUNDARY = (Rights("dynamodb", _REPLICA, update="UpdateItem"),)
+"""What roles of a region do at most in the replicas of the others."""
+
 BOUNDARY: tuple[Rights, ...] = (
     Rights(
         "dynamodb",
@@ -550,8 +638,8 @@ def statements(
 ) -> list[dict[str, Any]]:
     """The statements of a policy: one for all actions on the same resources and conditions.
 
-    `names` fill in the patterns: partition, region, account, system, suffix, project, stack and
-    boundary.
+    `names` fill in the patterns: partition, region, account, system, suffix, project, stack,
+    boundary, zone and replicas, the regions of replicas with a comma between.
     """
     found: dict[str, tuple[Rights, set[str]]] = {}
     for each in rights:
@@ -561,11 +649,20 @@ def statements(
         {
             "Effect": "Allow",
             "Action": sorted(actions),
-            "Resource": [pattern.format_map(names) for pattern in each.on],
+            "Resource": [filled for pattern in each.on for filled in _resources(pattern, names)],
             **({"Condition": _filled(each.when, names)} if each.when else {}),
         }
         for each, actions in found.values()
         if actions
+    ]
+
+
+def _resources(pattern: str, names: Mapping[str, str]) -> list[str]:
+    """The ARNs of a pattern: one, or one for each region of replicas."""
+    if "{replicas}" not in pattern:
+        return [pattern.format_map(names)]
+    return [
+        pattern.format_map({**names, "replicas": region}) for region in names["replicas"].split(",")
     ]
 
 

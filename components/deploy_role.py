@@ -9,7 +9,15 @@ import pulumi_aws as aws
 
 from . import iam
 from .component import Component
-from .deploy_rights import BOUNDARY, Rights, grouped, statements
+from .deploy_rights import (
+    BOUNDARY,
+    DOMAIN_RIGHTS,
+    REPLICA_BOUNDARY,
+    REPLICA_RIGHTS,
+    Rights,
+    grouped,
+    statements,
+)
 from .iam import Statement
 from .inputs import (
     Default,
@@ -22,6 +30,7 @@ from .inputs import (
     contradictions,
     problem,
 )
+from .regional_domain import ZoneId
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
@@ -100,6 +109,15 @@ class DeployRoleArgs(TypedDict):
         Annotated[str, Text(r"[a-z]{2}(-[a-z]+)+-[0-9]|\*", "a region", default="us-east-1")]
     ]
     """Region of the stack, or `*`."""
+    replica_regions: NotRequired[
+        Annotated[
+            list[Annotated[str, Text(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region")]],
+            Items(different=True, default=()),
+        ]
+    ]
+    """The system's other regions, in which the stack of the home region makes replicas."""
+    zone_id: NotRequired[ZoneId]
+    """Hosted zone of the system's domain; without one the role can make no domain."""
     state_bucket: NotRequired[pulumi.Input[str]]
     """Name of the bucket that holds Pulumi's state; without one the role gets no rights on it."""
     state_key_arn: NotRequired[pulumi.Input[str]]
@@ -147,6 +165,8 @@ class DeployRole(Component):
             "system": args["system"],
             "suffix": args["name_suffix"],
             "region": args["region"],
+            "replicas": ",".join(args["replica_regions"]),
+            "zone": args.get("zone_id", ""),
         }
         deploys = args["access"] == "deploy"
         provider_arn = pulumi.Output.from_input(args.get("provider_arn") or self._identities())
@@ -180,6 +200,12 @@ class DeployRole(Component):
                 *(_STATE_RIGHTS if "state_bucket" in self._args else ()),
                 *(_STATE_KEY_RIGHTS if "state_key_arn" in self._args else ()),
             ],
+            "domain": [
+                each
+                for rights in (DOMAIN_RIGHTS.values() if "zone_id" in self._args else ())
+                for each in rights
+            ],
+            "replicas": [*REPLICA_RIGHTS] if self._args["replica_regions"] else [],
             "drills": [*_DRILL_RIGHTS] if self._args["drills"] else [],
         }
         return grouped() | {group: rights for group, rights in optional.items() if rights}
@@ -192,7 +218,9 @@ class DeployRole(Component):
         return aws.iam.Policy(
             f"{self._prefix}-boundary",
             description=f"What roles that {self._prefix} makes may do at most",
-            policy=self._document(list(BOUNDARY), further),
+            policy=self._document(
+                [*BOUNDARY, *(REPLICA_BOUNDARY if self._args["replica_regions"] else ())], further
+            ),
             opts=self._child,
         )
 

@@ -38,6 +38,7 @@ from .order_inputs import SCOPES, budget_emails, with_sign_in
 from .order_stages import stages
 from .order_system_args import OrderSystemArgs
 from .queues import Queue, QueueArgs
+from .regional_domain import RegionalDomain
 from .regions import HomeParts
 from .table import Replica, Table, TableArgs, TableIndex, arn_in
 from .thresholds import Alarms
@@ -58,6 +59,8 @@ class OrderSystem(Component):
     """Where the API answers, without a slash at the end."""
     api_id: pulumi.Output[str]
     """Id of the API."""
+    domain_url: Optional[pulumi.Output[str]]
+    """Where callers reach the nearest healthy region; only with a domain of several regions."""
     table_name: pulumi.Output[str]
     """Name of the table of orders."""
     table_arn: pulumi.Output[str]
@@ -148,6 +151,7 @@ class OrderSystem(Component):
             monthly_budget(f"{name}-monthly", amount, budget_emails(args), self)
 
         self.api_url, self.api_id = self._api.url, self._api.api_id
+        self.domain_url = self._lead_here()
         self.table_name, self.table_arn = self._table.name, self._table.arn
         self.queue_url, self.queue_arn = self._queue.url, self._queue.arn
         self.dlq_url, self.dlq_arn = self._queue.dlq_url, self._queue.dlq_arn
@@ -706,6 +710,24 @@ class OrderSystem(Component):
             for version, prefix in prefixes.items()
             if served
         }
+
+    def _lead_here(self) -> pulumi.Output[str] | None:
+        """The URL of the domain that leads callers here, while this region is healthy."""
+        if self._regions is None or "domain" not in self._regions:
+            return None
+        domain = RegionalDomain(
+            f"{self._prefix}-domain",
+            {
+                "domain": self._regions["domain"],
+                "api_id": self._api.api_id,
+                "api_url": self._api.url,
+                "stage_name": self._api.stage_name,
+                "health_path": contract.HEALTH_PATH,
+                "validates": not self._home,
+            },
+            self._child,
+        )
+        return domain.url
 
     def _replicated_to(self) -> list[str]:
         """The regions that may be behind."""

@@ -9,6 +9,7 @@ from typing import Annotated, NotRequired, TypedDict
 import pulumi
 
 from .inputs import Default, Items, Problem, Text, Whole, contradictions, problem
+from .regional_domain import Domain
 
 Region = Annotated[str, Text(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region as us-east-1")]
 
@@ -37,6 +38,8 @@ class RegionSettings(TypedDict):
     """Whether a write is in two regions before it is answered; of the table of orders alone."""
     witness: NotRequired[Region]
     """Region that has a part in strong consistency, but no replica; with two members."""
+    domain: NotRequired[Domain]
+    """Domain by which callers reach the nearest healthy region; the same in all of them."""
 
 
 class HomeParts(TypedDict):

@@ -96,6 +96,15 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
         "dev",
         {"auth": "jwt", "jwt": {"issuer": "https://login.example.com", "audience": ["orders"]}},
     ),
+    "regions": (
+        "prod",
+        {
+            "regions": {
+                "members": ["us-east-1", "eu-west-1"],
+                "domain": {"name": "api.example.com", "zoneId": "Z0123456789ABCDEFGHIJ"},
+            }
+        },
+    ),
     "no-topic": ("dev", {"alarms.topic": False}),
     "alarms": (
         "prod",

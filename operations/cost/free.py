@@ -2,6 +2,14 @@
 
 FREE = frozenset(
     {
+        # https://aws.amazon.com/certificate-manager/pricing/
+        "aws:acm/certificate:Certificate",
+        "aws:acm/certificateValidation:CertificateValidation",
+        "aws:apigatewayv2/apiMapping:ApiMapping",
+        "aws:apigatewayv2/domainName:DomainName",
+        # Asked for an alias of an API, Route 53 answers for nothing:
+        # https://aws.amazon.com/route53/pricing/
+        "aws:route53/record:Record",
         # Code, names, rights and wiring: what runs through them is billed where it runs.
         "aws:apigatewayv2/authorizer:Authorizer",
         "aws:apigatewayv2/integration:Integration",
@@ -68,6 +76,7 @@ BY_THE_MONTH = frozenset(
         "aws:cloudwatch/metricAlarm:MetricAlarm",
         "aws:cognito/userPoolClient:UserPoolClient",
         "aws:kms/key:Key",
+        "aws:route53/healthCheck:HealthCheck",
     }
 )
 

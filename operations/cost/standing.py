@@ -41,6 +41,11 @@ def standing(graph: Graph, assumed: Mapping[str, Any]) -> Iterator[Standing]:
         yield key, "keys", "kms.key", 1
     for budget in graph.of("aws:budgets/budget:Budget"):
         yield budget, "budgets", "budgets.budget", 1
+    for check in graph.of("aws:route53/healthCheck:HealthCheck"):
+        yield check, "health checks", "route53.check", 1
+        # HTTPS is one, measured latency another.
+        features = check.inputs["type"].startswith("HTTPS") + bool(check.inputs["measureLatency"])
+        yield check, "features of health checks", "route53.feature", features
 
 
 def _dashboards(graph: Graph) -> Iterator[Standing]:

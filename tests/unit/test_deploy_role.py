@@ -16,7 +16,13 @@ import pulumi
 import pytest
 
 from components import DeployRole
-from components.deploy_rights import BOUNDARY, PASSED_TO, RIGHTS, grouped
+from components.deploy_rights import (
+    BOUNDARY,
+    DOMAIN_RIGHTS,
+    PASSED_TO,
+    RIGHTS,
+    grouped,
+)
 from components.deploy_role import DeployRoleArgs
 from components.inputs import InputError
 from components.order_functions import FUNCTIONS
@@ -74,9 +80,10 @@ def test_every_type_that_a_stack_registers_has_its_rights() -> None:
         for each in recording(variant).registrations
         if each.custom and each.type.startswith("aws:")
     }
-    assert registered == RIGHTS.keys(), (
-        f"say what deploying {sorted(registered - RIGHTS.keys())} takes, and drop "
-        f"{sorted(RIGHTS.keys() - registered)}: RIGHTS in components/deploy_rights.py"
+    known = RIGHTS.keys() | DOMAIN_RIGHTS.keys()
+    assert registered == known, (
+        f"say what deploying {sorted(registered - known)} takes, and drop "
+        f"{sorted(known - registered)}: RIGHTS in components/deploy_rights.py"
     )
 
 
@@ -167,8 +174,50 @@ def test_role_that_deploys_may(action: str, resource: str, context: Any) -> None
     assert allowed(policies, action, resource, within if context == "within" else context)
 
 
+TABLE_ELSEWHERE = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/Orders"
+ZONE = "Z0123456789ABCDEFGHIJ"
+
+
+def test_home_stack_s_role_makes_replicas_in_the_other_regions_alone() -> None:
+    without = documents(role())
+    recorded = role(replica_regions=["us-east-1", "us-west-2"])
+    boundary = json.loads(recorded.one(POLICY, "deploy-prod-boundary").inputs["policy"])
+    for action in ("dynamodb:CreateTableReplica", "dynamodb:Scan", "dynamodb:DeleteTableReplica"):
+        for region, may in (("us-east-1", True), ("us-west-2", True), ("eu-south-1", False)):
+            there = TABLE_ELSEWHERE.replace("us-east-1", region)
+            assert allowed(documents(recorded), action, there, {}) is may
+            assert not allowed(without, action, there, {})
+    # In its own region it reads no data.
+    own = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Orders"
+    assert not allowed(documents(recorded), "dynamodb:Scan", own, {})
+    # The processor changes old orders in the heir's replica.
+    assert allowed([boundary], "dynamodb:UpdateItem", TABLE_ELSEWHERE, {})
+    assert not allowed([boundary], "dynamodb:PutItem", TABLE_ELSEWHERE, {})
+
+
+def test_role_changes_records_of_the_zone_alone_that_it_is_given() -> None:
+    ours, other = f"arn:aws:route53:::hostedzone/{ZONE}", "arn:aws:route53:::hostedzone/Z1"
+    change = "route53:ChangeResourceRecordSets"
+    recorded = role(zone_id=ZONE)
+    assert allowed(documents(recorded), change, ours, {})
+    assert not allowed(documents(recorded), change, other, {})
+    services = {
+        action.partition(":")[0]
+        for document in documents(role())
+        for statement in document["Statement"]
+        for action in statement["Action"]
+    }
+    assert not {"route53", "acm"} & services
+
+
 def test_role_that_reads_changes_nothing() -> None:
-    recorded = role(access="read", state_bucket="states", state_key_arn="arn:aws:kms:x:1:key/k")
+    recorded = role(
+        access="read",
+        state_bucket="states",
+        state_key_arn="arn:aws:kms:x:1:key/k",
+        zone_id=ZONE,
+        replica_regions=["us-east-1"],
+    )
     actions = {
         action.partition(":")[2]
         for document in documents(recorded)
@@ -244,6 +293,8 @@ def test_policies_are_within_the_limits_of_iam_and_name_what_exists() -> None:
         state_bucket="b" * 63,
         state_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
         drills=True,
+        zone_id="Z" + "0" * 31,
+        replica_regions=["us-east-1", "us-west-2"],
     )
     assert len(recorded.of(ATTACHMENT)) <= MOST_POLICIES
     assert {each.name.rpartition("-")[2] for each in recorded.of(POLICY)} == {
@@ -251,6 +302,8 @@ def test_policies_are_within_the_limits_of_iam_and_name_what_exists() -> None:
         "boundary",
         "state",
         "drills",
+        "domain",
+        "replicas",
     }
     for each in recorded.of(POLICY):
         text = each.inputs["policy"]
