@@ -13,6 +13,9 @@ def _in_each_version(method: str, path: str) -> list[str]:
     return [f"serverless-orders:{method} {prefix}{path}" for prefix in ("", "/v1", "/v2")]
 
 
+# Health checkers have no token, and learn of no order.
+HEALTH = "serverless-orders:GET /health"
+
 INITIAL_CONFIG: dict[str, EnforcementLevel | dict[str, Any]] = {
     "api-route-authorised": {
         # Without it, the protocol's default would make the rule advisory.
@@ -23,6 +26,11 @@ INITIAL_CONFIG: dict[str, EnforcementLevel | dict[str, Any]] = {
             *_in_each_version("POST", "/orders"),
             *_in_each_version("GET", "/orders/{id}"),
             *_in_each_version("GET", "/orders/{id}/history"),
+            HEALTH,
         ],
+    },
+    "api-production-authorised": {
+        "enforcementLevel": EnforcementLevel.MANDATORY,
+        "publicRoutes": [HEALTH],
     },
 }

@@ -91,6 +91,11 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, Any]]:
             "republish": {"rateMinutes": 5.0},
             "imports": True,
             "auth": "cognito",
+            "regions": {
+                "members": ["eu-west-1", "us-east-1"],
+                "here": "eu-west-1",
+                "domain": {"name": "letters.example.com", "zoneId": "Z0123456789ABCDEFGHIJ"},
+            },
         },
         "PythonFunction": {
             **_function_inputs(tmp_path),
@@ -206,7 +211,7 @@ def test_numbers_that_arrive_as_floats_are_whole_on_every_resource(
         if child.type == "aws:lambda/function:Function"
     ]
     assert all("." not in v.get("MAX_RECEIVE_COUNT", "") for v in variables)
-    schedule = function.one("aws:scheduler/schedule:Schedule").inputs
+    schedule = function.one("aws:scheduler/schedule:Schedule", "it-republish-pending").inputs
     assert schedule["scheduleExpression"] == "rate(5 minutes)"
 
 

@@ -107,8 +107,9 @@ def test_rules_in_process_say_the_same(said: Said, stack: str) -> None:
         configured = INITIAL_CONFIG.get(rule)
         settings = dict(configured) if isinstance(configured, dict) else {}
         settings.pop("enforcementLevel", None)
-        routes = settings.get("exemptRoutes", [])
-        settings["exemptRoutes"] = [route.replace("serverless-orders", "shop") for route in routes]
+        for listed in ("exemptRoutes", "publicRoutes"):
+            routes = settings.get(listed, [])
+            settings[listed] = [route.replace("serverless-orders", "shop") for route in routes]
         for finding in check(rule, given, stack, settings).findings:
             here.add((rule, finding.resource.rpartition(" ")[2]))
     assert here == {(d.policy, d.resource) for d in said(stack)}
@@ -151,12 +152,24 @@ def test_exemptions_name_rules_that_there_are() -> None:
 def test_exempt_routes_are_routes_that_there_are() -> None:
     routes = {
         f"serverless-orders:{each.inputs['routeKey']}"
-        for each in resources("dev")
-        if each.type == "aws:apigatewayv2/route:Route"
+        for variant in ("dev", "regions")
+        for each in resources(variant)
+        if each.type == "aws:apigatewayv2/route:Route" and "authorizationType" not in each.inputs
     }
     configured = INITIAL_CONFIG["api-route-authorised"]
     assert isinstance(configured, dict)
     assert set(configured["exemptRoutes"]) == routes
+
+
+def test_public_routes_of_production_are_routes_that_there_are() -> None:
+    routes = {
+        f"serverless-orders:{each.inputs['routeKey']}"
+        for each in resources("regions")
+        if each.type == "aws:apigatewayv2/route:Route" and "authorizationType" not in each.inputs
+    }
+    configured = INITIAL_CONFIG["api-production-authorised"]
+    assert isinstance(configured, dict)
+    assert set(configured["publicRoutes"]) == routes
 
 
 def test_every_setting_of_the_program_is_in_a_variant() -> None:

@@ -119,6 +119,33 @@ def test_health_needs_no_token_and_has_no_version() -> None:
         assert "CALLER_LIMIT_PER_MINUTE" not in variables(recorded, "health")
 
 
+def test_domain_leads_to_each_region_and_its_proof_is_homes() -> None:
+    zone = "Z0123456789ABCDEFGHIJ"
+    regions = {**stacks.REGIONS, "domain": {"name": "api.example.com", "zoneId": zone}}
+    both = stacks.two_regions("dev", regions=regions)
+    for recorded in both:
+        check = recorded.one("aws:route53/healthCheck:HealthCheck").inputs
+        assert check["resourcePath"] == "/health"
+        assert f"https://{check['fqdn']}" == recorded.outputs["apiUrl"]
+        mapping = recorded.one("aws:apigatewayv2/apiMapping:ApiMapping").inputs
+        assert mapping["apiId"] == recorded.one(stacks.API).id
+        assert recorded.outputs["domainUrl"] == "https://api.example.com"
+    names = [{each.name for each in it.of("aws:route53/record:Record")} for it in both]
+    assert names == [{"orders-domain", "orders-domain-validation"}, {"orders-domain"}]
+    assert not any(
+        each.type.startswith(("aws:acm/", "aws:route53/"))
+        for each in stacks.two_regions("dev")[0].registrations
+    )
+
+
+def test_stack_tells_what_adoption_has_to_know() -> None:
+    home, other = stacks.two_regions("dev")
+    told = {"members": [HOME, OTHER], "adoptAfterMinutes": 15, "adoptionMarginSeconds": 360}
+    assert home.outputs["region"] == {"here": HOME, **told}
+    assert other.outputs["region"] == {"here": OTHER, "homeStack": stacks.HOME_STACK, **told}
+    assert "region" not in stacks.recording("dev").outputs
+
+
 def further(told: dict[str, Any], **config: Any) -> Recording:
     regions = {**stacks.REGIONS, "homeStack": stacks.HOME_STACK}
     config = {"region": OTHER, "regions": regions, **config}
