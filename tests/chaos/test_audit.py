@@ -216,3 +216,48 @@ def test_the_table_has_every_figure_of_the_verdict() -> None:
     table = audit([outcome()], [item()], [], []).table()
     for figure in ("sent", "201", "5xx", "CONFIRMED + in DLQ", "FAILED + in DLQ", *KINDS):
         assert figure in table
+
+
+GIVEN_UP = DeadLetter("o-1", (None, None, "FAILED"), 3)
+REVIVED = item(version=3)
+BEFORE = written("PutItem", 1) + sent(1) + written("UpdateItem", 1)
+
+
+@pytest.mark.parametrize(
+    ("letter", "journal"),
+    [
+        # The repair had read the order before it failed, and sent its event after that.
+        (GIVEN_UP, BEFORE + sent(1) + written("UpdateItem", 1)),
+        # A delivery that was slower than the one after it, which gave the message up.
+        (DeadLetter("o-1", (None, "FAILED", "CONFIRMED"), 3), BEFORE + written("UpdateItem", 1)),
+    ],
+)
+def test_an_order_that_failed_may_be_confirmed_by_what_was_under_way(
+    letter: DeadLetter, journal: list[Entry]
+) -> None:
+    steps = [(1, None, "PENDING"), (2, "PENDING", "FAILED"), (3, "FAILED", "CONFIRMED")]
+    history = [
+        {"orderId": "o-1", "version": version, "from": before, "to": after}
+        for version, before, after in steps
+    ]
+    report = audit([outcome()], [REVIVED], [letter], journal)
+    assert report.holds
+    assert (report.revived, report.confirmed_in_dlq) == (1, 0)
+    told = audit([outcome()], [REVIVED], [letter], journal, trail=Trail(history=history))
+    assert told.misrecorded == []
+
+
+@pytest.mark.parametrize(
+    ("letters", "journal"),
+    [
+        ([], BEFORE + sent(1) + written("UpdateItem", 1)),
+        ([DeadLetter("o-1", ("CONFIRMED",), 3)], BEFORE + sent(1) + written("UpdateItem", 1)),
+        ([GIVEN_UP], written("PutItem", 1) + sent(2) + written("UpdateItem", 2)),
+        ([GIVEN_UP], BEFORE + sent(1) + written("UpdateItem", 2)),
+    ],
+    ids=["not given up", "confirmed at once", "nothing was sent after that", "three changes"],
+)
+def test_any_other_second_change_of_an_order_is_one_too_many(
+    letters: list[DeadLetter], journal: list[Entry]
+) -> None:
+    assert "doubled" in wrong(audit([outcome()], [REVIVED], letters, journal))

@@ -1,7 +1,7 @@
 """What became of every order, and whether that is allowed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,13 @@ class Trail:
 _Step = tuple[int, str | None, str]
 """Version, status before and after."""
 
+_REVIVAL: tuple[_Step, ...] = (
+    (1, None, contract.PENDING),
+    (2, contract.PENDING, contract.FAILED),
+    (3, contract.FAILED, contract.CONFIRMED),
+)
+"""The changes of an order that failed and was confirmed all the same."""
+
 
 @dataclass
 class Report:
@@ -62,7 +69,9 @@ class Report:
     `orders` counts clients, `sent` their requests; `accepted` and `refused` are clients whose
     last answer was 201, or 5xx or silence; `absent` are those refused of whom nothing is stored.
     `confirmed_in_dlq` are confirmed by a later event, while the workers that were given the
-    earlier one died.
+    earlier one died. `revived` are those that FAILED and were confirmed all the same: by an event
+    that the repair was about to send when the order failed, or by a delivery that outlasted the
+    one that gave it up. They are changed twice, and the message that was given up stays.
 
     `lost` orders were accepted, or given up on, and are nowhere; `stuck` ones are not settled;
     `doubled` ones were stored or changed more than once; of `acknowledged` ones an event was
@@ -83,6 +92,7 @@ class Report:
     confirmed: int
     failed_in_dlq: int
     confirmed_in_dlq: int = 0
+    revived: int = 0
     published: int = 0
     recorded: int = 0
     lost: list[str] = field(default_factory=list)
@@ -111,11 +121,12 @@ class Report:
             (contract.CONFIRMED, self.confirmed),
             (f"{contract.FAILED} + in DLQ", self.failed_in_dlq),
             (f"{contract.CONFIRMED} + in DLQ", self.confirmed_in_dlq),
+            (f"{contract.FAILED}, then {contract.CONFIRMED}", self.revived),
             ("events on the bus", self.published),
             ("in the history", self.recorded),
             *((kind, len(getattr(self, kind))) for kind in KINDS),
         ]
-        return "\n".join(f"  {name:<20}{value:>8,}" for name, value in rows)
+        return "\n".join(f"  {name:<24}{value:>8,}" for name, value in rows)
 
 
 def audit(
@@ -153,19 +164,24 @@ def audit(
         ),
         confirmed=sum(item["status"] == contract.CONFIRMED for item in by_id.values()),
         failed_in_dlq=sum(
-            item["status"] == contract.FAILED and order in letters for order, item in by_id.items()
+            item["status"] == contract.FAILED and bool(letters.get(order))
+            for order, item in by_id.items()
         ),
     )
+    revived = {order for order, item in by_id.items() if _revived(item, letters[order], journal)}
+    report.revived = len(revived)
     for outcome in outcomes:
         _check_outcome(outcome, by_id, by_customer[outcome.customer], report)
     for order, item in by_id.items():
-        _check_item(order, item, order in letters, report)
+        changes = TRANSITIONS_WITHOUT_REDRIVE + (order in revived)
+        _check_item(order, item, bool(letters[order]), changes, report)
     if waiting:
         report.stuck.append(f"{waiting} messages were still in the order queue")
-    _check_journal(journal, report)
+    _check_journal(journal, revived, report)
     _check_acknowledged(journal, letters, waiting, report)
     confirmed = {order for order, item in by_id.items() if item["status"] == contract.CONFIRMED}
-    _check_misplaced(confirmed & letters.keys(), letters, journal, losable, report)
+    in_dlq = {order for order, dead_of_it in letters.items() if dead_of_it}
+    _check_misplaced((confirmed & in_dlq) - revived, letters, journal, losable, report)
     if trail is not None:
         _check_trail(by_id, trail, report)
     wanted = {outcome.customer for outcome in outcomes}
@@ -199,7 +215,28 @@ def _check_outcome(
         report.doubled.append(f"{who}: one request became the orders {', '.join(orders)}")
 
 
-def _check_item(order: str, item: Mapping[str, Any], dead: bool, report: Report) -> None:
+def _revived(
+    item: Mapping[str, Any], letters: Iterable[DeadLetter], journal: Iterable[Entry]
+) -> bool:
+    """Whether an order that the processor had given up on was confirmed with good reason: by an
+    event that was sent after that, or by a late delivery of the message that was given up."""
+    order = str(item["id"])
+    if item["status"] != contract.CONFIRMED or int(item["version"]) != len(_REVIVAL):
+        return False
+    given_up = [letter for letter in letters if contract.FAILED in letter.answers]
+    if not given_up:
+        return False
+    if any(contract.CONFIRMED in letter.answers for letter in given_up):
+        return True
+    operations = [each.operation for each in journal if each.done and order in each.orders]
+    if "UpdateItem" not in operations:
+        return False
+    return any(each in SENDS for each in operations[operations.index("UpdateItem") :])
+
+
+def _check_item(
+    order: str, item: Mapping[str, Any], dead: bool, changes: int, report: Report
+) -> None:
     status, version = item["status"], int(item["version"])
     if status == contract.PENDING:
         report.stuck.append(f"{order}: still {contract.PENDING}")
@@ -207,11 +244,11 @@ def _check_item(order: str, item: Mapping[str, Any], dead: bool, report: Report)
         report.lost.append(f"{order}: {contract.FAILED}, but its message is not in the DLQ")
     elif status not in (contract.CONFIRMED, contract.FAILED):
         report.unexpected.append(f"{order}: status {status!r}")
-    if version > 1 + TRANSITIONS_WITHOUT_REDRIVE:
+    if version > 1 + changes:
         report.doubled.append(f"{order}: changed {version - 1} times (version {version})")
 
 
-def _check_journal(journal: Iterable[Entry], report: Report) -> None:
+def _check_journal(journal: Iterable[Entry], revived: Collection[str], report: Report) -> None:
     """Writes that DynamoDB really did, counted on the wire whatever the item says now."""
     writes = Counter(
         (entry.operation, order)
@@ -220,7 +257,8 @@ def _check_journal(journal: Iterable[Entry], report: Report) -> None:
         for order in entry.orders
     )
     for (operation, order), count in writes.items():
-        if count > TRANSITIONS_WITHOUT_REDRIVE:
+        allowed = TRANSITIONS_WITHOUT_REDRIVE + (operation == "UpdateItem" and order in revived)
+        if count > allowed:
             report.doubled.append(f"{order}: {operation} took effect {count} times")
 
 
@@ -319,8 +357,10 @@ def _check_trail(by_id: Mapping[str, Mapping[str, Any]], trail: Trail, report: R
 
 def _steps(item: Mapping[str, Any]) -> list[_Step]:
     """The transitions of an order that nobody sent back from the dead-letter queue."""
-    placed: _Step = (1, None, contract.PENDING)
+    placed = _REVIVAL[0]
     version, status = int(item["version"]), str(item["status"])
+    if version == len(_REVIVAL) and status == contract.CONFIRMED:
+        return list(_REVIVAL)
     return [placed] if version == 1 else [placed, (version, contract.PENDING, status)]
 
 
