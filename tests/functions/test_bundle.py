@@ -122,7 +122,7 @@ def _request(session: Session, service: str, region: str, **settings: Any) -> tu
     client.meta.events.register("before-send", catch)
     arguments: dict[str, dict[str, Any]] = {
         "dynamodb": {"TableName": "t", "Key": {}},
-        "events": {"Entries": []},
+        "events": {"Entries": [{"Detail": "{}"}]},
         "sqs": {"QueueUrl": "https://queue.example/1/q", "MessageBody": "x"},
     }
     getattr(client, OPERATIONS[service])(**arguments[service])
