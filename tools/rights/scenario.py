@@ -45,6 +45,9 @@ SYSTEMS: dict[str, dict[str, Any]] = {
 }
 """Configurations that have all functions between them, with times short enough to be waited for."""
 
+ELSEWHERE = ("health",)
+"""Functions that are in none of them: a whole run is of one region, and these of several."""
+
 LINES = (500, 2000, 8000)
 """Of imported files: until one has more than an invocation has the time for."""
 
