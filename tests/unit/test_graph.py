@@ -2,6 +2,7 @@
 
 import pytest
 
+from functions import contract
 from operations import graph
 from operations.stacks import StackError
 from tests.recorder import Recording
@@ -58,3 +59,12 @@ def test_no_bundle_is_built_for_a_reading(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("components.bundle.build", never)
     assert graph.read("prod").of(stacks.FUNCTION)
+
+
+def test_a_stack_of_another_region_is_read_with_what_the_home_regions_has_made() -> None:
+    regions = {"regions.members": ["us-east-1", "eu-west-1"], "region": "eu-west-1"}
+    home = {"regions.homeStack": "organization/serverless-orders/local"}
+    read = graph.read("local-eu-west-1", {**regions, **home})
+    assert not read.of("aws:dynamodb/table:Table")
+    [create] = [each for each in read.of(stacks.FUNCTION) if "create-order" in each.name]
+    assert create.inputs["environment"]["variables"][contract.TABLE_NAME_VARIABLE] == "Orders"
