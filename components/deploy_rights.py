@@ -597,7 +597,8 @@ BOUNDARY: tuple[Rights, ...] = (
     Rights("events", _BUS, create="PutEvents"),
     Rights("lambda", _FUNCTION, create="InvokeFunction"),
     Rights("lambda", _FUNCTION, "GetAlias GetProvisionedConcurrencyConfig", "", "UpdateAlias"),
-    Rights("cloudwatch", _ALL, "DescribeAlarms"),
+    Rights("cloudwatch", _ALL, "DescribeAlarms GetMetricData"),
+    Rights("codedeploy", _GROUP, "GetDeployment", "PutLifecycleEventHookExecutionStatus"),
     Rights("logs", _LOG_GROUP[:1], create="CreateLogStream PutLogEvents"),
     Rights("xray", _ALL, create="PutTelemetryRecords PutTraceSegments"),
     Rights(

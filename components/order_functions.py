@@ -232,8 +232,8 @@ def function_names(parts: Parts) -> Environment:
     return {contract.FUNCTION_NAMES_VARIABLE: pulumi.Output.json_dumps(names)}
 
 
-# All callers meet a new version for a whole minute, and CloudWatch has counted it.
-WATCHED_SECONDS = 120
+# CloudWatch tells the last minute of a shift late.
+WATCHED_SECONDS = 45
 
 
 def api_url(parts: Parts) -> Environment:
@@ -649,8 +649,8 @@ FUNCTIONS = (
             Grant("lambda:InvokeFunction", _versions_of_functions, ("Invoke",)),
             *OF_DEPLOYMENTS,
         ),
-        # Two cold starts, and deliveries that are tried again as those of a synthetic order are.
-        timeout_seconds=lambda _: 120,
+        # As for a synthetic order, and two functions may start cold.
+        timeout_seconds=lambda _: 60,
         when=progressive,
     ),
     OrderFunction(
@@ -667,7 +667,7 @@ FUNCTIONS = (
             Grant("cloudwatch:GetMetricData", lambda _: "*", ("GetMetricData",)),
             *OF_DEPLOYMENTS,
         ),
-        timeout_seconds=lambda _: 2 * WATCHED_SECONDS,
+        timeout_seconds=lambda _: 60,
         when=progressive,
     ),
 )

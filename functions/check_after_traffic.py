@@ -1,8 +1,8 @@
 """CodeDeploy's hook AfterAllowTraffic: what the metrics say of a new version that has all traffic.
 
 Alarms end a deployment while traffic moves, if they watch its version. This check asks for the
-metrics of that version itself, over all of its deployment and for a while after it, when all
-callers meet it and CloudWatch has counted what came last.
+metrics of that version itself, over all of its deployment, and for a while longer, until CloudWatch
+has counted what came last.
 """
 
 # isort: off
@@ -10,14 +10,14 @@ from .toolkit import bootstrap
 
 # isort: on
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from . import contract
 from .orders.metrics import metrics
 from .toolkit import aws, environment, traffic_check
 from .toolkit.traffic_check import CodeDeploy, Deployment, NotAsExpectedError
-from .toolkit.version_metrics import Counts, VersionMetrics
+from .toolkit.version_metrics import VersionMetrics
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -45,27 +45,18 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 
 def _check(deployment: Deployment) -> dict[str, Any]:
     end = time.monotonic() + _watched
-    # Its part of the traffic so far, and all of it from the next whole minute on.
     begun = datetime.fromtimestamp(deployment.created, UTC)
-    whole = datetime.now(UTC) + timedelta(minutes=1)
-    version = deployment.name, deployment.alias, deployment.target
     while True:
-        shifting = _metrics.since(begun, *version, alone=False)
-        shifted = _metrics.since(whole, *version, alone=True)
-        for counts in (shifting, shifted):
-            if counts.percent > _most:
-                raise NotAsExpectedError(_described(counts))
+        counts = _metrics.since(begun, deployment.name, deployment.alias, deployment.target)
+        if counts.percent > _most:
+            raise NotAsExpectedError(
+                f"{counts.failures:g} failures in {counts.invocations:g} invocations are more than "
+                f"{_most:g} %"
+            )
         left = end - time.monotonic()
         if left <= 0:
-            return {"shifting": shifting._asdict(), "shifted": shifted._asdict()}
+            return counts._asdict()
         time.sleep(min(PAUSE_SECONDS, left))
-
-
-def _described(counts: Counts) -> str:
-    return (
-        f"{counts.failures:g} failures in {counts.invocations:g} invocations are more than "
-        f"{_most:g} %"
-    )
 
 
 bootstrap.complete()

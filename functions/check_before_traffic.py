@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 # The version is new, so that its first answer waits for a cold start.
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 10.0
 
 _codedeploy = CodeDeploy.connect()
 _system = System(

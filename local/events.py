@@ -84,7 +84,7 @@ class Invocation:
     runtime and the function's module; both are None when the environment was there already.
     `source` is where the event came from ("api", or as `eventSource` names it), `ids` are those of
     the request or the messages and `orders` those of the orders in it, each in one text. `alias`
-    is the one that was invoked, if any, `version` is there while it leads to two versions.
+    and `version` are there while the alias leads to two versions.
     """
 
     function: str

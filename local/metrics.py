@@ -123,10 +123,8 @@ class Metrics:
                 case events.FunctionInvoked() | events.FunctionFailed():
                     where = {"FunctionName": event.function}
                     self._invocation(event, where)
-                    if event.alias:
-                        where["Resource"] = f"{event.function}:{event.alias}"
-                        self._invocation(event, where)
                     if event.version:
+                        where["Resource"] = f"{event.function}:{event.alias}"
                         where["ExecutedVersion"] = event.version
                         self._invocation(event, where)
                 case events.QueueMeasured():

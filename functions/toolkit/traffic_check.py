@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from . import aws, telemetry
 
-ATTEMPTS = 3
+ATTEMPTS = 2
 LONGEST_CALL = aws.longest_call(ATTEMPTS)
 
 _ROLLBACK = "codeDeployRollback"

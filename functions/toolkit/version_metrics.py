@@ -40,15 +40,13 @@ class VersionMetrics:
         self._client, self._namespace, self._own = client, namespace, own
         self._further = further
 
-    def since(
-        self, moment: datetime, function: str, alias: str, version: str, *, alone: bool
-    ) -> Counts:
-        """Those of a version since the minute of a moment, and whether it has been the only one
-        of its alias since: Lambda promises to tell versions apart where an alias has two. Raises
-        what botocore raises."""
-        through = {"FunctionName": function, "Resource": f"{function}:{alias}"}
-        if not alone:
-            through["ExecutedVersion"] = version
+    def since(self, moment: datetime, function: str, alias: str, version: str) -> Counts:
+        """Those of a version since the minute of a moment. Raises what botocore raises."""
+        through = {
+            "FunctionName": function,
+            "Resource": f"{function}:{alias}",
+            "ExecutedVersion": version,
+        }
         start = moment.replace(second=0, microsecond=0)
         counted = {
             **self._further,

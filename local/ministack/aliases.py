@@ -50,13 +50,10 @@ def _convert(aliases: dict[str, Any]) -> None:
 
 
 def executed(lambda_svc: Any, config: dict[str, Any]) -> tuple[str, str]:
-    """The alias of an invocation, if it has one, and the version where the alias leads to several;
-    empty texts else."""
+    """The alias and the version of an invocation, where the alias leads to several; else none."""
     name, alias = config.get("FunctionName", ""), ""
     parts = str(config.get("FunctionArn", "")).partition(":function:")[2].split(":")
     if len(parts) == 2:
         alias = parts[1]
     found = (lambda_svc._functions.get(name) or {}).get("aliases", {}).get(alias)
-    if not found:
-        return "", ""
-    return alias, str(config.get("Version", "")) if weights(found) else ""
+    return (alias, str(config.get("Version", ""))) if found and weights(found) else ("", "")

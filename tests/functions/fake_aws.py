@@ -333,8 +333,7 @@ class FakeAws:
         for query in request["MetricDataQueries"]:
             metric = query["MetricStat"]["Metric"]
             dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
-            alone = "ExecutedVersion" not in dimensions and "Resource" in dimensions
-            value = self.counts.get(("alone " if alone else "") + metric["MetricName"])
+            value = self.counts.get(metric["MetricName"]) if dimensions else None
             values = [] if value is None else [value]
             times = [request["StartTime"]] * len(values)
             results.append({"Id": query["Id"], "Timestamps": times, "Values": values})

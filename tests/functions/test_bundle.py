@@ -170,7 +170,22 @@ def _everything(functions: Functions, variables: pytest.MonkeyPatch) -> None:
     functions.invoke("measure_table", {})
     functions.invoke("health", {})
     functions.invoke("publish_changes", {"Records": functions.aws.records()})
+    for check in ("check_before_traffic", "check_after_traffic"):
+        _check(functions, variables, check)
     _import_files(functions, variables)
+
+
+def _check(functions: Functions, variables: pytest.MonkeyPatch, check: str) -> None:
+    """A check of a function that nothing is asked of."""
+    variables.setenv("WATCHED_SECONDS", "0")
+    properties = {"Name": "f", "Alias": "live", "CurrentVersion": "1", "TargetVersion": "2"}
+    content = json.dumps({"Resources": [{"f": {"Properties": properties}}]})
+    functions.aws.deployments["d"] = {
+        "revision": {"appSpecContent": {"content": content}},
+        "createTime": 1_800_000_000,
+    }
+    event = {"DeploymentId": "d", "LifecycleEventHookExecutionId": "e"}
+    assert functions.invoke(check, event) == {"passed": True}
 
 
 def _import_files(functions: Functions, variables: pytest.MonkeyPatch) -> None:
@@ -222,8 +237,9 @@ def test_every_request_is_what_botocores_own_description_asks_for(
 
 
 def _unchecked(functions: Functions) -> list[tuple[str, dict[str, Any]]]:
-    """Requests whose parameters no client of ours checks: all but those of S3 and Lambda."""
-    checked = {*bundle.OPERATIONS["s3"], *bundle.OPERATIONS["lambda"]}
+    """Requests whose parameters no client of ours checks: all but those of complete clients."""
+    complete = ("s3", "lambda", "cloudwatch")
+    checked = {name for service in complete for name in bundle.OPERATIONS[service]}
     return [each for each in functions.aws.requests if each[0] not in checked]
 
 

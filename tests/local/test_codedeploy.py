@@ -228,8 +228,8 @@ def test_a_check_is_told_the_metrics_of_the_run_as_cloudwatch_would_tell_them() 
     failed = events.FunctionFailed(request_id="2", error="E", version="2", at=661.0, **through)
     run.take(failed)
     run.take(events.FunctionInvoked(request_id="3", at=662.0, **through))
-    named = [("FunctionName", "f"), ("Resource", "f:live")]
-    of_version = [*named, ("ExecutedVersion", "2")]
+    named = [("FunctionName", "f")]
+    of_version = [*named, ("Resource", "f:live"), ("ExecutedVersion", "2")]
     asked = {
         "StartTime": 600,
         "EndTime": 720,
