@@ -87,7 +87,7 @@ class Deployments(Component):
     def groups_arn(self) -> pulumi.Output[str]:
         """ARN of all groups of the application."""
         return self._application.arn.apply(
-            lambda arn: f"{arn.replace(':application:', ':deploymentgroup:')}/*"
+            lambda arn: f"{arn.replace(':application:', ':deploymentgroup:')}/{self._name}-*"
         )
 
     def check_by(self, event: str, function: PythonFunction) -> None:
