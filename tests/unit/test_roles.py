@@ -192,9 +192,8 @@ def test_role_has_exactly_the_permissions_of_the_specification(
     }
     for application in recorded.of("aws:codedeploy/application:Application"):
         name = application.outputs["name"]
-        meant[GROUPS] = (
-            f"arn:aws:codedeploy:eu-west-1:{ACCOUNT}:deploymentgroup:{name}/orders-deployments-*"
-        )
+        groups = f"deploymentgroup:{name}/orders-deployments-*"
+        meant[GROUPS] = f"arn:aws:codedeploy:eu-west-1:{ACCOUNT}:{groups}"
     for each in recorded.of(stacks.FUNCTION):
         meant[f"versions of {each.name.removeprefix('orders-')}"] = f"{each.outputs['arn']}:*"
     for bucket in (b for b in recorded.of(stacks.BUCKET) if b.name == "orders-imports"):
