@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
+from functions import contract
 from local import events
 from local.client import Api
 from local.errors import LocalRunError
-from local.naming import region_stack
-from local.regions import Regions
-from local.system import Member, systems
+from local.regions import Regions, regions
 from tests.local.support import ORDER, SECONDS, SHORT, SMALL, until
 
 HOME, OTHER = "us-east-1", "eu-west-1"
@@ -27,13 +26,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def two() -> Iterator[Regions]:
     """The stack `local` in two regions, and a global table that has nothing to do with it."""
-    stream = events.Stream()
-    members = [
-        Member("local", {**SMALL, **SHORT, "region": HOME}),
-        Member(region_stack("local", OTHER), {**SMALL, **SHORT, "region": OTHER}),
-    ]
-    with systems(members, stream) as found:
-        running = Regions(found, stream)
+    with regions([HOME, OTHER], overrides={**SMALL, **SHORT}) as running:
         home = running[HOME].client("dynamodb")
         home.create_table(
             TableName=TABLE,
@@ -89,8 +82,24 @@ def test_each_region_does_and_tells_what_is_its_own(two: Regions) -> None:
         assert two[region].logs(two[region].outputs["functionNames"]["create_order"])
         depths = two[region].events(events.QueueMeasured)
         assert "order-events" in {each.queue for each in depths if each.region == region}
+        [stored] = (
+            two[OTHER if region == HOME else HOME]
+            .client("dynamodb")
+            .query(
+                TableName="Orders",
+                KeyConditionExpression="id = :id",
+                ExpressionAttributeValues={":id": {"S": order}},
+            )["Items"]
+        )
+        assert stored["region"] == {"S": region}
     told = two.stream.history(events.RequestAnswered)
     assert {each.region for each in told} == {HOME, OTHER}
+
+
+def test_health_is_each_regions_own(two: Regions) -> None:
+    for running in two:
+        answer = Api(running.url).request("GET", contract.HEALTH_PATH)
+        assert (answer.status, answer.body["region"]) == (200, running.region)
 
 
 def test_nothing_answers_or_runs_in_a_region_that_is_down(two: Regions) -> None:
