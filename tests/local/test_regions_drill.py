@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 
 from functions import contract
-from functions.orders import adoption, changes, order
+from functions.orders import changes
 from local import events
 from local.client import Api
 from local.regions import Regions, regions
 from local.system import System
+from operations.regions import Member, Replica
 from tests.local.support import ORDER, listen, log_lines, until
 
 HOME, HEIR = MEMBERS = "us-east-1", "eu-west-1"
@@ -97,26 +98,12 @@ def stored(running: System) -> dict[str, dict[str, Any]]:
 
 def adopt(running: System, owner: str) -> list[str]:
     """Have a region adopt what is pending and old enough of another's, as operators do; the ids."""
-    client, adopted = running.client("dynamodb"), []
-    now = datetime.now(UTC)
-    for found in stored(running).values():
-        if contract.PENDING_SHARD_ATTRIBUTE not in found:
-            continue
-        request = adoption.request(
-            running.outputs["ordersTableName"],
-            found,
-            MEMBERS,
-            adopts=running.region,
-            owners=adoption.adoptable(MEMBERS, owner),
-            until=order.timestamp(now - ADOPT_AFTER - MARGIN),
-            now=order.timestamp(now),
-        )
-        try:
-            client.update_item(**request)
-        except client.exceptions.ConditionalCheckFailedException:
-            continue
-        adopted.append(found["id"]["S"])
-    return adopted
+    member = Member.of(running.outputs["region"], running.region)
+    replica = Replica(running.client("dynamodb"), running.outputs["ordersTableName"], member)
+    owners = replica.owners(owner)
+    old = [each for each in replica.pending(owners) if each.created < replica.until()]
+    assert replica.adopt(old, owners).adopted == len(old)
+    return [each.item["id"]["S"] for each in old]
 
 
 def told(running: System, url: str) -> list[changes.Change]:
