@@ -30,6 +30,16 @@ from .traffic_shift import ALL_AT_ONCE
 Environment = dict[str, pulumi.Input[str]]
 
 
+class SyntheticClient(NamedTuple):
+    """The client of a user pool as which synthetic orders are placed."""
+
+    token_url: pulumi.Output[str]
+    """Where it gets its tokens."""
+    client_id: pulumi.Output[str]
+    secret: pulumi.Output[str]
+    """A secret of the stack."""
+
+
 class Parts(NamedTuple):
     """What a function can be connected to."""
 
@@ -44,6 +54,8 @@ class Parts(NamedTuple):
     order_id_key: pulumi.Output[str]
     synthetic_customer: pulumi.Output[str] | None
     """Whose the synthetic orders are; only in a system with them."""
+    synthetic_client: SyntheticClient | None
+    """As whom they are placed; only where they are, and a user pool says who calls."""
     limits: Table | None
     """How much each caller has used of their limits; only in a system with limits."""
     cursor_key: pulumi.Output[str] | None
@@ -248,6 +260,21 @@ def synthetic_customer(parts: Parts) -> Environment:
     if parts.synthetic_customer is None:
         return {}
     return {contract.SYNTHETIC_CUSTOMER_VARIABLE: parts.synthetic_customer}
+
+
+def synthetic_client(parts: Parts) -> Environment:
+    """The variables with which synthetic orders are placed signed in; none without sign-in.
+
+    The secret is among them, encrypted at rest, as the system's other secrets are: a store of
+    secrets would be one more call, grant and price for what its function's role alone can read.
+    """
+    if parts.synthetic_client is None:
+        return {}
+    return {
+        contract.SYNTHETIC_TOKEN_URL_VARIABLE: parts.synthetic_client.token_url,
+        contract.SYNTHETIC_CLIENT_ID_VARIABLE: parts.synthetic_client.client_id,
+        contract.SYNTHETIC_CLIENT_SECRET_VARIABLE: parts.synthetic_client.secret,
+    }
 
 
 def sign_in(parts: Parts) -> Environment:
@@ -550,6 +577,7 @@ FUNCTIONS = (
             **table_name(parts),
             **api_url(parts),
             **synthetic_customer(parts),
+            **synthetic_client(parts),
         },
         grants=(on_table("DeleteItem"),),
         sources=lambda parts: _every(parts.settings["synthetic"]["rate_minutes"]),

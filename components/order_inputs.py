@@ -292,6 +292,18 @@ def _tokens_have_one_issuer(args: OrderSettings) -> Iterator[Problem]:
 
 
 @contradictions(OrderSettings)
+def _synthetic_orders_have_a_token(args: OrderSettings) -> Iterator[Problem]:
+    # A client's secret of another provider would stand in a stack's configuration, where all else
+    # may be read by everybody.
+    if args["auth"] == "jwt" and "synthetic" in args:
+        yield problem(
+            "synthetic",
+            "expected nothing, because {=auth}: only that provider has tokens for them; to place "
+            "orders signed in, run `python -m operations drill` with one in ACCESS_TOKEN",
+        )
+
+
+@contradictions(OrderSettings)
 def _limits_are_of_somebody(args: OrderSettings) -> Iterator[Problem]:
     for name, declared in declarations(Limits).items():
         given = args["limits"].get(name)

@@ -27,6 +27,7 @@ from .observability.table import MonitoredTable
 from .order_functions import (
     OrderFunction,
     Parts,
+    SyntheticClient,
     functions_of,
     history_operations,
     progressive,
@@ -137,6 +138,7 @@ class OrderSystem(Component):
         self._imports = self._make_imports() if args["imports"] else None
         own_pool = args["auth"] == "cognito" and not self._home
         self._user_pool = self._make_user_pool() if own_pool else None
+        self._synthetic_client = self._make_synthetic_client()
         self._limits = self._make_limits() if quotas(args) else None
         parts = self._make_parts()
         self._functions = self._make_functions(parts, routed=True)
@@ -392,6 +394,23 @@ class OrderSystem(Component):
         }
         return UserPool(f"{self._prefix}-users", args, self._child)
 
+    def _make_synthetic_client(self) -> SyntheticClient | None:
+        if "synthetic" not in self._args or self._args["auth"] != "cognito":
+            return None
+        if self._user_pool:
+            client = self._user_pool.machine("synthetic", list(contract.SYNTHETIC_SCOPES))
+            return SyntheticClient(
+                pulumi.Output.concat(self._user_pool.sign_in_url, "/oauth2/token"),
+                client.id,
+                pulumi.Output.secret(client.client_secret),
+            )
+        assert self._home is not None  # noqa: S101
+        return SyntheticClient(
+            pulumi.Output.from_input(self._home["synthetic_token_url"]),
+            pulumi.Output.from_input(self._home["synthetic_client_id"]),
+            pulumi.Output.secret(self._home["synthetic_client_secret"]),
+        )
+
     def _issuer(self) -> pulumi.Output[str] | None:
         if self._user_pool:
             return self._user_pool.issuer
@@ -402,20 +421,23 @@ class OrderSystem(Component):
         )
 
     def _authorizer(self) -> JwtAuthorizer | None:
+        own = [self._synthetic_client.client_id] if self._synthetic_client else []
         if self._user_pool:
-            pages, machines = self._user_pool.page_client_id, self._user_pool.machine_client_id
-            audience: list[pulumi.Input[str]] = [pages]
-            if machines is not None:
-                audience.append(machines)
+            audience = [*self._clients(self._user_pool), *own]
             return {"issuer": self._user_pool.issuer, "audience": audience}
         if self._home and "issuer" in self._home:
-            return {"issuer": self._home["issuer"], "audience": self._home["audience"]}
+            return {"issuer": self._home["issuer"], "audience": [*self._home["audience"], *own]}
         if "jwt" in self._args:
             return {
                 "issuer": self._args["jwt"]["issuer"],
                 "audience": list(self._args["jwt"]["audience"]),
             }
         return None
+
+    def _clients(self, pool: UserPool) -> list[pulumi.Input[str]]:
+        """Those for callers, in the order in which the other regions take them."""
+        machines = pool.machine_client_id
+        return [pool.page_client_id, *([] if machines is None else [machines])]
 
     def _make_limits(self) -> Table:
         args: TableArgs = {
@@ -453,6 +475,7 @@ class OrderSystem(Component):
                 else kept_secret(f"{self._prefix}-order-id-key", self._child)
             ),
             synthetic_customer=customer,
+            synthetic_client=self._synthetic_client,
             limits=self._limits,
             cursor_key=self._cursor_key() if with_sign_in(self._args) else None,
             currency=currency,
@@ -492,7 +515,7 @@ class OrderSystem(Component):
 
     def _told_to(self, region: str, parts: Parts) -> pulumi.Output[dict[str, Any]]:
         assert isinstance(self._table, Table)  # noqa: S101
-        table, authorizer = self._table.replica(region), self._authorizer()
+        table = self._table.replica(region)
         known: HomeParts = {
             "table_name": table.name,
             "table_arn": table.arn,
@@ -506,8 +529,13 @@ class OrderSystem(Component):
             known["cursor_key"] = parts.cursor_key
         if parts.currency is not None:
             known["currency"] = parts.currency
-        if self._user_pool and authorizer:
-            known |= {"issuer": authorizer["issuer"], "audience": authorizer["audience"]}
+        if self._user_pool:
+            known["issuer"] = self._user_pool.issuer
+            known["audience"] = self._clients(self._user_pool)
+        if self._synthetic_client:
+            known["synthetic_token_url"] = self._synthetic_client.token_url
+            known["synthetic_client_id"] = self._synthetic_client.client_id
+            known["synthetic_client_secret"] = self._synthetic_client.secret
         return pulumi.Output.all(**{camel_case(name): each for name, each in known.items()})
 
     def _make_functions(self, parts: Parts, *, routed: bool) -> dict[str, PythonFunction]:

@@ -63,11 +63,14 @@ def _needed_of_home(args: OrderSettings) -> dict[str, str]:
     """What a further region of such a system needs of the home region beside what all need: parts
     by name, each with the setting that makes it so."""
     with_pool = args["auth"] == "cognito"
+    of_client = ("synthetic_token_url", "synthetic_client_id", "synthetic_client_secret")
+    with_client = with_pool and "synthetic" in args
     with_currency = contract.VERSION_OF_CURRENCY in args["api_versions"]
     return {
         **({"history_name": "events", "history_arn": "events"} if args["events"] else {}),
         **({"cursor_key": "auth"} if with_sign_in(args) else {}),
         **({"issuer": "auth", "audience": "auth"} if with_pool else {}),
+        **(dict.fromkeys(of_client, "synthetic.rate_minutes") if with_client else {}),
         **({"currency": "api_versions"} if with_currency else {}),
     }
 
@@ -77,6 +80,7 @@ def home_parts(args: OrderSystemArgs, told: pulumi.Output[Any]) -> HomeParts:
     out of its output `region_parts`."""
     regions = args["regions"]
     here = regions["here"]
+    needed = _needed_of_home(args)
 
     def ours(by_region: dict[str, Any]) -> dict[str, Any]:
         if here not in by_region:
@@ -84,10 +88,18 @@ def home_parts(args: OrderSystemArgs, told: pulumi.Output[Any]) -> HomeParts:
                 f"regions.members: the home region {home_of(regions)} knows nothing of {here}; "
                 "deploy its stack with the same members first"
             )
-        return cast(dict[str, Any], by_region[here])
+        found = cast(dict[str, Any], by_region[here])
+        for name, why in needed.items():
+            if camel_case(name) not in found:
+                setting = ".".join(camel_case(each) for each in why.split("."))
+                raise pulumi.RunError(
+                    f"{setting}: the home region {home_of(regions)} has not made what this takes "
+                    f"({camel_case(name)}); deploy its stack with the same setting first"
+                )
+        return found
 
     parts = told.apply(ours)
-    names = [*HomeParts.__required_keys__, *_needed_of_home(args)]
+    names = [*HomeParts.__required_keys__, *needed]
     given: dict[str, Any] = {name: parts[camel_case(name)] for name in names}
     if "audience" in given:
         clients = 1 + bool(args["user_pool"]["machine_scopes"])

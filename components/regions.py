@@ -65,6 +65,12 @@ class HomeParts(TypedDict):
     """Issuer of the home region's user pool; with `auth` cognito."""
     audience: NotRequired[list[pulumi.Input[str]]]
     """Ids of that pool's clients; with `auth` cognito."""
+    synthetic_token_url: NotRequired[pulumi.Input[str]]
+    """Where that pool's client for synthetic orders gets its tokens; with both settings."""
+    synthetic_client_id: NotRequired[pulumi.Input[str]]
+    """Id of that client."""
+    synthetic_client_secret: NotRequired[pulumi.Input[str]]
+    """Secret of that client."""
 
 
 class SystemRegions(RegionSettings):

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from .event_consumer import ConsumerDelivery, usual_concurrency
 from .inputs import Key, Problem, default, problem
 from .order_functions import functions_of
-from .order_inputs import with_sign_in
 from .order_system_args import SystemSettings
 from .pending_index import UNITS_PER_ORDER, UNITS_PER_SHARD, shards
 
@@ -45,19 +44,9 @@ def contradictions_in(settings: SystemSettings) -> Iterator[Problem]:
         _reserved_and_maximum,
         _batch_and_timeout,
         _deliveries_and_repair,
-        _synthetic_and_sign_in,
     ):
         for each in rule(settings):
             yield Problem(each.path, each.text, settings)
-
-
-def _synthetic_and_sign_in(settings: SystemSettings) -> Iterator[Problem]:
-    if with_sign_in(settings) and "synthetic" in settings:
-        yield problem(
-            "synthetic",
-            "synthetic orders are placed without a token, and with {=auth} answered with 401: "
-            "their alarm will ring",
-        )
 
 
 def _api_and_reserved(settings: SystemSettings) -> Iterator[Problem]:

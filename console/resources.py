@@ -14,7 +14,12 @@ from local.system import System
 
 FUNCTION = "aws:lambda/function:Function"
 MASK = "***"
-_SECRET = (contract.ORDER_ID_KEY_VARIABLE, contract.SYNTHETIC_CUSTOMER_VARIABLE)
+_SECRET = (
+    contract.ORDER_ID_KEY_VARIABLE,
+    contract.CURSOR_KEY_VARIABLE,
+    contract.SYNTHETIC_CUSTOMER_VARIABLE,
+    contract.SYNTHETIC_CLIENT_SECRET_VARIABLE,
+)
 LINES = 60
 
 

@@ -57,6 +57,7 @@ TRANSITIONS = {
 # Synthetic orders, the sign of life: their customerName begins so, and goes on with the stack's
 # secret, so that nobody else's order passes for one.
 SYNTHETIC_PREFIX = "synthetic "
+SYNTHETIC_SCOPES = (READ_SCOPE, WRITE_SCOPE)  # what places them signed in may do, and no more
 
 # Event sent to the queue: {"type": ORDER_CREATED, "detail": {each of ORDER_CREATED_DETAIL}}.
 ORDER_CREATED = "OrderCreated"
@@ -120,6 +121,11 @@ REPUBLISH_LIMIT_VARIABLE = "REPUBLISH_LIMIT"
 PENDING_SHARDS_VARIABLE = "PENDING_SHARDS"
 API_URL_VARIABLE = "API_URL"
 SYNTHETIC_CUSTOMER_VARIABLE = "SYNTHETIC_CUSTOMER"  # secret; only where there are synthetic orders
+# Only where synthetic orders are placed signed in: where their client gets its tokens, the client,
+# and its secret.
+SYNTHETIC_TOKEN_URL_VARIABLE = "SYNTHETIC_TOKEN_URL"  # noqa: S105 - no secret
+SYNTHETIC_CLIENT_ID_VARIABLE = "SYNTHETIC_CLIENT_ID"
+SYNTHETIC_CLIENT_SECRET_VARIABLE = "SYNTHETIC_CLIENT_SECRET"  # noqa: S105 - its name
 # JSON, only where a version is deprecated: what a route's path begins with -> header fields.
 DEPRECATIONS_VARIABLE = "API_DEPRECATIONS"
 CURRENCY_VARIABLE = "CURRENCY"  # where a version of the API names it

@@ -1,7 +1,8 @@
 """The sign of life: a synthetic order goes the way of a customer's, through the API to CONFIRMED.
 
-Runs on a schedule, where the stack asks for it. Its customerName tells it apart from every order
-of a customer: no metric of orders counts it, and log lines about it say `synthetic`.
+Runs on a schedule, where the stack asks for it; with sign-in as a machine of its own. Its
+customerName tells it apart from every order of a customer: no metric of orders counts it, and log
+lines about it say `synthetic`.
 
 All runs use one Idempotency-Key, so there is one synthetic order at most: a run that could not
 tidy up leaves its order to the next, which finds it as a replay.
@@ -11,7 +12,6 @@ tidy up leaves its order to the next, which finds it as a replay.
 from .toolkit import bootstrap
 
 # isort: on
-import http.client
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,9 @@ from urllib.parse import urlsplit
 from . import contract
 from .orders.metrics import metrics
 from .orders.store import LONGEST_CALL, Store
-from .toolkit import aws, environment, telemetry
+from .toolkit import aws, environment, http_request, telemetry
 from .toolkit.deadline import Deadline
+from .toolkit.machine_token import MachineToken, NoTokenError
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -33,6 +34,16 @@ PAUSE_SECONDS = 0.5  # between two looks at the order
 _store = Store.connect()
 _api = urlsplit(environment.text(contract.API_URL_VARIABLE))
 _customer = environment.text(contract.SYNTHETIC_CUSTOMER_VARIABLE)
+_token = (
+    MachineToken(
+        environment.text(contract.SYNTHETIC_TOKEN_URL_VARIABLE),
+        environment.text(contract.SYNTHETIC_CLIENT_ID_VARIABLE),
+        environment.text(contract.SYNTHETIC_CLIENT_SECRET_VARIABLE),
+        contract.SYNTHETIC_SCOPES,
+    )
+    if environment.flag(contract.SYNTHETIC_TOKEN_URL_VARIABLE)
+    else None
+)
 _order = {"customerName": _customer, "items": [{"sku": "SYNTHETIC", "qty": 1, "price": 0}]}
 
 
@@ -48,9 +59,9 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         started = time.monotonic()
         _confirmed(log, deadline)
         log["milliseconds"] = round((time.monotonic() - started) * 1000)
-    except NotConfirmedError as error:
+    except (NotConfirmedError, NoTokenError) as error:
         log["reason"] = str(error)
-    except (OSError, http.client.HTTPException) as error:  # no answer, or none that is HTTP
+    except http_request.FAILURES as error:
         log["reason"] = f"the API did not answer: {type(error).__name__}"
     confirmed = "reason" not in log
     if "order_id" in log:
@@ -66,7 +77,7 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 
 
 def _confirmed(log: dict[str, Any], deadline: Deadline) -> None:
-    """Place an order and see it CONFIRMED; raises NotConfirmedError, and what http.client does."""
+    """Place an order and see it CONFIRMED; raises NotConfirmedError, and what `_call` does."""
     if _place(log):
         # What an earlier run left behind shows nothing of the present.
         _tidy(log["order_id"])
@@ -108,23 +119,27 @@ def _call(
 ) -> tuple[bool, dict[str, Any]]:
     """One request, as a customer sends it: whether it is answered as a replay, and the answer.
 
-    Raises NotConfirmedError for another status than the one expected, and what http.client does.
+    Raises NotConfirmedError for another status than the one expected, NoTokenError, and what
+    `http_request` does.
     """
-    kind = http.client.HTTPSConnection if _api.scheme == "https" else http.client.HTTPConnection
-    connection = kind(_api.hostname or "", _api.port, timeout=ANSWER_SECONDS)
-    try:
-        connection.request(method, _api.path + path, body, headers or {})
-        answer = connection.getresponse()
-        content = answer.read()
-    finally:
-        connection.close()
+    answer = _ask(method, path, body, headers or {})
+    if answer.status == 401 and _token is not None:
+        # One that was kept may have been revoked, or its key replaced.
+        _token.forget()
+        answer = _ask(method, path, body, headers or {})
     if answer.status != expected:
         raise NotConfirmedError(f"{method} {path} was answered with {answer.status}")
     try:
-        document: dict[str, Any] = json.loads(content)
+        document: dict[str, Any] = json.loads(answer.content)
     except ValueError:
         raise NotConfirmedError(f"{method} {path} was answered with no JSON") from None
     return answer.headers["idempotency-replayed"] is not None, document
+
+
+def _ask(method: str, path: str, body: str | None, headers: dict[str, str]) -> http_request.Answer:
+    if _token is not None:
+        headers = headers | {"authorization": f"Bearer {_token.get()}"}
+    return http_request.request(_api, method, path, ANSWER_SECONDS, body, headers)
 
 
 bootstrap.complete()

@@ -5,6 +5,10 @@ The emulator itself trusts any key id that looks like root's, answers CORS `*` a
 whole and fresh AWS Signature Version 4 by a key that this run gave out, in the `Authorization`
 header or in the query string.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html
+
+Machines that ask a user pool for their tokens sign nothing, on AWS neither: there the client's
+secret says who asks. They alone pass without a signature.
+https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html
 """
 
 from __future__ import annotations
@@ -34,6 +38,11 @@ LONGEST_PRESIGNED = timedelta(days=7)
 LARGEST_BODY = 256 * 1024 * 1024
 """Bytes; more than the 250 MB of code that Lambda takes, and the code is the largest we send."""
 
+LARGEST_FORM = 16 * 1024
+"""Bytes that a request for a token may have."""
+
+TOKEN_PATH = "/oauth2/token"  # noqa: S105 - no secret
+
 BODY_SECONDS = 60.0
 """How long a body may take to arrive."""
 
@@ -49,6 +58,9 @@ _QUERY_NAMES = (
     *("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires"),
     *("X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Security-Token"),
 )
+_FORM = ("grant_type", "client_id", "client_secret")
+# All that a request for a token needs: any other could lead it to another service.
+_FORM_HEADERS = (b"host", b"content-type", b"content-length")
 _CREDENTIAL_NAMES = frozenset(name.lower() for name in (*_QUERY_NAMES, "AWSAccessKeyId"))
 
 Answer = tuple[int, Mapping[str, str], bytes]
@@ -84,7 +96,8 @@ class Guard:
 
     `hosts` are the values that `Host` may have. `credentials` finds the secret of an access key
     id, None for one that this run did not give out. `refusal` forms an error for the service
-    that a request is meant for.
+    that a request is meant for. `client_region` finds the region of the user pool that has a
+    client, None for one that is in none: without any it is as if there were no pool.
     """
 
     def __init__(
@@ -93,10 +106,12 @@ class Guard:
         hosts: Collection[str],
         credentials: Callable[[str], Credentials | None],
         refusal: Callable[[Scope, Refused], Answer],
+        client_region: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._application = application
         self._hosts = {host.encode() for host in hosts}
         self._credentials, self._refusal = credentials, refusal
+        self._client_region = client_region
 
     def permit(self, host: str) -> None:
         """Have `Host` be this one as well from now on: that of a proxy."""
@@ -108,7 +123,11 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         try:
-            body = await self._admit(scope, receive)
+            self._require_place(scope)
+            if _asks_for_token(scope):
+                scope, body = await self._for_token(scope, receive)
+            else:
+                body = await self._admit(scope, receive)
         except Refused as refused:
             await answer(send, self._refusal(scope, refused))
             return
@@ -116,8 +135,7 @@ class Guard:
             return
         await self._application(scope, _replay(body, receive), _without_cors(send))
 
-    async def _admit(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The request's body; None when its sender has gone, `Refused` when it may not pass."""
+    def _require_place(self, scope: Scope) -> None:
         headers: list[tuple[bytes, bytes]] = list(scope["headers"])
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or hosts[0] not in self._hosts:
@@ -126,6 +144,25 @@ class Guard:
             raise Refused("AccessDenied", "The emulator answers no web page.")
         if scope["path"].startswith("/_"):
             raise Refused("AccessDenied", "The emulator's administration is closed.")
+
+    async def _for_token(self, scope: Scope, receive: Receive) -> tuple[Scope, bytes | None]:
+        """The request with what it needs alone, and the region of its pool; and its body."""
+        body = await _body(receive, LARGEST_FORM)
+        form = parse_qsl((body or b"").decode("latin-1"), keep_blank_values=True)
+        given = [[value for key, value in form if key == name] for name in _FORM]
+        region = self._client_region(given[1][0]) if given[1] else None
+        if body is not None and (
+            [len(each) for each in given] != [1] * len(_FORM)
+            or given[0] != ["client_credentials"]
+            or region is None
+        ):
+            raise Refused("MissingAuthenticationToken", "Request is missing Authentication Token")
+        headers = [each for each in scope["headers"] if each[0] in _FORM_HEADERS]
+        return {**scope, "headers": headers, "region": region}, body
+
+    async def _admit(self, scope: Scope, receive: Receive) -> bytes | None:
+        """The request's body; None when its sender has gone, `Refused` when it may not pass."""
+        headers: list[tuple[bytes, bytes]] = list(scope["headers"])
         claim = _claim(scope, headers)
         credentials = self._credentials(claim.access_key)
         if credentials is None:
@@ -135,10 +172,22 @@ class Guard:
         if not _equal(claim.token or "", credentials.token or ""):
             raise Refused("InvalidToken", "The security token does not belong to the access key.")
         _require_fresh(claim, datetime.now(UTC))
-        body = await _body(receive)
+        body = await _body(receive, LARGEST_BODY)
         if body is not None:
             _require_signature(claim, credentials, scope, headers, body)
         return body
+
+
+def _asks_for_token(scope: Scope) -> bool:
+    """Whether it is what a machine sends, unsigned, to have a token; whoever signs is served as
+    everybody who does."""
+    return (
+        scope["method"] == "POST"
+        and scope["path"] == TOKEN_PATH
+        and scope["raw_path"] == TOKEN_PATH.encode()
+        and not scope["query_string"]
+        and not any(name == b"authorization" for name, _ in scope["headers"])
+    )
 
 
 def _claim(scope: Scope, headers: list[tuple[bytes, bytes]]) -> _Claim:
@@ -213,8 +262,8 @@ def _require_fresh(claim: _Claim, now: datetime) -> None:
         raise Refused("RequestTimeTooSkewed", "The signature has expired or is not yet current.")
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None when the connection ended before it."""
+async def _body(receive: Receive, largest: int) -> bytes | None:
+    """The whole body, of `largest` bytes; None when the connection ended before it."""
     parts: list[bytes] = []
     size = 0
     try:
@@ -225,7 +274,7 @@ async def _body(receive: Receive) -> bytes | None:
                     return None
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
-                if size > LARGEST_BODY:
+                if size > largest:
                     raise Refused("RequestEntityTooLarge", "The body is too large.")
                 if not message.get("more_body", False):
                     return b"".join(parts)

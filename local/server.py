@@ -51,7 +51,13 @@ class Server:
         self._credentials = Credentials(
             os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
         )
-        self._guard = Guard(self._observed, settings["hosts"], self._credentials_of, _refusal)
+        self._guard = Guard(
+            self._observed,
+            settings["hosts"],
+            self._credentials_of,
+            _refusal,
+            ministack.region_of_client,
+        )
         self._alarms: dict[str, Any] = {}
         self._codedeploy = codedeploy.CodeDeploy(self._cloud, settings["minuteSeconds"])
         self._slots: dict[str, asyncio.Semaphore] = {}
@@ -243,7 +249,7 @@ class Server:
         """The emulator's own application, with denied calls reported."""
         # Loopback stands for TLS here: without it the queues' TLS-only policies deny everything.
         scope["scheme"] = "https"
-        if self._several and self._regions.is_down(place := ministack.region(scope)):
+        if self._several and self._regions.is_down(place := _place(scope)):
             await answer(send, _unavailable(scope, place))
             return
         target = ministack.header(scope, "x-amz-target")
@@ -359,6 +365,11 @@ async def _start_application() -> None:
     await lifespan.startup()
     if lifespan.should_exit:
         raise RuntimeError("the emulator's application did not start")
+
+
+def _place(scope: Scope) -> str:
+    """The region that a request is for: as the guard found, or as it is signed."""
+    return str(scope.get("region") or ministack.region(scope))
 
 
 def _refusal(scope: Scope, refused: Refused) -> Answer:

@@ -24,7 +24,7 @@ from local.ministack.access import (
 )
 from local.ministack.observation import Publish, denial, watch_rights
 from local.ministack.regions import Regions, current
-from local.ministack.user_pools import published, region_of
+from local.ministack.user_pools import published, region_of, region_of_client
 
 __all__ = [
     "Regions",
@@ -41,6 +41,7 @@ __all__ = [
     "refusal",
     "region",
     "region_of",
+    "region_of_client",
     "service_session",
     "session",
     "use_endpoint",

@@ -1,8 +1,10 @@
-"""What Cognito publishes of each user pool: its discovery document and its keys."""
+"""What is known of user pools without a signature: where they are, and what Cognito publishes of
+each, its discovery document and its keys."""
 
 from __future__ import annotations
 
 import re
+import sys
 from urllib.parse import urlsplit
 
 _HOST = re.compile(r"cognito-idp\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
@@ -12,6 +14,15 @@ def region_of(url: str) -> str:
     """The region of the user pool that `url` is of; empty when it is of none."""
     found = _HOST.fullmatch(urlsplit(url).netloc)
     return found["region"] if found else ""
+
+
+def region_of_client(client: str) -> str | None:
+    """The region of the pool of the emulator that has this client; None when there is none."""
+    # A run without a pool never loads the service.
+    cognito = sys.modules.get("ministack.services.cognito")
+    pools = cognito._user_pools.all_items() if cognito is not None else ()
+    found = (region for (_, region, _), pool in pools if client in pool["_clients"])
+    return next(found, None)
 
 
 def published(url: str) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from local.inputs import Inputs
@@ -16,6 +17,9 @@ _PASSWORD_POLICY = {
     "passwordHistorySize": "PasswordHistorySize",
     "temporaryPasswordValidityDays": "TemporaryPasswordValidityDays",
 }
+_PAGES = re.compile(
+    r"https://(?P<domain>[a-z0-9-]+)\.auth\.(?P<region>[a-z0-9-]+)\.amazoncognito\.com(?=/|$)"
+)
 _TOKENS = {"accessToken": "AccessToken", "idToken": "IdToken", "refreshToken": "RefreshToken"}
 
 
@@ -67,6 +71,7 @@ def user_pool(creation: Creation) -> tuple[str, dict[str, Any]]:
     return identity, {
         "name": name,
         "arn": creation.arn("cognito-idp", f"userpool/{identity}"),
+        "region": creation.region,
         "endpoint": f"cognito-idp.{creation.region}.amazonaws.com/{identity}",
     }
 
@@ -117,6 +122,19 @@ def user_pool_client(creation: Creation) -> tuple[str, dict[str, Any]]:
         UserPoolId=inputs["userPoolId"], ClientName=name, **request
     )["UserPoolClient"]
     return client["ClientId"], {"name": name, "clientSecret": client.get("ClientSecret", "")}
+
+
+def reached_here(creation: Creation, value: Any) -> Any:
+    """The address of sign-in pages of this run as one that answers: the emulator's; any other
+    value as it is."""
+    found = _PAGES.match(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    idp = creation.elsewhere("cognito-idp", found["region"])
+    description = idp.describe_user_pool_domain(Domain=found["domain"])["DomainDescription"]
+    if not description.get("UserPoolId"):
+        return value
+    return f"{idp.meta.endpoint_url}{value.removeprefix(found[0])}"
 
 
 @creates("aws:cognito/userPoolDomain:UserPoolDomain")

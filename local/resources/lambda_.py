@@ -8,6 +8,7 @@ from typing import Any
 
 from local.errors import DeployError
 from local.inputs import Inputs
+from local.resources.cognito import reached_here
 from local.resources.registry import Creation, creates, updates
 
 
@@ -26,11 +27,14 @@ _LOGGING = {
 }
 
 
-def _configuration(inputs: Inputs) -> dict[str, Any]:
-    request: dict[str, Any] = {}
+def _configuration(creation: Creation) -> dict[str, Any]:
+    inputs, request = creation.inputs, dict[str, Any]()
     if "environment" in inputs:
-        variables = inputs["environment"].get("variables")
-        request["Environment"] = {"Variables": variables.plain() if variables else {}}
+        given = inputs["environment"].get("variables")
+        variables = given.plain() if given else {}
+        request["Environment"] = {
+            "Variables": {key: reached_here(creation, each) for key, each in variables.items()}
+        }
     if "tracingConfig" in inputs:
         request["TracingConfig"] = {"Mode": inputs["tracingConfig"]["mode"]}
     if "loggingConfig" in inputs:
@@ -90,7 +94,7 @@ def function(creation: Creation) -> tuple[str, dict[str, Any]]:
         Role=inputs["role"],
         Code=creation.code(inputs["code"]),
         Tags=creation.tags(),
-        **_configuration(inputs),
+        **_configuration(creation),
         **creation.given({**_SETTINGS, "architectures": "Architectures"}),
     )
     return _published(creation, name)
@@ -102,7 +106,7 @@ def function_update(creation: Creation) -> tuple[str, dict[str, Any]]:
     _say_what_lacks(creation)
     code, role = inputs["code"], inputs["role"]
     gone = (_UNSET[key] for key in creation.changed if key in _UNSET and key not in inputs)
-    settings = {**_configuration(inputs), **creation.given(_SETTINGS), **dict(gone)}
+    settings = {**_configuration(creation), **creation.given(_SETTINGS), **dict(gone)}
     if "code" in creation.changed:
         client.update_function_code(FunctionName=name, **creation.code(code))
     if creation.changed - {"code", "reservedConcurrentExecutions"}:

@@ -1,15 +1,18 @@
 """The sign of life: placed as a customer places an order, counted as none, and tidied away."""
 
+import importlib
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
 from tests.functions.fake_aws import DENIED, SERVER_ERROR
-from tests.functions.support import ORDER, VARIABLES, Context, Functions, record
+from tests.functions.support import ORDER, VARIABLES, Context, Functions, forget, record
 
 CUSTOMER = VARIABLES["SYNTHETIC_CUSTOMER"]
 SYNTHETIC = {"customerName": CUSTOMER, "items": [{"sku": "SYNTHETIC", "qty": 1, "price": 0}]}
@@ -26,6 +29,18 @@ class Api(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.refuses: tuple[int, bytes] | None = None
         self.processing = True
+        self.good: str | None = None  # the token without which requests are refused
+        self.tokens: list[dict[str, list[str]]] = []  # the forms by which tokens were asked for
+        self.no_token: tuple[int, bytes] | None = None
+
+    def token(self, form: str) -> tuple[int, bytes]:
+        """The answer of a pool's token endpoint; each token is the only good one."""
+        self.tokens.append(parse_qs(form))
+        if self.no_token:
+            return self.no_token
+        self.good = f"token-{len(self.tokens)}"
+        told = {"access_token": self.good, "token_type": "Bearer", "expires_in": 3600}
+        return 200, json.dumps(told).encode()
 
     def answer(self, method: str, path: str, body: str, headers: dict[str, str]) -> dict[str, Any]:
         """The function's answer, as Lambda returns it."""
@@ -46,6 +61,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
         headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.path == "/oauth2/token":
+            self._plain(*self.server.token(body))
+            return
+        good = self.server.good
+        if good and headers.get("authorization") != f"Bearer {good}":
+            self._plain(401, b'{"message":"Unauthorized"}')
+            return
         answer = self.server.answer(self.command, self.path, body, headers)
         content = answer["body"].encode()
         if self.server.refuses:
@@ -57,6 +79,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     do_POST = do_GET  # noqa: N815
+
+    def _plain(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Tests read what was asked."""
@@ -75,6 +102,26 @@ def api(functions: Functions, variables: pytest.MonkeyPatch) -> Iterator[Api]:
     yield api
     api.shutdown()
     api.server_close()
+
+
+@pytest.fixture
+def clock(api: Api, functions: Functions, variables: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Orders are placed signed in, by this clock."""
+    variables.setenv(
+        "SYNTHETIC_TOKEN_URL", f"http://127.0.0.1:{api.server_address[1]}/oauth2/token"
+    )
+    variables.setenv("SYNTHETIC_CLIENT_ID", "the client")
+    variables.setenv("SYNTHETIC_CLIENT_SECRET", "SECRET of the client")
+    clock = SimpleNamespace(now=1e9)
+    # Without them it was imported by the fixture of the API.
+    forget()
+    module = functions.module("synthetic_order")
+    still = SimpleNamespace(sleep=lambda _: None, monotonic=lambda: 0.0)
+    variables.setattr(module, "time", still)
+    machine_token = importlib.import_module("functions.toolkit.machine_token")
+    variables.setattr(machine_token, "time", SimpleNamespace(time=lambda: clock.now))
+    api.good = "none yet"
+    return clock
 
 
 def deliver(functions: Functions) -> list[str]:
@@ -208,3 +255,83 @@ def test_nothing_but_the_synthetic_order_is_ever_deleted(api: Api, functions: Fu
     assert not module._store.delete(bystander, module._customer)
     assert run(functions)
     assert set(functions.aws.table) == {bystander}
+
+
+def test_signed_in_it_takes_a_token_of_its_own_client_and_keeps_it(
+    api: Api, functions: Functions, clock: SimpleNamespace
+) -> None:
+    assert run(functions)
+    assert run(functions)
+    assert api.tokens == [
+        {
+            "grant_type": ["client_credentials"],
+            "client_id": ["the client"],
+            "client_secret": ["SECRET of the client"],
+            "scope": ["orders/read orders/write"],
+        }
+    ]
+    assert api.asked == ["POST /orders", "GET /orders"] * 2
+
+
+def test_a_token_is_renewed_before_it_expires(
+    api: Api, functions: Functions, clock: SimpleNamespace
+) -> None:
+    assert run(functions)
+    clock.now += 3600 - 61
+    assert run(functions)
+    assert len(api.tokens) == 1
+    clock.now += 2
+    assert run(functions)
+    assert len(api.tokens) == 2
+
+
+def test_a_token_that_is_refused_is_renewed_once(
+    api: Api, functions: Functions, clock: SimpleNamespace
+) -> None:
+    assert run(functions)
+    api.good = "another key's"
+    assert run(functions)
+    assert len(api.tokens) == 2
+    api.refuses = (401, b'{"message":"Unauthorized"}')
+    assert not run(functions)
+    assert functions.logs()[-1]["reason"] == "POST /orders was answered with 401"
+    assert len(api.tokens) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((400, b'{"error":"invalid_client"}'), "answered with 400 (invalid_client)"),
+        ((400, b'{"error":"SECRET of the client"}'), "answered with 400"),
+        ((503, b"<html>"), "answered with 503"),
+        ((200, b"<html>"), "answered without a token"),
+        ((200, b"[]"), "answered without a token"),
+        ((200, b'{"access_token":"a\\nb: c"}'), "answered without a token"),
+    ],
+)
+def test_a_token_endpoint_that_gives_none_is_a_failure_with_its_reason(
+    api: Api,
+    functions: Functions,
+    clock: SimpleNamespace,
+    answer: tuple[int, bytes],
+    reason: str,
+) -> None:
+    api.no_token = answer
+    assert not run(functions)
+    assert functions.logs()[-1]["reason"] == f"the token endpoint {reason}"
+    assert functions.metrics()["SyntheticOrdersFailed"] == [1]
+    assert "SECRET" not in str(functions.output())
+    assert not api.asked
+    api.no_token = None
+    assert run(functions), "the next run asks again"
+
+
+def test_a_token_endpoint_that_is_down_is_a_failure(
+    functions: Functions, clock: SimpleNamespace, variables: pytest.MonkeyPatch
+) -> None:
+    variables.setenv("SYNTHETIC_TOKEN_URL", "http://127.0.0.1:9/oauth2/token")
+    forget()
+    assert not run(functions)
+    reason = "the token endpoint did not answer: ConnectionRefusedError"
+    assert functions.logs()[-1]["reason"] == reason
+    assert "SECRET" not in str(functions.output())

@@ -29,7 +29,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 
 from local.client import Api
-from local.guard import Guard
+from local.guard import LARGEST_FORM, Guard
 from local.system import System
 from local.workspace import BUILD
 from tests.local.support import ORDER, until
@@ -375,6 +375,100 @@ def test_websocket_never_reaches_the_emulator() -> None:
     asyncio.run(guard({"type": "websocket", "path": "/", "headers": []}, receive, send))
     assert [message["type"] for message in sent] == ["websocket.close"]
     assert not reached
+
+
+FORM = "grant_type=client_credentials&client_id=known&client_secret=s"
+FOR_TOKEN: dict[str, Any] = {
+    "method": "POST",
+    "path": "/oauth2/token",
+    "query": "",
+    "headers": {"content-type": "application/x-www-form-urlencoded"},
+    "body": FORM,
+}
+
+
+def passed(**changes: Any) -> tuple[int, dict[str, Any] | None]:
+    """The answer's status to a request for a token with these changes, of a run with a client of
+    a pool; and what reached the emulator."""
+    asked = {**FOR_TOKEN, **changes}
+    reached: list[dict[str, Any]] = []
+    sent: list[dict[str, Any]] = []
+
+    async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        reached.append({**scope, "body": (await receive())["body"]})
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": asked["body"].encode()}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    regions = {"known": REGION}
+    guard = Guard(
+        application, ["127.0.0.1:1"], lambda key: None, lambda *_: (403, {}, b""), regions.get
+    )
+    headers = {"host": "127.0.0.1:1", **asked["headers"]}
+    scope = {
+        "type": "http",
+        "method": asked["method"],
+        "path": asked["path"],
+        "raw_path": asked.get("raw_path", asked["path"]).encode(),
+        "query_string": asked["query"].encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    asyncio.run(guard(scope, receive, send))
+    return sent[0]["status"], reached[0] if reached else None
+
+
+def test_a_machine_asks_for_its_token_without_a_signature() -> None:
+    status, reached = passed()
+    assert status == 200
+    assert reached is not None
+    assert (reached["body"], reached["region"]) == (FORM.encode(), REGION)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "GET"},
+        {"method": "PUT"},
+        {"path": "/oauth2/token/"},
+        {"path": "/oauth2/authorize"},
+        {"path": "/"},
+        {"path": "/oauth2/token", "raw_path": "/oauth2/%74oken"},
+        {"query": "Action=CreateQueue&QueueName=attempt"},
+        {"headers": {"host": "rebound.example.com"}},
+        {"headers": {"origin": "https://example.com"}},
+        {"headers": {"authorization": "Basic a25vd246cw=="}},
+        {"headers": {"authorization": "AWS4-HMAC-SHA256 Credential=test"}},
+        {"body": ""},
+        {"body": "{}"},
+        {"body": FORM.replace("known", "unknown")},
+        {"body": FORM.replace("client_id=known&", "")},
+        {"body": FORM.replace("&client_secret=s", "")},
+        {"body": f"client_id=unknown&{FORM}"},
+        {"body": f"{FORM}&grant_type=refresh_token"},
+        {"body": FORM.replace("client_credentials", "refresh_token")},
+        {"body": FORM.replace("client_credentials", "authorization_code")},
+        {"body": f"{FORM}&x={'x' * LARGEST_FORM}"},
+    ],
+    ids=str,
+)
+def test_nothing_else_passes_as_a_request_for_a_token(changes: dict[str, Any]) -> None:
+    assert passed(**changes) == (403, None)
+
+
+def test_a_request_for_a_token_leads_to_no_other_service() -> None:
+    lies = {"x-amz-target": "AmazonSQS.CreateQueue", "x-amz-date": "now", "cookie": "a=b"}
+    _, reached = passed(headers={**FOR_TOKEN["headers"], **lies})
+    assert reached is not None
+    assert {name for name, _ in reached["headers"]} == {b"host", b"content-type"}
+
+
+def test_without_a_pool_nobody_asks_for_a_token(running: System) -> None:
+    answer = requests.post(f"{running.endpoint}/oauth2/token", data=FORM, timeout=30)
+    assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("method", ["P\u00d6ST", "POST"])

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import jwt
 import pytest
+import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
@@ -103,6 +104,28 @@ def _curl(line: str) -> tuple[int, Any]:
     connection.request("GET" if body is None else "POST", parts.path, body, headers)
     answer = connection.getresponse()
     return answer.status, json.loads(answer.read())
+
+
+def test_a_machines_secret_alone_gets_its_token_from_the_emulator(signed_in: System) -> None:
+    client = signed_in.outputs["machineClientId"]
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client,
+        "client_secret": signed_in.outputs["machineClientSecret"],
+        "scope": contract.READ_SCOPE,
+    }
+
+    def asked(**changes: str) -> requests.Response:
+        return requests.post(
+            f"{signed_in.endpoint}/oauth2/token", data={**form, **changes}, timeout=30
+        )
+
+    given = asked().json()["access_token"]
+    assert of(signed_in, given).request("GET", "/orders").status == 200
+    wrong = asked(client_secret="x")
+    assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_client")
+    pages = asked(client_id=signed_in.outputs["pageClientId"], client_secret="")
+    assert (pages.status_code, "access_token" in pages.json()) == (400, False)
 
 
 def test_scopes_of_a_token_are_those_that_were_asked_for(

@@ -13,8 +13,9 @@ from tests.local.support import log_lines
 pytestmark = pytest.mark.long
 
 
-def test_a_synthetic_order_goes_the_way_of_a_customers_and_leaves_no_trace() -> None:
-    with system(overrides={"synthetic.rateMinutes": 1}) as running:
+@pytest.mark.parametrize("auth", ["none", "cognito"])
+def test_a_synthetic_order_goes_the_way_of_a_customers_and_leaves_no_trace(auth: str) -> None:
+    with system(overrides={"synthetic.rateMinutes": 1, "auth": auth}) as running:
         function = running.outputs["functionNames"]["synthetic_order"]
         answer = running.client("lambda").invoke(FunctionName=function, Qualifier="live")
         assert json.loads(answer["Payload"].read()) == {"confirmed": True}

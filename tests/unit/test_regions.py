@@ -163,6 +163,29 @@ def test_prices_are_in_the_home_regions_currency() -> None:
         further(home.outputs, currency="JPY")
 
 
+SIGNED_IN = {"auth": "cognito", "synthetic": {"rateMinutes": 5}}
+
+
+def test_synthetic_orders_of_another_region_are_placed_by_the_home_regions_machine() -> None:
+    home, other = stacks.two_regions("dev", **SIGNED_IN)
+    assert not other.of(stacks.USER_POOL_CLIENT)
+    here, there = (variables(each, "synthetic-order") for each in (home, other))
+    for name in ("SYNTHETIC_TOKEN_URL", "SYNTHETIC_CLIENT_ID", "SYNTHETIC_CLIENT_SECRET"):
+        assert here[name] == there[name], name
+    assert stacks.function(other, "synthetic-order").secrets == {"environment"}
+    configured = [each.one(stacks.AUTHORIZER).inputs["jwtConfiguration"] for each in (home, other)]
+    assert configured[0] == configured[1]
+    assert here["SYNTHETIC_CLIENT_ID"] in configured[0]["audiences"]
+
+
+def test_a_region_whose_home_region_lacks_a_setting_says_which() -> None:
+    home, _ = stacks.two_regions("dev", auth="cognito")
+    with pytest.raises(
+        pulumi.RunError, match=r"synthetic\.rateMinutes: the home region .* has not"
+    ):
+        further(home.outputs, **SIGNED_IN)
+
+
 def test_strong_consistency_is_of_the_table_of_orders_alone() -> None:
     regions = {
         "members": ["us-east-1", "us-west-2"],

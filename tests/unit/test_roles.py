@@ -162,6 +162,7 @@ def test_grants_of_every_function_are_decided() -> None:
     [
         *((stack, function, {}) for stack, function in stacks.FUNCTIONS_OF_STACKS),
         ("dev", "synthetic-order", {"synthetic": {"rateMinutes": 5}}),
+        ("dev", "synthetic-order", {"synthetic": {"rateMinutes": 5}, "auth": "cognito"}),
         ("dev", "import-orders", {"imports": True}),
         ("dev", "health", {"regions": stacks.REGIONS, "auth": "cognito"}),
         *(

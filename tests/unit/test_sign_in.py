@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from components import HttpApi, UserPool
+from settings import SettingsError
 from tests.recorder import REGION, Recording, deploy, deploy_stack
 from tests.unit import stacks
 from tests.variants import VARIANTS
@@ -196,9 +197,42 @@ def test_a_further_route_asks_for_a_token_too() -> None:
     assert "authorizationScopes" not in routes["GET /a"]
 
 
-@pytest.mark.parametrize("given", [{"auth": "cognito"}, JWT])
-def test_synthetic_orders_without_a_token_are_warned_of(
-    given: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    deploy_stack("dev", {"synthetic.rateMinutes": 5, **given})
-    assert "synthetic: synthetic orders are placed without a token" in caplog.text
+SYNTHETIC = "orders-users-synthetic"
+
+
+def test_synthetic_orders_are_placed_by_a_machine_of_their_own() -> None:
+    recorded = cognito(**{"synthetic.rateMinutes": 5, "userPool.machineScopes": []})
+    client = recorded.one(stacks.USER_POOL_CLIENT, SYNTHETIC)
+    assert client.inputs["generateSecret"] is True
+    assert client.inputs["allowedOauthFlows"] == ["client_credentials"]
+    assert sorted(client.inputs["allowedOauthScopes"]) == ["orders/read", "orders/write"]
+    assert client.id in recorded.one(stacks.AUTHORIZER).inputs["jwtConfiguration"]["audiences"]
+    function = stacks.function(recorded, "synthetic-order")
+    given = function.inputs["environment"]["variables"]
+    assert given["SYNTHETIC_TOKEN_URL"] == f"{recorded.outputs['signInUrl']}/oauth2/token"
+    assert given["SYNTHETIC_CLIENT_ID"] == client.id
+    assert given["SYNTHETIC_CLIENT_SECRET"] == client.outputs["clientSecret"]
+
+
+def test_the_secret_of_that_machine_is_one_of_the_stack_and_of_its_function_alone() -> None:
+    recorded = cognito(**{"synthetic.rateMinutes": 5})
+    secret = recorded.one(stacks.USER_POOL_CLIENT, SYNTHETIC).outputs["clientSecret"]
+    holders = [each for each in recorded.registrations if secret in str(each.inputs)]
+    assert [each.name for each in holders] == ["orders-synthetic-order"]
+    assert holders[0].secrets == {"environment"}
+    assert secret not in str(recorded.outputs)
+
+
+@pytest.mark.parametrize("given", [{"auth": "cognito"}, {"synthetic.rateMinutes": 5}])
+def test_without_one_of_both_settings_there_is_no_such_machine(given: dict[str, Any]) -> None:
+    recorded = stacks.recording("dev", **given)
+    clients = {each.name for each in recorded.of(stacks.USER_POOL_CLIENT)}
+    assert SYNTHETIC not in clients
+    assert "SYNTHETIC_CLIENT" not in str([each.inputs for each in recorded.of(stacks.FUNCTION)])
+
+
+def test_synthetic_orders_with_tokens_of_another_provider_are_refused() -> None:
+    with pytest.raises(
+        SettingsError, match=r"synthetic: expected nothing, because auth \('jwt'\): "
+    ):
+        deploy_stack("dev", {"synthetic.rateMinutes": 5, **JWT})

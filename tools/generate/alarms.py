@@ -16,7 +16,6 @@ EVERYTHING: tuple[dict[str, Any], ...] = (
         "synthetic.rateMinutes": 5,
         "deployment": _DEPLOYMENT,
     },
-    # Beside it no synthetic orders: they come without a token.
     {
         "auth": "cognito",
         "limits": {"createPerMinute": 60},
