@@ -32,7 +32,7 @@ _metrics = VersionMetrics(
     contract.FAILURES_BY_VERSION,
     {contract.SERVICE_DIMENSION: environment.text(contract.SERVICE_NAME_VARIABLE)},
 )
-_most = float(environment.text(contract.LARGEST_ERROR_PERCENT_VARIABLE))
+_most = environment.positive_number(contract.LARGEST_ERROR_PERCENT_VARIABLE)
 _watched = environment.whole_number(contract.WATCHED_SECONDS_VARIABLE)
 
 

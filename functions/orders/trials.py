@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from .. import contract
-from ..toolkit import aws
+from ..toolkit import aws, tracing
 from ..toolkit.deadline import Deadline
 from ..toolkit.traffic_check import Deployment, NotAsExpectedError
 from . import events, order
@@ -87,10 +87,11 @@ class Trial:
         """What a function returns, the one that is deployed at its new version."""
         own = function == self._deployment.function
         version = self._deployment.target if own else self._deployment.alias
-        answer = self._system.client.invoke(
-            FunctionName=f"{self._system.names[function]}:{version}",
-            Payload=json.dumps(event).encode(),
-        )
+        with tracing.Subsegment("Lambda", "Invoke", function_name=self._system.names[function]):
+            answer = self._system.client.invoke(
+                FunctionName=f"{self._system.names[function]}:{version}",
+                Payload=json.dumps(event).encode(),
+            )
         content = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer:
             kind = content.get("errorType") if isinstance(content, dict) else None

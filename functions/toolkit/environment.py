@@ -33,3 +33,11 @@ def whole_number(name: str, least: int = 0) -> int:
             f"environment variable {name} must be a whole number of at least {least}, not {value!r}"
         )
     return int(value)
+
+
+def positive_number(name: str) -> float:
+    """The variable's value as a number above 0, with or without a fraction."""
+    value = text(name)
+    if not (value.isascii() and value.replace(".", "", 1).isdigit() and float(value) > 0):
+        raise SettingError(f"environment variable {name} must be a number above 0, not {value!r}")
+    return float(value)

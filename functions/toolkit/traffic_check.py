@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import aws, telemetry
+from . import aws, telemetry, tracing
 
 ATTEMPTS = 2
 LONGEST_CALL = aws.longest_call(ATTEMPTS)
@@ -57,7 +57,8 @@ class CodeDeploy:
 
     def deployment(self, deployment_id: str) -> Deployment:
         """A deployment of a Lambda function; raises NotAsExpectedError for any other."""
-        info = self._client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
+        with tracing.Subsegment("CodeDeploy", "GetDeployment"):
+            info = self._client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
         try:
             content = json.loads(info["revision"]["appSpecContent"]["content"])
             ((function, resource),) = content["Resources"][0].items()
@@ -77,11 +78,12 @@ class CodeDeploy:
 
     def tell(self, deployment_id: str, execution_id: str, *, passed: bool) -> None:
         """Say what came of a check."""
-        self._client.put_lifecycle_event_hook_execution_status(
-            deploymentId=deployment_id,
-            lifecycleEventHookExecutionId=execution_id,
-            status="Succeeded" if passed else "Failed",
-        )
+        with tracing.Subsegment("CodeDeploy", "PutLifecycleEventHookExecutionStatus"):
+            self._client.put_lifecycle_event_hook_execution_status(
+                deploymentId=deployment_id,
+                lifecycleEventHookExecutionId=execution_id,
+                status="Succeeded" if passed else "Failed",
+            )
 
 
 def answer(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from . import aws
+from . import aws, tracing
 
 _PERIOD = 60
 _MINUTE = timedelta(seconds=_PERIOD)
@@ -58,11 +58,12 @@ class VersionMetrics:
             "errors": _query("AWS/Lambda", "Errors", through),
             "failures": _query(self._namespace, self._own["metric"], counted),
         }
-        answer = self._client.get_metric_data(
-            MetricDataQueries=[{"Id": name, "MetricStat": it} for name, it in queries.items()],
-            StartTime=start,
-            EndTime=max(datetime.now(UTC), start) + _MINUTE,
-        )
+        with tracing.Subsegment("CloudWatch", "GetMetricData"):
+            answer = self._client.get_metric_data(
+                MetricDataQueries=[{"Id": name, "MetricStat": it} for name, it in queries.items()],
+                StartTime=start,
+                EndTime=max(datetime.now(UTC), start) + _MINUTE,
+            )
         sums = {each["Id"]: sum(each["Values"]) for each in answer["MetricDataResults"]}
         return Counts(sums.get("invocations", 0), sums.get("errors", 0) + sums.get("failures", 0))
 

@@ -23,8 +23,17 @@ NEEDED = [
 ]
 
 
-# Where 0 stands for no limit.
-MAY_BE_ZERO = {contract.HISTORY_DAYS_VARIABLE}
+# Where 0 stands for no limit, or for no time.
+MAY_BE_ZERO = {contract.HISTORY_DAYS_VARIABLE, contract.WATCHED_SECONDS_VARIABLE}
+
+FRACTIONS = {contract.LARGEST_ERROR_PERCENT_VARIABLE}
+
+
+def expected(name: str) -> str:
+    """What a variable has to be."""
+    if name in FRACTIONS:
+        return "a number above 0"
+    return f"a whole number of at least {0 if name in MAY_BE_ZERO else 1}"
 
 
 @pytest.mark.parametrize("function", TOLD)
@@ -61,13 +70,24 @@ def test_a_missing_variable_is_named(
     ("function", "name"),
     [(function, name) for function, name in NEEDED if TOLD[function][name].isdigit()],
 )
-@pytest.mark.parametrize("value", ["-1", "1.5", "many", "٣", " 1"])
+@pytest.mark.parametrize("value", ["-1", "1.5.", "many", "٣", " 1"])
 def test_a_variable_that_is_no_number_is_named(
     told_all: pytest.MonkeyPatch, function: str, name: str, value: str
 ) -> None:
     told_all.setenv(name, value)
-    least = 0 if name in MAY_BE_ZERO else 1
-    with pytest.raises(RuntimeError, match=f"{name} must be a whole number of at least {least}"):
+    with pytest.raises(RuntimeError, match=f"{name} must be {expected(name)}"):
+        importlib.import_module(f"functions.{function}")
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [(f, name) for f, name in NEEDED if TOLD[f][name].isdigit() and name not in FRACTIONS],
+)
+def test_a_fraction_is_refused_where_it_would_be_cut_off(
+    told_all: pytest.MonkeyPatch, function: str, name: str
+) -> None:
+    told_all.setenv(name, "1.5")
+    with pytest.raises(RuntimeError, match=f"{name} must be {expected(name)}"):
         importlib.import_module(f"functions.{function}")
 
 
@@ -79,5 +99,5 @@ def test_zero_is_refused_where_it_would_stand_for_nothing(
     told_all: pytest.MonkeyPatch, function: str, name: str
 ) -> None:
     told_all.setenv(name, "0")
-    with pytest.raises(RuntimeError, match=f"{name} must be a whole number of at least 1, not '0'"):
+    with pytest.raises(RuntimeError, match=f"{name} must be {expected(name)}, not '0'"):
         importlib.import_module(f"functions.{function}")

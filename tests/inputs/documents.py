@@ -152,6 +152,16 @@ def header_fields(text: str, _: Registration, recording: Recording) -> list[str]
     return found
 
 
+def function_names(text: str, _: Registration, recording: Recording) -> list[str]:
+    """Physical names of functions by their own."""
+    there = {each.outputs["name"] for each in recording.of("aws:lambda/function:Function")}
+    return [
+        f"{own}: {name!r} is no function"
+        for own, name in json.loads(text).items()
+        if name not in there
+    ]
+
+
 CHECKS: dict[tuple[str, str], Check] = {
     ("aws:apigatewayv2/stage:Stage", "accessLogSettings.format"): access_log_format,
     ("aws:cloudwatch/dashboard:Dashboard", "dashboardBody"): dashboard_body,
@@ -165,6 +175,7 @@ CHECKS: dict[tuple[str, str], Check] = {
         event_pattern
     ),
     ("aws:lambda/function:Function", "environment.variables.API_DEPRECATIONS"): header_fields,
+    ("aws:lambda/function:Function", "environment.variables.FUNCTION_NAMES"): function_names,
     ("aws:s3/bucketPolicy:BucketPolicy", "policy"): identity_policy,
     ("aws:sns/topicPolicy:TopicPolicy", "policy"): identity_policy,
     ("aws:sqs/queue:Queue", "redrivePolicy"): redrive_policy,

@@ -60,6 +60,13 @@ STREAM_READER = Tolerated(
     "ListStreams on the stream that it reads, which has no resources in parliament's list: "
     "https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html",
 )
+HOOK_OF_DEPLOYMENT = Tolerated(
+    "RESOURCE_MISMATCH",
+    "AWS's own example of a hook names the deployment groups, of which parliament's list knows "
+    "nothing: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/"
+    "automating-updates-to-serverless-apps.html",
+)
+_HOOK = "codedeploy:PutLifecycleEventHookExecutionStatus"
 _STREAM = re.compile(r"arn:aws:dynamodb:[\w-]+:\d{12}:table/[\w.-]+/stream/[\d:.T-]+")
 
 
@@ -96,6 +103,8 @@ def _tolerated(document: dict[str, Any], finding: Any) -> Tolerated | None:
         return LAMBDA_NETWORK if set(detail) <= set(ACTIONS_THAT_LAMBDA_NEEDS_ON_ALL) else None
     if finding.issue == CALLING_FUNCTION.issue:
         return CALLING_FUNCTION if "lambda:SourceFunctionArn" in detail else None
+    if finding.issue == HOOK_OF_DEPLOYMENT.issue and _told_of_groups(document, detail):
+        return HOOK_OF_DEPLOYMENT
     if finding.issue == STREAM_READER.issue and _reads_a_stream(document, detail):
         return STREAM_READER
     if finding.issue == KEY_ADMINISTRATION.issue:
@@ -107,6 +116,15 @@ def _tolerated(document: dict[str, Any], finding: Any) -> Tolerated | None:
         from_wildcard = not written & {entry["action"] for entry in detail}
         return KEY_ADMINISTRATION if "kms:*" in written and from_wildcard else None
     return None
+
+
+def _told_of_groups(document: dict[str, Any], detail: Any) -> bool:
+    """Whether a finding is about hooks alone, and deployment groups are all they are told of."""
+    statements = [each for each in document["Statement"] if _HOOK in _strings(each.get("Action"))]
+    resources = [name for each in statements for name in _strings(each.get("Resource"))]
+    return {entry["action"] for entry in detail} == {_HOOK} and all(
+        ":deploymentgroup:" in name for name in resources
+    )
 
 
 def _reads_a_stream(document: dict[str, Any], detail: Any) -> bool:

@@ -28,6 +28,7 @@ def test_every_event_survives_the_way_to_another_process(kind: type[events.Event
         "int": 3,
         "float": 1.5,
         "float | None": None,
+        "dict[str, list[str]]": {"events:source": ["é", "a"]},
     }
     fields = kind.__dataclass_fields__.values()
     event = kind(**{each.name: values[str(each.type)] for each in fields})

@@ -27,6 +27,7 @@ def test_everything_that_can_be_configured_runs_and_what_has_no_effect_is_listed
         "region": "eu-west-1",
         "auth": "none",
         "publicApi": True,
+        "allowedAccountIds": ["000000000000"],  # that of every local run
     }
     with system(stack="prod", overrides=overrides) as other:
         api = Api(other.url)
