@@ -87,6 +87,7 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
         "dev",
         {
             "auth": "cognito",
+            "synthetic.rateMinutes": 5,
             "userPool.machineScopes": ["orders/admin"],
             "userPool.mfa": "off",
             "userPool.sesIdentityArn": "arn:aws:ses:eu-west-1:123456789012:identity/shop.example",
