@@ -138,6 +138,7 @@ def test_attempts_are_bounded(functions: Functions) -> None:
     assert functions.aws.operations() == ["PutItem"] + ["SendMessage"] * 2
 
 
+@pytest.mark.long
 def test_an_answer_that_does_not_come_is_cut_off(functions: Functions) -> None:
     functions.aws.fail("GetItem", *[Fault(500, "Late", delay=2.5)] * 3)
     answer = functions.get(ORDER_ID)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit import stacks
 from tests.variants import VARIANTS, recording
 from tools.generate import alarms
 
 
+@pytest.mark.long
 def test_every_alarm_that_a_stack_can_have_has_its_entry() -> None:
     entries = set()
     for row in alarms.rows()[2:]:

@@ -12,7 +12,7 @@ import pytest
 from policy.rules.iam import ACTIONS_WITHOUT_RESOURCES
 from tests.inputs import dashboard, iam
 from tests.inputs.documents import CHECKS, documents
-from tests.variants import VARIANTS, recording
+from tests.variants import MANY, recording
 
 ROLE_POLICY = ("aws:iam/rolePolicy:RolePolicy", "policy")
 TRUST = ("aws:iam/role:Role", "assumeRolePolicy")
@@ -24,7 +24,7 @@ FILTER = ("aws:cloudwatch/logMetricFilter:LogMetricFilter", "pattern")
 ACCESS_LOG = ("aws:apigatewayv2/stage:Stage", "accessLogSettings.format")
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MANY)
 def test_documents_of_the_stack_are_what_they_should_be(variant: str) -> None:
     recorded = recording(variant)
     found = []

@@ -9,6 +9,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import pytest
 from ministack.core import iam_actions  # type: ignore[import-untyped]
 from ministack.core.router import detect_service  # type: ignore[import-untyped]
 
@@ -30,6 +31,7 @@ OWN_BUCKET = "arn:aws:s3:::local-function-code"
 MISNAMED = ("events:CreateEventBus", "events:PutRule", "events:PutTargets")
 
 
+@pytest.mark.long
 def test_role_may_make_all_that_a_deployment_makes(running: System, deployed: list[Any]) -> None:
     args: Any = {
         "repository": "acme/shop",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from functions import contract
 from local.client import Api
+from local.emulator import BATCH_CONCURRENCY
 from local.events import BatchProcessed
 from local.system import System
 from operations.capacity.simulation import Load, Model, simulate
@@ -14,6 +17,7 @@ from tests.local.support import ORDER, queue_count, until
 BACKLOG = 35
 
 
+@pytest.mark.long
 def test_a_backlog_is_drained_in_as_many_batches_as_simulated(running: System, api: Api) -> None:
     order_id = api.create(ORDER).body["id"]
     api.wait_for(order_id, contract.CONFIRMED, 30)
@@ -29,6 +33,7 @@ def test_a_backlog_is_drained_in_as_many_batches_as_simulated(running: System, a
     def processed() -> list[BatchProcessed]:
         return [each for each in running.events(BatchProcessed) if each.function == function]
 
+    before = len(processed())
     lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     try:
         body = json.dumps({"type": contract.ORDER_CREATED, "detail": {"id": order_id, **ORDER}})
@@ -38,7 +43,6 @@ def test_a_backlog_is_drained_in_as_many_batches_as_simulated(running: System, a
                 for number in range(first, min(BACKLOG, first + 10))
             ]
             sqs.send_message_batch(QueueUrl=url, Entries=entries)
-        before = len(processed())
     finally:
         lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
     until(lambda: queue_count(running, url) == 0)
@@ -50,5 +54,7 @@ def test_a_backlog_is_drained_in_as_many_batches_as_simulated(running: System, a
         batch_seconds=0.05,
     )
     played = simulate(limits, Load(rate=1, seconds=0), BACKLOG)
-    assert (len(batches), played.dead_letters) == (played.invocations, 0)
+    # A poll that is under way when the mapping is disabled takes the first messages for itself.
+    assert played.invocations <= len(batches) <= played.invocations + BATCH_CONCURRENCY
+    assert played.dead_letters == 0
     assert sum(each.messages for each in batches) == BACKLOG == played.confirmed

@@ -15,6 +15,7 @@ from operations.drill import AlarmDrill
 from tests.local.support import SECONDS
 
 
+@pytest.mark.long
 def test_orders_of_a_drill_are_confirmed(
     running: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

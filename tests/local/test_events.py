@@ -123,6 +123,7 @@ def test_an_order_is_told_from_request_to_confirmation(running: System, api: Api
     assert any(created.body["id"] in text for text in logged)
 
 
+@pytest.mark.long
 def test_a_poison_message_is_told_until_it_is_dead(running: System) -> None:
     sent = running.client("sqs").send_message(
         QueueUrl=running.outputs["orderEventsQueueUrl"], MessageBody="poison"

@@ -317,6 +317,7 @@ def test_event_of_a_bus_reaches_the_queue_its_rule_names(running: System, create
     assert json.loads(attributes["RedrivePolicy"])["maxReceiveCount"] in (2, "2")
 
 
+@pytest.mark.long
 def test_failed_asynchronous_calls_are_retried_as_the_alias_says_and_then_told_to_its_queue(
     running: System, created: Created
 ) -> None:

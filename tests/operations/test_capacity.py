@@ -99,6 +99,7 @@ def test_each_quota_has_a_page_of_aws_and_says_where_it_was_read(
     assert last.endswith("0 from memory.")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "overrides", "factor"),
     [

@@ -184,6 +184,7 @@ def test_every_output_of_the_schema_has_a_value(
     assert "" not in made.outputs.values()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_a_preview_with_unknown_inputs_registers_the_same_resources(
     component: str, caller: Caller, inputs: Mapping[str, Any]

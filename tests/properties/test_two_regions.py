@@ -388,6 +388,7 @@ class Regions(RuleBasedStateMachine):
                 assert system.published[order_id, each] == 1, each
 
 
+@pytest.mark.long
 def test_no_interleaving_of_two_regions_confirms_or_publishes_an_order_twice() -> None:
     run_state_machine_as_test(
         Regions,
