@@ -88,7 +88,7 @@ def _placed(
         stored = _store_keyed(new, order_id)
     replayed = stored is not None
     created_at = stored.created_at if stored else new.created_at
-    if stored is None or (stored.status == contract.PENDING and not stored.elsewhere):
+    if stored is None or stored.needs_event:
         _announce(order_id, text, created_at, request.id)
     headers = {"location": version.prefix + contract.ORDER_PATH.format(id=order_id)}
     if replayed:

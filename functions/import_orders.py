@@ -261,7 +261,7 @@ class Run:
         stored = _store.put_new(order_id, new, _shards)
         created_at = stored.created_at if stored else new.created_at
         event = None
-        if stored is None or (stored.status == contract.PENDING and not stored.elsewhere):
+        if stored is None or stored.needs_event:
             event = message(order_id, text, created_at, file.correlation_id)
         return Outcome({"line": number, "orderId": order_id}, event)
 

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 
 from .. import contract
 from ..toolkit import aws, environment
-from . import order
+from . import adoption, order
 
 Write = Callable[[aws.Client, dict[str, Any]], order.Transition]
 
@@ -45,7 +45,7 @@ class OwnRegion:
         self._here = os.environ["AWS_REGION"]
         place = members.index(self._here)
         self._is_home = place == 0
-        self._heir = members[(place + 1) % len(members)]
+        self._heir = adoption.heir(members, self._here)
         self._attempts, self._longest_call = attempts, longest_call
         self.first_shard = place * contract.MOST_PENDING_SHARDS
         """This region's first shard of the index over pending orders."""

@@ -42,6 +42,11 @@ class Stored(NamedTuple):
     elsewhere: bool = False
     """Whether it is another region's, which sees to it that it is processed."""
 
+    @property
+    def needs_event(self) -> bool:
+        """Whether who meets it sends its event again: it is ours, and nothing has become of it."""
+        return self.status == contract.PENDING and not self.elsewhere
+
 
 class Table:
     """One DynamoDB table, and the traced calls of it."""
