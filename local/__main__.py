@@ -147,12 +147,14 @@ def main() -> int:
 
             return commands.run(arguments)
         return _COMMANDS[arguments.command](arguments)
-    except stopping.StopError:
-        return 130 if arguments.command == "demo" else 0
-    except stopping.RestartError as restart:  # as a fresh process: the modules of this one are old
-        again = [sys.executable, "-m", "local", *sys.argv[1:], "--port", str(restart.port)]
-        os.execv(sys.executable, again)  # noqa: S606
-    except Exception as error:
+    except BaseException as error:
+        ending = stopping.ended()
+        if isinstance(ending, stopping.RestartError):
+            # As a fresh process: the modules of this one are old.
+            again = [sys.executable, "-m", "local", *sys.argv[1:], "--port", str(ending.port)]
+            os.execv(sys.executable, again)  # noqa: S606
+        if ending is not None:
+            return 130 if arguments.command == "demo" else 0
         from components.bundle import BundleError
         from local.errors import LocalRunError
         from settings import SettingsError
@@ -163,6 +165,8 @@ def main() -> int:
 
         fail(f"local run: {error}")
         return 1
+    finally:
+        stopping.ended()
 
 
 def _started() -> None:

@@ -14,6 +14,11 @@ PLACES = {
         "reference = weakref.ref(place, lambda _: {})\ndel place"
     ),
     "a library that goes on after every error": "try:\n    {}\nexcept Exception:\n    pass",
+    "a library that goes on after whatever is raised": "try:\n    {}\nexcept:\n    pass",
+    "C code that tells of another error": (
+        "class Place:\n    def __set_name__(self, *_):\n        {}\n"
+        "class Owner:\n    place = Place()"
+    ),
 }
 PROGRAM = """
 import os, signal, time
@@ -23,8 +28,9 @@ stopping.restart_at(8080)
 try:
 {place}
     time.sleep(60)
-except (stopping.StopError, stopping.RestartError) as met:
-    print(type(met).__name__, end="")
+except BaseException:
+    print(type(stopping.ended()).__name__, end="")
+    time.sleep(0.1)
 """
 
 
