@@ -6,8 +6,6 @@ import functools
 import hashlib
 import json
 import re
-import secrets
-import string
 import threading
 import uuid
 from collections.abc import Callable
@@ -160,7 +158,6 @@ class CodeDeploy:
             raise Refused("InvalidRevisionException", "sha256 is not that of the content")
         config = asked.get("deploymentConfigName") or group.config
         deployment = Deployment(
-            id="d-" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(9)),
             group=group,
             config=config,
             revision=_revision(content),

@@ -5,6 +5,8 @@ https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-s
 
 from __future__ import annotations
 
+import secrets
+import string
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -55,16 +57,20 @@ class Ended(Exception):  # noqa: N818 - it is no error of ours
         self.status, self.code, self.event, self.message = status, code, event, message
 
 
+def _new_id() -> str:
+    return "d-" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(9))
+
+
 @dataclass
 class Deployment:
     """A deployment and how far it is; `steps` are minutes of a pause before each weight."""
 
-    id: str
     group: Group
     config: str
     revision: Revision
     content: str
     steps: list[tuple[float, int]]
+    id: str = field(default_factory=_new_id)
     description: str = ""
     creator: str = "user"
     region: str = ""
@@ -206,7 +212,6 @@ class Shift:
             it.revision.function, it.revision.alias, it.revision.target, it.revision.current, {}
         )
         return Deployment(
-            id=f"{it.id[:-1]}R",
             group=it.group,
             config=it.config,
             revision=back,

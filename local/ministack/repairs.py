@@ -20,12 +20,7 @@ from typing import Any
 
 from ministack.core import iam_actions, lambda_runtime  # type: ignore[import-untyped]
 
-from local.ministack import aliases, failures, streams
-
-# A worker writes its log lines before its answer, so they are in the pipe when the answer is
-# read: a fifth of the 5 ms that ministack waits for more of them is plenty, and each request
-# pays for it.
-_LOG_IDLE_SECONDS = 0.001
+from local.ministack import aliases, failures, streams, worker_logs
 
 # IAM has no actions of the batch operations' names: a permission for SendMessage covers
 # SendMessageBatch (SQS developer guide, "Amazon SQS API permissions").
@@ -54,9 +49,7 @@ def apply() -> None:
     iam_actions.extract_iam_action = _single_action(iam_actions.extract_iam_action)
     iam_actions.request_tag_context = _with_event_keys(iam_actions.request_tag_context)
     lambda_runtime.execution_credentials = _unguessable(lambda_runtime.execution_credentials)
-    lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(
-        lambda_runtime.Worker._drain_stderr_bounded, idle_confirm=_LOG_IDLE_SECONDS
-    )
+    worker_logs.install()
 
 
 def _with_event_keys(keys: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

@@ -50,7 +50,7 @@ def shown(*versions: int) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("order", itertools.permutations([1, 2, 3]))
+@pytest.mark.parametrize("order", [*itertools.permutations([1, 2, 3])])
 def test_each_change_is_recorded_once_in_whatever_order_it_comes(
     functions: Functions, order: tuple[int, ...]
 ) -> None:
