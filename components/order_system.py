@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Optional, cast
+from typing import Any, Optional
 
 import pulumi
 
@@ -16,37 +16,30 @@ from .deployments import Deployments, DeploymentsArgs
 from .event_bus import EventBus, EventBusArgs
 from .event_consumer import ConsumerArgs, EventConsumer, EventConsumerArgs
 from .function import FunctionSettings, PythonFunction, PythonFunctionArgs
-from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, JwtAuthorizer, Throttle
+from .http_api import HttpApi, HttpApiArgs, HttpApiRoute, Throttle
 from .inputs import camel_case, checked, part
-from .kept_name import kept_name, kept_setting
+from .kept_name import kept_setting
 from .kept_secret import kept_secret
 from .observability import Observability, ObservabilityArgs
-from .observability.api import MonitoredVersion
-from .observability.orders import MonitoredOrders
-from .observability.table import MonitoredTable
 from .order_functions import (
     OrderFunction,
     Parts,
-    SyntheticClient,
     functions_of,
-    history_operations,
     progressive,
     quotas,
     route_keys,
-    table_operations,
 )
-from .order_inputs import SCOPES, budget_emails, with_sign_in
+from .order_inputs import budget_emails
+from .order_monitoring import monitored
+from .order_shared import other_regions, shared, told_to
 from .order_stages import stages
 from .order_system_args import OrderSystemArgs
 from .queues import Queue, QueueArgs
 from .regional_domain import RegionalDomain
-from .regions import HomeParts
-from .table import Replica, Table, TableArgs, TableIndex, arn_in
+from .table import Replica, Table, TableArgs
 from .thresholds import Alarms
 from .throughput import contradictions_in
-from .user_pool import UserPool, UserPoolArgs
 
-TABLE_NAME = "Orders"
 QUEUE_NAME = "order-events"
 
 # How long there is to replay a change that could not be published; it holds the whole order.
@@ -122,23 +115,12 @@ class OrderSystem(Component):
         self._child = pulumi.ResourceOptions(parent=self)
 
         self._regions = args.get("regions")
-        self._home = self._regions.get("home") if self._regions else None
-        self._others = (
-            [each for each in self._regions["members"] if each != self._regions["here"]]
-            if self._regions
-            else []
-        )
-
-        self._table = self._make_table()
+        self._shared = shared(name, args, self._child)
         self._queue = self._make_queue()
         self._bus = self._make_bus() if args["events"] else None
-        self._history = self._make_history() if args["events"] else None
         self._consumers: dict[str, EventConsumer] = {}
         self._unpublished = self._make_unpublished() if args["events"] else None
         self._imports = self._make_imports() if args["imports"] else None
-        own_pool = args["auth"] == "cognito" and not self._home
-        self._user_pool = self._make_user_pool() if own_pool else None
-        self._synthetic_client = self._make_synthetic_client()
         self._limits = self._make_limits() if quotas(args) else None
         parts = self._make_parts()
         self._functions = self._make_functions(parts, routed=True)
@@ -146,7 +128,7 @@ class OrderSystem(Component):
         self._functions |= self._make_functions(parts._replace(api=self._api), routed=False)
         self._deployments = self._make_deployments() if self._progressive else None
         self._functions |= self._make_checks(parts)
-        observability = self._make_observability(self._api)
+        observability = self._make_observability()
         self._stages = stages(self._deployed_functions(), parts)
         if "monthly_budget" in args:
             amount = args["monthly_budget"]["amount"]
@@ -154,22 +136,21 @@ class OrderSystem(Component):
 
         self.api_url, self.api_id = self._api.url, self._api.api_id
         self.domain_url = self._lead_here()
-        self.table_name, self.table_arn = self._table.name, self._table.arn
+        self.table_name, self.table_arn = self.table.name, self.table.arn
         self.queue_url, self.queue_arn = self._queue.url, self._queue.arn
         self.dlq_url, self.dlq_arn = self._queue.dlq_url, self._queue.dlq_arn
         self.bus_name = self._bus.name if self._bus else None
         self.bus_arn = self._bus.arn if self._bus else None
         self.unpublished_bucket_name = self._unpublished.name if self._unpublished else None
         self.imports_bucket_name = self._imports.name if self._imports else None
-        self.issuer = self._issuer()
-        self.user_pool_id = self._user_pool.pool_id if self._user_pool else None
-        self.sign_in_url = self._user_pool.sign_in_url if self._user_pool else None
-        self.page_client_id = self._user_pool.page_client_id if self._user_pool else None
-        self.machine_client_id = self._user_pool.machine_client_id if self._user_pool else None
-        self.machine_client_secret = (
-            self._user_pool.machine_client_secret if self._user_pool else None
-        )
-        self.region_parts = None if self._home or not self._others else self._told(parts)
+        pool = self._shared.user_pool
+        self.issuer = self._shared.issuer
+        self.user_pool_id = pool.pool_id if pool else None
+        self.sign_in_url = pool.sign_in_url if pool else None
+        self.page_client_id = pool.page_client_id if pool else None
+        self.machine_client_id = pool.machine_client_id if pool else None
+        self.machine_client_secret = pool.machine_client_secret if pool else None
+        self.region_parts = self._told()
         self.function_names = pulumi.Output.all(
             **{name: function.name for name, function in self._functions.items()}
         )
@@ -181,7 +162,7 @@ class OrderSystem(Component):
     @property
     def table(self) -> Table | Replica:
         """The table of orders; in a further region its replica of the one of the home region."""
-        return self._table
+        return self._shared.table
 
     @property
     def queue(self) -> Queue:
@@ -275,61 +256,6 @@ class OrderSystem(Component):
             "thresholds": self._args["alarms"]["thresholds"],
         }
 
-    def _make_table(self) -> Table | Replica:
-        args: TableArgs = {
-            **part(TableArgs, self._args, self._args["table"]),
-            **self._replication(),
-            "table_name": TABLE_NAME + self._args["name_suffix"],
-            "partition_key": "id",
-            "stream": self._args["events"] or bool(self._others),
-            "indexes": self._indexes(),
-        }
-        if self._regions:
-            args |= part(TableArgs, self._regions)
-        named = kept_name(
-            f"{self._prefix}-name-suffix",
-            self._args["name_suffix"],
-            "table and queues",
-            self._child,
-        )
-        if self._home:
-            return self._replica(named)
-        # The queues come after the table.
-        return Table(self._prefix, args, pulumi.ResourceOptions(parent=self, depends_on=named))
-
-    def _replication(self) -> TableArgs:
-        return cast(TableArgs, {"replicas": self._others} if self._others else {})
-
-    def _replica(self, named: pulumi.Output[Any]) -> Replica:
-        """The home region's table here; whatever is made with it is made after the name's check."""
-        assert self._home is not None  # noqa: S101
-        name, arn, stream_arn = (
-            pulumi.Output.all(self._home[each], named).apply(lambda known: str(known[0]))
-            for each in ("table_name", "table_arn", "table_stream_arn")
-        )
-        return Replica(name, arn, stream_arn)
-
-    def _indexes(self) -> list[TableIndex]:
-        indexes: list[TableIndex] = [
-            {
-                "name": contract.PENDING_INDEX,
-                "partition_key": contract.PENDING_SHARD_ATTRIBUTE,
-                "partition_key_type": "N",
-                "sort_key": contract.CREATED_AT_ATTRIBUTE,
-                "keys_only": True,
-            }
-        ]
-        if with_sign_in(self._args):
-            indexes.append(
-                {
-                    "name": contract.OWNER_INDEX,
-                    "partition_key": contract.OWNER_ATTRIBUTE,
-                    "sort_key": contract.CREATED_AT_ATTRIBUTE,
-                    "carried": list(contract.LISTED_ATTRIBUTES),
-                }
-            )
-        return indexes
-
     def _make_queue(self) -> Queue:
         args: QueueArgs = {
             **part(QueueArgs, self._args, self._args["queue"]),
@@ -337,30 +263,13 @@ class OrderSystem(Component):
         }
         # SQS hands out a queue of the same name and attributes instead of refusing to create it,
         # DynamoDB refuses. After the table, no queue of another stack is taken for ours.
-        table = self._table if isinstance(self._table, Table) else None
-        after = pulumi.ResourceOptions(parent=self, depends_on=[table] if table else None)
+        made = [self.table] if isinstance(self.table, Table) else None
+        after = pulumi.ResourceOptions(parent=self, depends_on=made)
         return Queue(f"{self._prefix}-events", args, after)
 
     def _make_bus(self) -> EventBus:
         args: EventBusArgs = part(EventBusArgs, self._args, self._args["bus"])
         return EventBus(f"{self._prefix}-bus", args, self._child)
-
-    def _make_history(self) -> Table | Replica:
-        if self._home:
-            output = pulumi.Output.from_input
-            return Replica(
-                output(self._home["history_name"]), output(self._home["history_arn"]), None
-            )
-        args: TableArgs = {
-            **part(TableArgs, self._args, self._args["table"]),
-            **self._replication(),
-            "stream": bool(self._others),
-            "partition_key": contract.HISTORY_ORDER_ATTRIBUTE,
-            "sort_key": contract.HISTORY_VERSION_ATTRIBUTE,
-            "sort_key_type": "N",
-            "ttl_attribute": contract.HISTORY_EXPIRY_ATTRIBUTE,
-        }
-        return Table(f"{self._prefix}-history", args, self._child)
 
     def _make_unpublished(self) -> Bucket:
         args: BucketArgs = {
@@ -384,61 +293,6 @@ class OrderSystem(Component):
         }
         return Bucket(f"{self._prefix}-imports", args, self._child)
 
-    def _make_user_pool(self) -> UserPool:
-        args: UserPoolArgs = {
-            **part(UserPoolArgs, self._args, self._args["user_pool"]),
-            "resource_server": contract.RESOURCE_SERVER,
-            "scopes": {scope.partition("/")[2]: text for scope, text in SCOPES.items()},
-            "page_scopes": [contract.READ_SCOPE, contract.WRITE_SCOPE],
-            "deletion_protection": self._args["table"]["deletion_protection"],
-        }
-        return UserPool(f"{self._prefix}-users", args, self._child)
-
-    def _make_synthetic_client(self) -> SyntheticClient | None:
-        if "synthetic" not in self._args or self._args["auth"] != "cognito":
-            return None
-        if self._user_pool:
-            client = self._user_pool.machine("synthetic", list(contract.SYNTHETIC_SCOPES))
-            return SyntheticClient(
-                pulumi.Output.concat(self._user_pool.sign_in_url, "/oauth2/token"),
-                client.id,
-                pulumi.Output.secret(client.client_secret),
-            )
-        assert self._home is not None  # noqa: S101
-        return SyntheticClient(
-            pulumi.Output.from_input(self._home["synthetic_token_url"]),
-            pulumi.Output.from_input(self._home["synthetic_client_id"]),
-            pulumi.Output.secret(self._home["synthetic_client_secret"]),
-        )
-
-    def _issuer(self) -> pulumi.Output[str] | None:
-        if self._user_pool:
-            return self._user_pool.issuer
-        if self._home and "issuer" in self._home:
-            return pulumi.Output.from_input(self._home["issuer"])
-        return (
-            pulumi.Output.from_input(self._args["jwt"]["issuer"]) if "jwt" in self._args else None
-        )
-
-    def _authorizer(self) -> JwtAuthorizer | None:
-        own = [self._synthetic_client.client_id] if self._synthetic_client else []
-        if self._user_pool:
-            audience = [*self._clients(self._user_pool), *own]
-            return {"issuer": self._user_pool.issuer, "audience": audience}
-        if self._home and "issuer" in self._home:
-            return {"issuer": self._home["issuer"], "audience": [*self._home["audience"], *own]}
-        if "jwt" in self._args:
-            return {
-                "issuer": self._args["jwt"]["issuer"],
-                "audience": list(self._args["jwt"]["audience"]),
-            }
-        return None
-
-    def _clients(self, pool: UserPool) -> list[pulumi.Input[str]]:
-        """Those for callers, in the order in which the other regions take them."""
-        machines = pool.machine_client_id
-        return [pool.page_client_id, *([] if machines is None else [machines])]
-
     def _make_limits(self) -> Table:
         args: TableArgs = {
             **part(TableArgs, self._args, self._args["table"]),
@@ -452,42 +306,24 @@ class OrderSystem(Component):
         if "synthetic" in self._args or self._progressive:
             secret = kept_secret(f"{self._prefix}-synthetic-customer", self._child)
             customer = pulumi.Output.concat(contract.SYNTHETIC_PREFIX, secret)
-        currency = None
-        if contract.VERSION_OF_CURRENCY in self._args["api_versions"]:
-            harm = "the prices of the orders that there are would be read as of another currency"
-            currency = kept_setting(
-                f"{self._prefix}-currency", self._args["currency"], "currency", harm, self._child
-            )
-            if self._home:
-                currency = pulumi.Output.all(currency, self._home["currency"]).apply(_as_at_home)
         return Parts(
             settings=self._args,
-            table=self._table,
+            table=self.table,
             queue=self._queue,
             bus=self._bus,
-            history=self._history,
+            history=self._shared.history,
             unpublished=self._unpublished,
             imports=self._imports,
-            # Of one key the same ids follow in every region.
-            order_id_key=(
-                pulumi.Output.secret(self._home["order_id_key"])
-                if self._home
-                else kept_secret(f"{self._prefix}-order-id-key", self._child)
-            ),
+            order_id_key=self._shared.order_id_key,
             synthetic_customer=customer,
-            synthetic_client=self._synthetic_client,
+            synthetic_client=self._shared.synthetic_client,
             limits=self._limits,
-            cursor_key=self._cursor_key() if with_sign_in(self._args) else None,
-            currency=currency,
+            cursor_key=self._shared.cursor_key,
+            currency=self._shared.currency,
             regions=self._regions,
             members=self._members(),
             api=None,
         )
-
-    def _cursor_key(self) -> pulumi.Output[str]:
-        if self._home:
-            return pulumi.Output.secret(self._home["cursor_key"])
-        return kept_secret(f"{self._prefix}-cursor-key", self._child)
 
     def _members(self) -> pulumi.Output[str] | None:
         """The regions, if each has the place that it always had: orders are pending by it."""
@@ -507,36 +343,12 @@ class OrderSystem(Component):
             )
         ).apply(",".join)
 
-    def _told(self, parts: Parts) -> pulumi.Output[dict[str, Any]]:
-        """What each other region's system has as its input `regions.home`."""
-        return pulumi.Output.secret(
-            pulumi.Output.all(**{each: self._told_to(each, parts) for each in self._others})
-        )
-
-    def _told_to(self, region: str, parts: Parts) -> pulumi.Output[dict[str, Any]]:
-        assert isinstance(self._table, Table)  # noqa: S101
-        table = self._table.replica(region)
-        known: HomeParts = {
-            "table_name": table.name,
-            "table_arn": table.arn,
-            "table_stream_arn": cast(pulumi.Output[str], table.stream_arn),
-            "order_id_key": parts.order_id_key,
-        }
-        if self._history:
-            known["history_name"] = self._history.name
-            known["history_arn"] = arn_in(self._history.arn, region)
-        if parts.cursor_key is not None:
-            known["cursor_key"] = parts.cursor_key
-        if parts.currency is not None:
-            known["currency"] = parts.currency
-        if self._user_pool:
-            known["issuer"] = self._user_pool.issuer
-            known["audience"] = self._clients(self._user_pool)
-        if self._synthetic_client:
-            known["synthetic_token_url"] = self._synthetic_client.token_url
-            known["synthetic_client_id"] = self._synthetic_client.client_id
-            known["synthetic_client_secret"] = self._synthetic_client.secret
-        return pulumi.Output.all(**{camel_case(name): each for name, each in known.items()})
+    def _told(self) -> pulumi.Output[dict[str, Any]] | None:
+        others = other_regions(self._args)
+        if not others or (self._regions and "home" in self._regions):
+            return None
+        told = {each: told_to(each, self._shared) for each in others}
+        return pulumi.Output.secret(pulumi.Output.all(**told))
 
     def _make_functions(self, parts: Parts, *, routed: bool) -> dict[str, PythonFunction]:
         """The functions that answer requests, or the others."""
@@ -620,9 +432,11 @@ class OrderSystem(Component):
             "throttle": part(Throttle, self._args["throttle"]),
             "log_retention_days": self._args["log_retention_days"],
         }
-        authorizer = self._authorizer()
-        if authorizer is not None:
-            args["authorizer"] = authorizer
+        if self._shared.issuer is not None:
+            args["authorizer"] = {
+                "issuer": self._shared.issuer,
+                "audience": self._shared.clients,
+            }
         return HttpApi(f"{self._prefix}-api", args, self._child)
 
     def _route(self, declared: OrderFunction, key: str) -> HttpApiRoute:
@@ -641,68 +455,17 @@ class OrderSystem(Component):
             route["throttle_burst"] = self._args["throttle"]["create_burst"]
         return route
 
-    def _make_observability(self, api: HttpApi) -> Observability:
-        orders: MonitoredOrders = {
-            "service": self._service,
-            "imports": self._args["imports"],
-            "limits": self._limits is not None,
-            "republish_rate_minutes": self._args["republish"]["rate_minutes"],
-        }
-        if self._args["table_metrics"]["rate_hours"]:
-            orders["table_metrics_hours"] = self._args["table_metrics"]["rate_hours"]
-        if "synthetic" in self._args:
-            orders["synthetic_rate_minutes"] = self._args["synthetic"]["rate_minutes"]
-        args: ObservabilityArgs = {
-            "dashboard_name": self._service,
-            "functions": [
-                self._functions[each.name].monitored(each.label, self._service)
-                for each in self._declared
-            ],
-            "apis": [
-                {
-                    "label": "api",
-                    "api_id": api.api_id,
-                    "stage_name": api.stage_name,
-                    "log_group_name": api.log_group_name,
-                    "versions": self._monitored_versions(),
-                }
-            ],
-            "tables": [
-                {
-                    "label": "orders-table",
-                    "name": self._table.name,
-                    "operations": table_operations(self._declared),
-                    "indexes": [index["name"] for index in self._indexes()],
-                    "measured": bool(self._args["table_metrics"]["rate_hours"]),
-                    "replicas": self._replicated_to(),
-                },
-                *self._monitored_history(),
-            ],
-            "queues": [
-                {
-                    "label": "order-events",
-                    "name": self._queue.name,
-                    "dlq_name": self._queue.dlq_name,
-                },
-                *(
-                    each.monitored_queue(f"{label}-events")
-                    for label, each in self._consumers.items()
-                ),
-            ],
-            "streams": [
-                {
-                    "label": name.replace("_", "-"),
-                    "function_name": function.name,
-                    "mapping_id": function.stream_mapping_id,
-                }
-                for name, function in self._functions.items()
-                if function.stream_mapping_id is not None
-            ],
-            "rules": [each.monitored_rule(label) for label, each in self._consumers.items()],
-            "orders": orders,
-            "alarms": self._args["alarms"],
-        }
-        return Observability(f"{self._prefix}-observability", args, self._child)
+    def _make_observability(self) -> Observability:
+        watched = monitored(
+            self._args,
+            self._declared,
+            api=self._api,
+            queue=self._queue,
+            functions=self._functions,
+            consumers=self._consumers,
+            shared=self._shared,
+        )
+        return Observability(f"{self._prefix}-observability", watched, self._child)
 
     def _make_deployments(self) -> Deployments:
         args: DeploymentsArgs = {
@@ -726,19 +489,6 @@ class OrderSystem(Component):
             for each in self._deployed_functions()
         }
 
-    def _monitored_versions(self) -> dict[str, MonitoredVersion]:
-        """How to count who still calls what; nothing where there is one version alone."""
-        served = self._args["api_versions"]
-        prefixes = {"": contract.ORDERS_PATH, **{each: f"/{each}/" for each in served}}
-        return {
-            prefix.rstrip("/"): {
-                "metric": contract.REQUESTS_OF_VERSIONS[version],
-                "routes": f"* {prefix}*",
-            }
-            for version, prefix in prefixes.items()
-            if served
-        }
-
     def _lead_here(self) -> pulumi.Output[str] | None:
         """The URL of the domain that leads callers here, while this region is healthy."""
         if self._regions is None or "domain" not in self._regions:
@@ -751,29 +501,8 @@ class OrderSystem(Component):
                 "api_url": self._api.url,
                 "stage_name": self._api.stage_name,
                 "health_path": contract.HEALTH_PATH,
-                "validates": not self._home,
+                "validates": "home" not in self._regions,
             },
             self._child,
         )
         return domain.url
-
-    def _replicated_to(self) -> list[str]:
-        """The regions that may be behind."""
-        return [] if self._regions and self._regions["strong_consistency"] else self._others
-
-    def _monitored_history(self) -> list[MonitoredTable]:
-        if self._history is None:
-            return []
-        operations = history_operations(self._declared)
-        return [{"label": "history", "name": self._history.name, "operations": operations}]
-
-
-def _as_at_home(currencies: list[str]) -> str:
-    """The currency of this region; raises pulumi.RunError where the home region has another."""
-    here, home = currencies
-    if here != home:
-        raise pulumi.RunError(
-            f"currency: expected {home!r} as in the home region, not {here!r}: the prices of one "
-            "order would be read in two ways"
-        )
-    return here

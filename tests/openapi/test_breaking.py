@@ -20,7 +20,9 @@ V1: Json = json.loads((FROZEN / "v1.json").read_text(encoding="utf-8"))
 @pytest.mark.parametrize("version", contract.API_VERSIONS)
 def test_a_version_breaks_none_of_its_callers(version: str) -> None:
     frozen = json.loads((FROZEN / f"{version}.json").read_text(encoding="utf-8"))
-    assert breaking(frozen, document(version)) == []
+    assert breaking(frozen, document(version)) == [], (
+        f"if callers can take that, copy openapi/{version}.json into openapi/frozen/"
+    )
 
 
 def create(document: Json) -> Json:
@@ -119,7 +121,7 @@ BREAKING: list[tuple[Callable[[Json], Any], str]] = [
     (of_order("Order", "items", "-", "qty", minimum=0), f"{GET}/items/-/qty: minimum was 1 and is"),
     (
         lambda d: schema(d, "Order", "status")["enum"].append("GONE"),
-        f"{GET}/status: values were ['PENDING', 'CONFIRMED', 'FAILED'] and are",
+        f"{GET}/status: values were {schema(V1, 'Order', 'status')['enum']} and are",
     ),
     (of_order("OrderAccepted", "status", const="NEW"), f"{PLACED} {JSON}/status: values were"),
     (

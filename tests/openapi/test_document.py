@@ -79,8 +79,8 @@ def test_every_kind_of_problem_is_documented_where_it_can_happen(version: str) -
 
 @every_version
 def test_every_operation_says_which_scopes_it_takes_where_there_is_sign_in(version: str) -> None:
-    for name, (_, _, operation) in OPERATIONS_OF[version].items():
-        scope = "orders/write" if name == "create_order" else "orders/read"
+    for method, _, operation in OPERATIONS_OF[version].values():
+        scope = "orders/read" if method == "GET" else "orders/write"
         assert operation["security"] == [{}, {"signIn": [scope]}, {"signIn": ["orders/admin"]}]
         for status, message in (("401", "Unauthorized"), ("403", "Forbidden")):
             answer = operation["responses"][status]["content"]["application/json"]

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from components.order_functions import functions_of
+from functions import contract
 from local import map as maps
 from local import program
 from local.map import Arrow, Map, Part
@@ -44,7 +45,7 @@ def arrows(drawn: Map) -> set[tuple[str, str, str, bool]]:
         ("Orders", "publish-changes", "stream", False),
         ("publish-changes", "bus", "PutEvents", False),
         ("publish-changes", "unpublished", "given up", True),
-        ("bus", "record-history", "OrderCreated, OrderConfirmed, OrderFailed", False),
+        ("bus", "record-history", ", ".join(contract.CHANGE_EVENTS.values()), False),
         ("imports", "import-orders", "Object Created", False),
     ],
 )

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.order_functions import FUNCTIONS
+from components.order_functions import FUNCTIONS, with_regions
+from functions import contract
 from tests.aws_names import ACCOUNT
 from tests.recorder import Recording, Registration
 from tests.unit import stacks
@@ -69,7 +70,7 @@ CONDITIONS = {
     "events:PutEvents": {
         "ForAllValues:StringEquals": {
             "events:source": ["serverless-orders"],
-            "events:detail-type": ["OrderCreated", "OrderConfirmed", "OrderFailed"],
+            "events:detail-type": list(contract.CHANGE_EVENTS.values()),
         }
     }
 }
@@ -81,8 +82,9 @@ _OF_DEPLOYMENTS = {
     ("codedeploy:PutLifecycleEventHookExecutionStatus", GROUPS),
 }
 _TRIED = {
-    *("create-order", "get-order", "list-orders", "process-order", "republish-pending"),
-    *("measure-table", "record-history", "get-order-history", "publish-changes", "import-orders"),
+    each.label
+    for each in FUNCTIONS
+    if not (each.unchecked or each.checks or each.when is with_regions)
 }
 GRANTS["check-before-traffic"] = {
     ("dynamodb:PutItem", TABLE),

@@ -40,8 +40,8 @@ def test_every_route_asks_for_a_token_with_its_scope(given: dict[str, Any]) -> N
     for route in routes:
         assert route.inputs["authorizationType"] == "JWT", route
         assert route.inputs["authorizerId"] == authorizer.id, route
-        writes = route.inputs["routeKey"].startswith("POST ")
-        assert route.inputs["authorizationScopes"] == (WRITERS if writes else READERS), route
+        reads = route.inputs["routeKey"].startswith("GET ")
+        assert route.inputs["authorizationScopes"] == (READERS if reads else WRITERS), route
 
 
 @pytest.mark.parametrize("given", [{"auth": "cognito"}, JWT])

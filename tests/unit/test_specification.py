@@ -370,7 +370,9 @@ def test_a_version_that_is_not_served_has_no_route_and_the_users_own_stay(
     keys = {each.inputs["routeKey"] for each in recorded.of(stacks.ROUTE)}
     whole = {key.partition(" ")[2].removesuffix("/orders") for key in keys if "{" not in key}
     assert whole == {"", *(f"/{each}" for each in served)}
-    assert len(keys) == 3 * (1 + len(served))
+    unversioned = {key for key in keys if key.partition(" ")[2].startswith("/orders")}
+    versioned = {key.replace(" ", f" /{each}") for key in unversioned for each in served}
+    assert keys == unversioned | versioned
     told = stacks.function(recorded, "get-order").inputs["environment"]["variables"]
     assert told.get("CURRENCY") == ("EUR" if "v2" in served else None)
 
