@@ -122,7 +122,13 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **FEATURES,
 }
 
-MANY = [*STACKS, *(pytest.param(feature, marks=pytest.mark.long) for feature in FEATURES)]
+
+def long(parameter: Any) -> Any:
+    """A test's parameter for which it runs with ALL=1 alone."""
+    return pytest.param(parameter, marks=pytest.mark.long)
+
+
+MANY = [*STACKS, *map(long, FEATURES)]
 """The variants as parameters of a test that takes half a second for each."""
 
 

@@ -119,6 +119,96 @@ def graph(stack: str = "dev", overrides: Mapping[str, Any] | None = None) -> Gra
 REGIONS = {"members": ["us-east-1", "eu-west-1"]}
 HOME_STACK = "organization/serverless-orders/home"
 
+# What most tests of a setting ask of, so that a program is executed for all of them in place of
+# each. What contradicts something in one of them goes into another.
+OTHER_VALUES: dict[str, Any] = {
+    "region": "eu-central-1",
+    "allowedAccountIds": ["123456789012"],
+    "tags": {"owner": "shop"},
+    "memorySize": 512,
+    "timeoutSeconds": 10,
+    "reservedConcurrency": {"process_order": 10},
+    "vpc": {"subnetIds": ["subnet-0a", "subnet-0b"], "securityGroupIds": ["sg-0a"]},
+    "apiVersions": ["v2"],
+    # As YAML makes a day that is not in quotes.
+    "deprecations": {"v2": {"since": "2027-01-01T00:00:00Z"}},
+    "currency": "JPY",
+    "table.pointInTimeRecovery": True,
+    "tableMetrics.rateHours": 6,
+    "queue.maxReceiveCount": 7,
+    "pending.shards": 7,
+    "processor": {"batchSize": 100, "batchWindowSeconds": 5, "maximumConcurrency": 7},
+    "republish.rateMinutes": 5,
+    "alarms.emails": ["a@example.com", "b@example.com", "c@example.com"],
+    "alarms.actions": ["arn:aws:lambda:us-east-1:123456789012:function:pager"],
+    "monthlyBudget": {"amount": 20.5, "emails": ["finance@example.com"]},
+}
+"""A value that is not the default's for each setting that adds no part."""
+
+TWO_THRESHOLDS: dict[str, Any] = {
+    "alarms.topic": False,
+    "alarms.thresholds": {"functionErrorPercent": 7, "queueAgeSeconds": 120},
+}
+"""Alarms that nobody hears of, two kinds of them from another value on."""
+
+LEAST: dict[str, Any] = {
+    "nameSuffix": "-two",
+    "apiVersions": [],
+    "auth": "cognito",
+    "limits": {"createPerMinute": 0, "readPerMinute": 0},
+    "events": False,
+    "table.deletionProtection": True,
+    "tableMetrics.rateHours": 0,
+    "processor.maximumConcurrency": 0,
+    "throttle": {"rate": 100_000, "createRate": 100_000},
+}
+"""Signed in, and without all else that can be left out."""
+
+EVERYTHING: dict[str, Any] = {
+    "regions": {
+        **REGIONS,
+        "domain": {"name": "api.example.com", "zoneId": "Z0123456789ABCDEFGHIJ"},
+    },
+    "auth": "cognito",
+    "userPool.machineScopes": [],
+    "userPool.domainPrefix": "shop",
+    "userPool.callbackUrls": ["https://shop.example.com/in"],
+    "limits": {"createPerMinute": 7, "readPerMinute": 8},
+    "cors.headers": ["Authorization", "x-shop"],
+    "throttle": {"rate": 10_000, "burst": 10_000, "createRate": 10_000},
+    "deprecations": {
+        "v1": {
+            "since": "2027-01-01",
+            "sunset": "2027-12-31",
+            "link": "https://shop.example.com/api",
+        }
+    },
+    "table": {"pointInTimeRecovery": True, "deletionProtection": True},
+    "imports": True,
+    "importing.retentionDays": 7,
+    "synthetic.rateMinutes": 5,
+    "deployment": "canary25Percent7Minutes",
+    "alarms.emails": ["on-call@example.com"],
+    "alarms.thresholds": {
+        "functionErrorPercent": 0.5,
+        "durationPercentOfTimeout": 50,
+        "apiErrorPercent": 3,
+        "apiLatencyMilliseconds": 700,
+        "queueAgeSeconds": 120,
+        "drainSeconds": 60,
+        "creationSuccessPercent": 99.9,
+        "processingTimeMilliseconds": 5000,
+        "queueLagMilliseconds": 4000,
+        "oldestPendingSeconds": 300,
+        "streamAgeSeconds": 60,
+        "replicationSeconds": 30,
+        "importRejectedPercent": 5,
+    },
+    "permissionsBoundary": "arn:aws:iam::123456789012:policy/orders-boundary",
+    "monthlyBudget": {"amount": 100, "emails": ["finance@example.com"]},
+}
+"""With each part that can be asked for."""
+
 
 @once
 def _further_region(stack: str, overrides: Mapping[str, Any]) -> Recording:

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from components import Observability
 from components.inputs import camel_case
 from components.thresholds import AlarmThresholds
 from functions import contract
 from local.metric_math import evaluate
-from tests.recorder import Recording, Registration, deploy_stack
+from tests.recorder import Recording, Registration, deploy, deploy_stack
 from tests.unit import stacks
 from tests.unit.published_metrics import OPERATIONS, PUBLISHED
 
@@ -143,7 +144,7 @@ def told_of(each: Registration) -> list[list[str] | None]:
     ("stack", "others"),
     [
         *((stack, []) for stack in stacks.STACKS),
-        ("dev", ["arn:aws:lambda:us-east-1:123456789012:function:pager"]),
+        ("dev", stacks.OTHER_VALUES["alarms.actions"]),
     ],
 )
 def test_every_alarm_tells_everybody_when_it_rings_and_when_it_ends(
@@ -152,8 +153,7 @@ def test_every_alarm_tells_everybody_when_it_rings_and_when_it_ends(
     """And its silence where that is a fault and nowhere else before there was anything: CloudWatch
     calls actions on a change of state alone, and an alarm without data begins as
     INSUFFICIENT_DATA. A first deployment tells nobody, a repair that stops does."""
-    settings = {"alarms": {"actions": others}} if others else {}
-    recorded = stacks.recording(stack, **settings)
+    recorded = stacks.recording(stack, **(stacks.OTHER_VALUES if others else {}))
     everybody = [*others, recorded.one(stacks.TOPIC).outputs["arn"]]
     for each in recorded.of(stacks.ALARM):
         treated = each.inputs["treatMissingData"]
@@ -285,7 +285,7 @@ def test_requests_are_counted_by_version_in_the_access_log() -> None:
 
 
 def test_of_a_single_version_no_requests_are_counted() -> None:
-    (counted,) = stacks.recording("dev", apiVersions=[]).of(stacks.METRIC_FILTER)
+    (counted,) = stacks.recording(**stacks.LEAST).of(stacks.METRIC_FILTER)
     assert counted.inputs["metricTransformation"]["name"] == "RequestsThrottled"
 
 
@@ -418,62 +418,65 @@ def test_creation_success_is_in_percent_and_full_without_orders() -> None:
 # Settings
 
 
-THRESHOLDS = {
-    "functionErrorPercent": ("create-order-errors", 2, 2),
-    "durationPercentOfTimeout": ("create-order-duration", 50, 15_000),
-    "apiErrorPercent": ("api-5xx", 3, 3),
-    "apiLatencyMilliseconds": ("api-latency", 700, 700),
-    "queueAgeSeconds": ("order-events-age", 120, 120),
-    "drainSeconds": ("order-events-drain", 60, 60),
-    "creationSuccessPercent": ("creation-success", 99.9, 99.9),
-    "processingTimeMilliseconds": ("processing-time", 5000, 5000),
-    "queueLagMilliseconds": ("queue-lag", 4000, 4000),
-    "oldestPendingSeconds": ("oldest-pending", 300, 300),
-    "streamAgeSeconds": ("publish-changes-iterator-age", 60, 60_000),
-    "replicationSeconds": ("orders-table-replication-eu-west-1", 30, 30_000),
-    "importRejectedPercent": ("import-rejected", 5, 5),
+# By what each is called: an alarm that has it, and its value there where a unit is another one.
+THRESHOLDS: dict[str, tuple[str, float | None]] = {
+    "functionErrorPercent": ("create-order-errors", None),
+    "durationPercentOfTimeout": ("create-order-duration", 15_000),
+    "apiErrorPercent": ("api-5xx", None),
+    "apiLatencyMilliseconds": ("api-latency", None),
+    "queueAgeSeconds": ("order-events-age", None),
+    "drainSeconds": ("order-events-drain", None),
+    "creationSuccessPercent": ("creation-success", None),
+    "processingTimeMilliseconds": ("processing-time", None),
+    "queueLagMilliseconds": ("queue-lag", None),
+    "oldestPendingSeconds": ("oldest-pending", None),
+    "streamAgeSeconds": ("publish-changes-iterator-age", 60_000),
+    "replicationSeconds": ("orders-table-replication-eu-west-1", 30_000),
+    "importRejectedPercent": ("import-rejected", None),
 }
 
 
 def test_every_threshold_can_be_configured() -> None:
-    configured = {key: value for key, (_, value, _) in THRESHOLDS.items()}
-    recorded = stacks.recording(
-        "dev", alarms={"thresholds": configured}, imports=True, regions=stacks.REGIONS
-    )
+    recorded = stacks.recording(**stacks.EVERYTHING)
+    configured = stacks.EVERYTHING["alarms.thresholds"]
     declared = {camel_case(each) for each in AlarmThresholds.__annotations__}
-    assert configured.keys() == declared, (
-        f"say which alarm {declared ^ configured.keys()} moves: THRESHOLDS in "
-        "tests/unit/test_alarms.py"
+    assert configured.keys() == THRESHOLDS.keys() == declared, (
+        "say which alarm each moves: THRESHOLDS in tests/unit/test_alarms.py, and EVERYTHING in "
+        "tests/unit/stacks.py"
     )
-    for name, _, expected in THRESHOLDS.values():
+    for key, (name, expected) in THRESHOLDS.items():
         alike = {name.replace("create-order", function) for function in stacks.FUNCTIONS}
         for each in alike:
-            assert alarm(recorded, each).inputs["threshold"] == expected, each
+            found = alarm(recorded, each).inputs["threshold"]
+            assert found == (expected or configured[key]), each
 
 
 def test_a_threshold_changes_its_own_alarm_alone() -> None:
-    recorded = stacks.recording("dev", alarms={"thresholds": {"queueAgeSeconds": 120}})
+    recorded = stacks.recording(**stacks.TWO_THRESHOLDS)
     changed = {
         each.name.removeprefix(PREFIX): each.inputs["threshold"]
         for each in recorded.of(stacks.ALARM)
         if each.inputs["threshold"] != conditions("dev")[each.name.removeprefix(PREFIX)][1]
     }
     queues = ("order-events", *(f"{each}-events" for each in stacks.consumers()))
-    assert changed == {f"{each}-age": 120 for each in queues}
+    assert changed == {
+        **{f"{each}-age": 120 for each in queues},
+        **{f"{each}-errors": 7 for each in stacks.FUNCTIONS},
+    }
 
 
 def test_duration_alarm_follows_the_timeout() -> None:
-    recorded = stacks.recording("dev", timeoutSeconds=10)
+    recorded = stacks.recording(**stacks.OTHER_VALUES)  # with timeoutSeconds 10
     assert alarm(recorded, "get-order-duration").inputs["threshold"] == 8000
 
 
 def test_oldest_pending_waits_for_as_long_as_the_repair_does() -> None:
-    recorded = stacks.recording("dev", republish={"rateMinutes": 5})
+    recorded = stacks.recording(**stacks.OTHER_VALUES)  # with a repair every 5 minutes
     assert alarm(recorded, "oldest-pending").inputs["period"] == 300
 
 
 def test_without_a_topic_alarms_are_still_there_and_tell_nobody() -> None:
-    recorded = stacks.recording("dev", alarms={"topic": False})
+    recorded = stacks.recording(**stacks.TWO_THRESHOLDS)
     assert recorded.of(stacks.TOPIC) == []
     assert recorded.of(stacks.KEY) == []
     assert len(recorded.of(stacks.ALARM)) == len(conditions("dev"))
@@ -537,17 +540,18 @@ BEFORE = ("a@example.com", "b@example.com", "c@example.com")
 
 def subscriptions(*emails: str) -> dict[str, Registration]:
     """Each subscription by its URN."""
-    recorded = stacks.recording("dev", alarms={"emails": list(emails)})
+    args: Any = {"alarms": {"emails": list(emails)}}
+    recorded = deploy(lambda: Observability("orders-observability", args))
     return {each.urn: each for each in recorded.of(stacks.SUBSCRIPTION)}
 
 
 def test_addresses_are_subscribed_to_the_topic() -> None:
-    recorded = stacks.recording("dev", alarms={"emails": list(BEFORE)})
+    recorded = stacks.recording(**stacks.OTHER_VALUES)
     topic = recorded.one(stacks.TOPIC).outputs["arn"]
     assert sorted(
         (each.inputs["endpoint"], each.inputs["topic"], each.inputs["protocol"])
         for each in recorded.of(stacks.SUBSCRIPTION)
-    ) == [(address, topic, "email") for address in BEFORE]
+    ) == [(address, topic, "email") for address in stacks.OTHER_VALUES["alarms.emails"]]
 
 
 def test_a_changed_list_touches_only_the_addresses_that_came_or_went() -> None:

@@ -79,11 +79,7 @@ def test_every_metric_shown_is_one_that_aws_or_our_functions_emit(stack: str) ->
 
 
 def test_every_metric_of_our_own_is_shown() -> None:
-    everything = shown(
-        synthetic={"rateMinutes": 5},
-        imports=True,
-        auth="cognito",
-    )
+    everything = shown(**stacks.EVERYTHING)
     own = {each.name for each in everything if each.namespace == contract.METRIC_NAMESPACE}
     assert own == {*contract.METRIC_UNITS, contract.COLD_START, *COUNTED_IN_THE_LOG}
 
@@ -156,7 +152,7 @@ def test_lines_of_alarms_are_at_their_configured_thresholds() -> None:
         }
 
     usual = marked()
-    changed = marked(alarms={"thresholds": {"functionErrorPercent": 7, "queueAgeSeconds": 120}})
+    changed = marked(**stacks.TWO_THRESHOLDS)
     queues = ("order-events", *(f"{each}-events" for each in stacks.consumers()))
     ages = {f"{each}: age of the oldest message (s)" for each in queues}
     assert {tuple(usual[title]) for title in ages} == {(300,)}

@@ -128,7 +128,7 @@ def provider_inputs(stack: str = "dev", **overrides: Any) -> dict[str, Any]:
 def test_provider_has_the_region_and_the_accounts_of_the_configuration() -> None:
     assert provider_inputs()["region"] == "us-east-1"
     assert "allowedAccountIds" not in provider_inputs()
-    configured = provider_inputs(region="eu-central-1", allowedAccountIds=["123456789012"])
+    configured = provider_inputs(**stacks.OTHER_VALUES)
     assert configured["region"] == "eu-central-1"
     assert json.loads(configured["allowedAccountIds"]) == ["123456789012"]
 
@@ -146,7 +146,7 @@ def test_every_resource_is_tagged_by_the_provider(stack: str) -> None:
 
 
 def test_tags_can_be_added() -> None:
-    tags = json.loads(provider_inputs(tags={"owner": "shop"})["defaultTags"])["tags"]
+    tags = json.loads(provider_inputs(**stacks.OTHER_VALUES)["defaultTags"])["tags"]
     assert tags["owner"] == "shop"
     assert tags["stack"] == "dev"
 
@@ -202,23 +202,24 @@ def test_development_can_be_thrown_away(stack: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "read"),
+    ("settings", "on"),
     [
-        (
-            {"table": {"pointInTimeRecovery": True}},
-            lambda table: table.inputs["pointInTimeRecovery"]["enabled"],
-        ),
-        (
-            {"table": {"deletionProtection": True}},
-            lambda table: table.inputs["deletionProtectionEnabled"],
-        ),
-        ({"protect": True}, lambda table: table.protect),
+        (stacks.OTHER_VALUES, (True, False, False)),
+        (stacks.LEAST, (False, True, False)),
+        ({"protect": True}, (False, False, True)),
     ],
 )
-def test_each_protection_can_be_switched_on_alone(override: dict[str, Any], read: Any) -> None:
-    recorded = stacks.recording("dev", **override)
-    assert read(recorded.one(stacks.TABLE, "orders")) is True
-    assert bool(protected(recorded)) == ("protect" in override)
+def test_each_protection_can_be_switched_on_alone(
+    settings: dict[str, Any], on: tuple[bool, ...]
+) -> None:
+    recorded = stacks.recording("dev", **settings)
+    table = recorded.one(stacks.TABLE, "orders")
+    assert on == (
+        table.inputs["pointInTimeRecovery"]["enabled"],
+        table.inputs["deletionProtectionEnabled"],
+        table.protect,
+    )
+    assert bool(protected(recorded)) == table.protect
 
 
 # Preview
@@ -253,19 +254,21 @@ def test_component_neither_reads_configuration_nor_makes_a_provider(path: Any) -
     ("overrides", "shards"),
     [
         ({}, 4),
-        ({"throttle": {"rate": 10_000, "burst": 10_000, "createRate": 10_000}}, 40),
-        ({"throttle": {"rate": 100_000, "createRate": 100_000}}, 256),
-        ({"pending": {"shards": 7}}, 7),
+        (stacks.EVERYTHING, 40),  # throttle.createRate 10_000
+        (stacks.LEAST, 256),  # 100_000
+        (stacks.OTHER_VALUES, 7),  # as is said
     ],
 )
 def test_pending_orders_are_spread_as_the_rate_needs(
     overrides: dict[str, Any], shards: int
 ) -> None:
-    recorded = stacks.recording("local", **overrides)
+    recorded = stacks.recording(**overrides)
     told = {
         each.name.removeprefix("orders-"): each.inputs["environment"]["variables"]["PENDING_SHARDS"]
         for each in recorded.of(stacks.FUNCTION)
         if "PENDING_SHARDS" in each.inputs["environment"]["variables"]
     }
-    writers = ("create-order", "import-orders", "republish-pending")
+    writers = ["create-order", "republish-pending"]
+    if overrides is stacks.EVERYTHING:
+        writers += ["import-orders", "check-before-traffic"]
     assert told == dict.fromkeys(writers, str(shards))
