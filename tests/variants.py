@@ -123,9 +123,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def long(parameter: Any) -> Any:
-    """A test's parameter for which it runs with ALL=1 alone."""
-    return pytest.param(parameter, marks=pytest.mark.long)
+def long(*values: Any) -> Any:
+    """A test's parameters for which it runs with ALL=1 alone."""
+    return pytest.param(*values, marks=pytest.mark.long)
 
 
 MANY = [*STACKS, *map(long, FEATURES)]

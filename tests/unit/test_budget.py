@@ -25,8 +25,7 @@ def test_there_is_none_unless_it_is_asked_for(stack: str) -> None:
 
 
 def test_those_who_are_named_are_told_of_the_money_spent_and_of_the_forecast() -> None:
-    budget = {"amount": 20.5, "emails": ["finance@example.com"]}
-    recorded = stacks.recording("dev", monthlyBudget=budget)
+    recorded = stacks.recording(**stacks.OTHER_VALUES)
     inputs = recorded.one(BUDGET).inputs
     assert (inputs["limitAmount"], inputs["limitUnit"]) == ("20.50", "USD")
     assert (inputs["budgetType"], inputs["timeUnit"]) == ("COST", "MONTHLY")

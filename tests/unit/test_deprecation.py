@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,9 @@ ROUTED = {each.label for each in stacks.declared() if each.route}
 LINK = "https://shop.example.com/api"
 
 
-def told(**deprecations: dict[str, str]) -> dict[str, dict[str, dict[str, str]]]:
+def told(**settings: Any) -> dict[str, dict[str, dict[str, str]]]:
     """What each function is told, by its label; functions that are told nothing are left out."""
-    recorded = stacks.recording("dev", deprecations=deprecations)
+    recorded = stacks.recording("dev", **settings)
     variables = {
         label: stacks.function(recorded, label).inputs["environment"]["variables"]
         for label in stacks.functions()
@@ -32,7 +33,7 @@ def test_without_a_deprecation_no_function_is_told_anything() -> None:
 
 
 def test_each_function_with_a_route_is_told_the_fields_of_what_is_deprecated() -> None:
-    functions = told(v1={"since": "2027-01-01", "sunset": "2027-12-31", "link": LINK})
+    functions = told(**stacks.EVERYTHING)
     assert functions.keys() == ROUTED
     fields = {
         "deprecation": "@1798761600",
@@ -47,8 +48,7 @@ def test_each_function_with_a_route_is_told_the_fields_of_what_is_deprecated() -
 
 
 def test_a_later_version_is_deprecated_alone_and_what_is_not_said_is_absent() -> None:
-    # As YAML makes a day that is not in quotes.
-    functions = told(v2={"since": "2027-01-01T00:00:00Z"})
+    functions = told(**stacks.OTHER_VALUES)
     assert functions["get-order"] == {"/v2/": {"deprecation": "@1798761600"}}
 
 

@@ -8,6 +8,7 @@ from components import EventBus, Observability, OrderSystem
 from tests.aws_names import ACCOUNT
 from tests.recorder import Recording, deploy, small_bundle
 from tests.unit import stacks
+from tests.variants import long
 
 
 def alone(**args: Any) -> Recording:
@@ -46,17 +47,19 @@ def test_a_name_that_aws_refuses_is_refused(name: str) -> None:
         alone(bus_name=name)
 
 
-@pytest.mark.parametrize("stack", stacks.STACKS)
-def test_without_events_nothing_of_them_is_there(stack: str) -> None:
+@pytest.mark.parametrize(
+    ("stack", "settings"), [("dev", stacks.LEAST), long("prod", {}), long("local", {})]
+)
+def test_without_events_nothing_of_them_is_there(stack: str, settings: dict[str, Any]) -> None:
     # A bucket's objects come by the account's own bus.
-    recorded = stacks.recording(stack, events=False, imports=False)
+    recorded = stacks.recording(stack, **{**settings, "events": False, "imports": False})
     left = {each.type for each in recorded.registrations}
     assert not [kind for kind in left if "/event" in kind and kind.startswith("aws:cloudwatch")]
-    assert "orderEventsBusName" not in stacks.recording(stack, events=False).outputs
+    assert "orderEventsBusName" not in recorded.outputs
 
 
 def test_the_bus_of_a_system_without_events_is_asked_for_in_vain() -> None:
-    args: Any = {"code": small_bundle(), "events": False}
+    args: Any = {"code": small_bundle(), "events": False, "table_metrics": {"rate_hours": 0}}
     with pytest.raises(LookupError, match="its input events is false"):
         deploy(lambda: OrderSystem("shop", args).bus)
 

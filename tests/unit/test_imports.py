@@ -38,7 +38,7 @@ def test_a_file_that_takes_many_invocations_is_not_stopped_as_a_loop() -> None:
 
 
 def test_files_and_reports_are_kept_for_as_long_as_is_configured() -> None:
-    recorded = stacks.recording("dev", imports=True, importing={"retentionDays": 7})
+    recorded = stacks.recording(**stacks.EVERYTHING)
     (lifecycle,) = (
         each
         for each in recorded.of("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")

@@ -53,7 +53,7 @@ def test_every_function_that_answers_requests_is_told_the_limit_of_its_callers()
     assert told(signed_in()) == {
         name: (policy, {"create": "60", "read": "300"}[policy]) for name, policy in POLICIES.items()
     }
-    assert told(signed_in(createPerMinute=7, readPerMinute=8)) == {
+    assert told(stacks.recording(**stacks.EVERYTHING)) == {
         name: (policy, {"create": "7", "read": "8"}[policy]) for name, policy in POLICIES.items()
     }
 
@@ -62,7 +62,7 @@ def test_a_limit_of_zero_is_none_and_two_of_them_leave_out_the_table() -> None:
     assert told(signed_in(readPerMinute=0)) == {
         name: ("create", "60") for name, policy in POLICIES.items() if policy == "create"
     }
-    none = signed_in(createPerMinute=0, readPerMinute=0)
+    none = stacks.recording(**stacks.LEAST)
     everything = str([(each.name, each.inputs) for each in none.registrations])
     assert told(none) == {}
     for trace in (TABLE, "OverLimit", "NotCounted", "UpdateItem', 'CALLER"):
@@ -117,7 +117,10 @@ def test_the_alarm_rings_when_requests_pass_uncounted() -> None:
     assert inputs["alarmActions"]
 
 
-@pytest.mark.parametrize("stack", stacks.STACKS)
-def test_nothing_may_scan_a_table(stack: str) -> None:
-    recorded = stacks.recording(stack, **SIGNED_IN)
+@pytest.mark.parametrize(
+    ("stack", "settings"),
+    [*((stack, {}) for stack in stacks.STACKS), ("dev", SIGNED_IN), ("dev", stacks.EVERYTHING)],
+)
+def test_nothing_may_scan_a_table(stack: str, settings: dict[str, Any]) -> None:
+    recorded = stacks.recording(stack, **settings)
     assert "dynamodb:Scan" not in str([each.inputs for each in recorded.of(stacks.ROLE_POLICY)])

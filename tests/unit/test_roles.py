@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.order_functions import FUNCTIONS, with_regions
+from components.order_functions import FUNCTIONS
 from functions import contract
 from tests.aws_names import ACCOUNT
 from tests.recorder import Recording, Registration
@@ -81,11 +81,7 @@ _OF_DEPLOYMENTS = {
     ("codedeploy:GetDeployment", GROUPS),
     ("codedeploy:PutLifecycleEventHookExecutionStatus", GROUPS),
 }
-_TRIED = {
-    each.label
-    for each in FUNCTIONS
-    if not (each.unchecked or each.checks or each.when is with_regions)
-}
+_TRIED = {each.label for each in FUNCTIONS if not (each.unchecked or each.checks)}
 GRANTS["check-before-traffic"] = {
     ("dynamodb:PutItem", TABLE),
     ("dynamodb:DeleteItem", TABLE),
@@ -109,8 +105,6 @@ GRANTS["import-orders"] = {
     ("s3:GetObject", f"{_IMPORTS}/unfinished/*"),
     ("lambda:InvokeFunction", "itself"),
 }
-
-EVERYTHING = {"imports": True, "tableMetrics": {"rateHours": 1}, "auth": "cognito"}
 
 NETWORK = {
     "ec2:CreateNetworkInterface",
@@ -164,12 +158,16 @@ def test_grants_of_every_function_are_decided() -> None:
     [
         *((stack, function, {}) for stack, function in stacks.FUNCTIONS_OF_STACKS),
         ("dev", "synthetic-order", {"synthetic": {"rateMinutes": 5}}),
-        ("dev", "synthetic-order", {"synthetic": {"rateMinutes": 5}, "auth": "cognito"}),
         ("dev", "import-orders", {"imports": True}),
-        ("dev", "health", {"regions": stacks.REGIONS, "auth": "cognito"}),
         *(
-            ("dev", function, {**EVERYTHING, "deployment": "canary10Percent5Minutes"})
-            for function in ("check-before-traffic", "check-after-traffic")
+            ("dev", function, stacks.EVERYTHING)
+            for function in (
+                "synthetic-order",
+                "import-orders",
+                "health",
+                "check-before-traffic",
+                "check-after-traffic",
+            )
         ),
         *(
             ("dev", function, {"auth": "cognito"})
@@ -219,9 +217,7 @@ def test_role_in_a_vpc_has_the_network_permissions_that_lambda_needs_and_code_ha
     function: str,
 ) -> None:
     plain = stacks.recording("dev")
-    placed = stacks.recording(
-        "dev", vpc={"subnetIds": ["subnet-0a", "subnet-0b"], "securityGroupIds": ["sg-0a"]}
-    )
+    placed = stacks.recording(**stacks.OTHER_VALUES)
 
     assert set(allowed(placed, function)) - set(allowed(plain, function)) == {
         (action, "*") for action in NETWORK
@@ -242,9 +238,8 @@ def test_function_that_leaves_its_vpc_keeps_what_lambda_removes_its_interfaces_w
     function: str,
 ) -> None:
     """They take minutes to go, and without the grants they would stay for good."""
-    vpc = {"subnetIds": ["subnet-0a", "subnet-0b"], "securityGroupIds": ["sg-0a"]}
-    placed = stacks.recording("dev", vpc=vpc)
-    leaving = stacks.recording("dev", vpc={**vpc, "leaving": True})
+    placed = stacks.recording(**stacks.OTHER_VALUES)
+    leaving = stacks.recording(**{**stacks.OTHER_VALUES, "vpc.leaving": True})
     assert "vpcConfig" in stacks.function(placed, function).inputs
     assert "vpcConfig" not in stacks.function(leaving, function).inputs
     roles = [
@@ -317,9 +312,7 @@ def granting(recorded: Recording, function: str) -> list[Registration]:
 
 @pytest.mark.parametrize("function", stacks.FUNCTIONS)
 def test_function_is_made_after_its_permissions_and_deleted_before_them(function: str) -> None:
-    placed = stacks.recording(
-        "dev", vpc={"subnetIds": ["subnet-0a", "subnet-0b"], "securityGroupIds": ["sg-0a"]}
-    )
+    placed = stacks.recording(**stacks.OTHER_VALUES)
     policies = {each.urn for each in granting(placed, function)}
     assert policies
     assert policies <= stacks.function(placed, function).dependencies

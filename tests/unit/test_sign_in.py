@@ -12,6 +12,7 @@ from tests.unit import stacks
 from tests.variants import VARIANTS
 
 JWT: dict[str, Any] = VARIANTS["jwt"][1]
+SYNTHETIC = "orders-users-synthetic"
 READERS, WRITERS = ["orders/read", "orders/admin"], ["orders/write", "orders/admin"]
 
 
@@ -64,7 +65,7 @@ def test_pages_may_send_the_header_that_a_star_leaves_out() -> None:
     for recorded, expected in (
         (stacks.recording("dev"), ["*"]),
         (cognito(), ["authorization", "*"]),
-        (cognito(**{"cors.headers": ["Authorization", "x-shop"]}), ["Authorization", "x-shop"]),
+        (stacks.recording(**stacks.EVERYTHING), stacks.EVERYTHING["cors.headers"]),
     ):
         rules = recorded.one(stacks.API).inputs["corsConfiguration"]
         assert rules["allowHeaders"] == expected
@@ -89,8 +90,8 @@ def test_tokens_of_another_provider_take_no_pool() -> None:
 
 
 def test_pages_get_codes_and_keep_no_secret() -> None:
-    urls = {"userPool.callbackUrls": ["https://shop.example.com/in"]}
-    pages = cognito(**urls).one(stacks.USER_POOL_CLIENT, "orders-users-pages").inputs
+    recorded = stacks.recording(**stacks.EVERYTHING)
+    pages = recorded.one(stacks.USER_POOL_CLIENT, "orders-users-pages").inputs
     assert pages["generateSecret"] is False
     assert pages["allowedOauthFlows"] == ["code"]
     assert pages["callbackUrls"] == ["https://shop.example.com/in"]
@@ -119,8 +120,9 @@ def test_machines_get_what_they_are_given_by_their_secret() -> None:
     scopes = {f"{server.inputs['identifier']}/{s['scopeName']}" for s in server.inputs["scopes"]}
     assert scopes == {"orders/read", "orders/write", "orders/admin"}
 
-    none = cognito(**{"userPool.machineScopes": []})
-    assert [each.name for each in none.of(stacks.USER_POOL_CLIENT)] == ["orders-users-pages"]
+    none = stacks.recording(**stacks.EVERYTHING)  # with userPool.machineScopes []
+    names = [each.name for each in none.of(stacks.USER_POOL_CLIENT)]
+    assert names == ["orders-users-pages", SYNTHETIC]
     assert "machineClientId" not in none.outputs
 
 
@@ -160,7 +162,7 @@ def test_sign_in_pages_have_an_address_of_their_own_and_a_style() -> None:
         style.inputs["clientId"] == recorded.one(stacks.USER_POOL_CLIENT, "orders-users-pages").id
     )
     assert style.inputs["useCognitoProvidedValues"] is True
-    other = cognito(**{"userPool.domainPrefix": "shop"})
+    other = stacks.recording(**stacks.EVERYTHING)
     assert other.outputs["signInUrl"] == f"https://shop.auth.{REGION}.amazoncognito.com"
 
 
@@ -197,11 +199,8 @@ def test_a_further_route_asks_for_a_token_too() -> None:
     assert "authorizationScopes" not in routes["GET /a"]
 
 
-SYNTHETIC = "orders-users-synthetic"
-
-
 def test_synthetic_orders_are_placed_by_a_machine_of_their_own() -> None:
-    recorded = cognito(**{"synthetic.rateMinutes": 5, "userPool.machineScopes": []})
+    recorded = stacks.recording(**stacks.EVERYTHING)
     client = recorded.one(stacks.USER_POOL_CLIENT, SYNTHETIC)
     assert client.inputs["generateSecret"] is True
     assert client.inputs["allowedOauthFlows"] == ["client_credentials"]
@@ -223,7 +222,7 @@ def test_the_secret_of_that_machine_is_one_of_the_stack_and_of_its_function_alon
     assert secret not in str(recorded.outputs)
 
 
-@pytest.mark.parametrize("given", [{"auth": "cognito"}, {"synthetic.rateMinutes": 5}])
+@pytest.mark.parametrize("given", [{"auth": "cognito"}, {"synthetic": {"rateMinutes": 5}}])
 def test_without_one_of_both_settings_there_is_no_such_machine(given: dict[str, Any]) -> None:
     recorded = stacks.recording("dev", **given)
     clients = {each.name for each in recorded.of(stacks.USER_POOL_CLIENT)}

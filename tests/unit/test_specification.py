@@ -12,6 +12,7 @@ from functions import contract
 from tests.aws_names import ACCOUNT
 from tests.recorder import Recording, deploy_stack
 from tests.unit import stacks
+from tests.variants import long
 
 DAY = 86_400
 
@@ -116,7 +117,7 @@ def test_function_is_told_what_the_specification_says(stack: str, function: str)
 
 
 def test_the_key_of_order_ids_is_256_random_bits_and_a_secret_wherever_it_goes() -> None:
-    recorded = [deploy_stack("dev") for _ in range(2)]
+    recorded = [stacks.recording(), deploy_stack("dev", {"events": False})]
     kept = [each.one(stacks.STASH, "orders-order-id-key") for each in recorded]
     assert kept[0].inputs != kept[1].inputs
     assert re.fullmatch("[0-9a-f]{64}", kept[0].inputs["input"])
@@ -130,7 +131,7 @@ def test_the_key_of_order_ids_is_256_random_bits_and_a_secret_wherever_it_goes()
 
 
 def test_the_processor_learns_the_queues_own_receive_count() -> None:
-    recorded = stacks.recording("dev", queue={"maxReceiveCount": 7})
+    recorded = stacks.recording(**stacks.OTHER_VALUES)
     queue = recorded.one(stacks.QUEUE, "orders-events")
     variables = stacks.function(recorded, "process-order").inputs["environment"]["variables"]
 
@@ -139,9 +140,7 @@ def test_the_processor_learns_the_queues_own_receive_count() -> None:
 
 
 def test_functions_run_in_the_vpc_that_is_configured() -> None:
-    recorded = stacks.recording(
-        "dev", vpc={"subnetIds": ["subnet-0a", "subnet-0b"], "securityGroupIds": ["sg-0a"]}
-    )
+    recorded = stacks.recording(**stacks.OTHER_VALUES)
     for function in recorded.of(stacks.FUNCTION):
         assert function.inputs["vpcConfig"] == {
             "subnetIds": ["subnet-0a", "subnet-0b"],
@@ -150,7 +149,7 @@ def test_functions_run_in_the_vpc_that_is_configured() -> None:
 
 
 def test_concurrency_is_reserved_for_the_function_that_is_named_alone() -> None:
-    recorded = stacks.recording("dev", reservedConcurrency={"process_order": 10})
+    recorded = stacks.recording(**stacks.OTHER_VALUES)
     reserved = {
         each.name: each.inputs.get("reservedConcurrentExecutions")
         for each in recorded.of(stacks.FUNCTION)
@@ -273,10 +272,8 @@ def test_processor_reads_the_queue_in_batches_and_answers_for_each_message(stack
 
 
 def test_batches_and_the_processors_concurrency_can_be_configured() -> None:
-    source = stacks.recording(
-        "dev",
-        processor={"batchSize": 100, "batchWindowSeconds": 5, "maximumConcurrency": 7},
-    ).one(stacks.EVENT_SOURCE, "orders-process-order")
+    recorded = stacks.recording(**stacks.OTHER_VALUES)
+    source = recorded.one(stacks.EVENT_SOURCE, "orders-process-order")
 
     assert source.inputs["batchSize"] == 100
     assert source.inputs["maximumBatchingWindowInSeconds"] == 5
@@ -284,9 +281,7 @@ def test_batches_and_the_processors_concurrency_can_be_configured() -> None:
 
 
 def test_the_processors_concurrency_can_be_unlimited() -> None:
-    source = stacks.recording("dev", processor={"maximumConcurrency": 0}).one(
-        stacks.EVENT_SOURCE, "orders-process-order"
-    )
+    source = stacks.recording(**stacks.LEAST).one(stacks.EVENT_SOURCE, "orders-process-order")
     assert "scalingConfig" not in source.inputs
 
 
@@ -317,9 +312,8 @@ def test_repair_runs_every_minute_with_retries_and_ends_in_a_dead_letter_queue(s
 
 
 def test_repair_can_run_less_often() -> None:
-    schedule = stacks.recording("dev", republish={"rateMinutes": 5}).one(
-        stacks.SCHEDULE, "orders-republish-pending"
-    )
+    recorded = stacks.recording(**stacks.OTHER_VALUES)
+    schedule = recorded.one(stacks.SCHEDULE, "orders-republish-pending")
     assert schedule.inputs["scheduleExpression"] == "rate(5 minutes)"
 
 
@@ -362,11 +356,13 @@ def test_the_routes_of_the_specification_are_among_them() -> None:
     assert routes("dev")["POST /v1/orders"] == routes("dev")["POST /v2/orders"] == "create-order"
 
 
-@pytest.mark.parametrize("served", [["v1"], ["v2"], []])
+@pytest.mark.parametrize(
+    "settings", [stacks.OTHER_VALUES, stacks.LEAST, long({"apiVersions": ["v1"]})]
+)
 def test_a_version_that_is_not_served_has_no_route_and_the_users_own_stay(
-    served: list[str],
+    settings: dict[str, Any],
 ) -> None:
-    recorded = stacks.recording("dev", apiVersions=served)
+    recorded, served = stacks.recording(**settings), settings["apiVersions"]
     keys = {each.inputs["routeKey"] for each in recorded.of(stacks.ROUTE)}
     whole = {key.partition(" ")[2].removesuffix("/orders") for key in keys if "{" not in key}
     assert whole == {"", *(f"/{each}" for each in served)}
@@ -374,14 +370,17 @@ def test_a_version_that_is_not_served_has_no_route_and_the_users_own_stay(
     versioned = {key.replace(" ", f" /{each}") for key in unversioned for each in served}
     assert keys == unversioned | versioned
     told = stacks.function(recorded, "get-order").inputs["environment"]["variables"]
-    assert told.get("CURRENCY") == ("EUR" if "v2" in served else None)
+    assert ("CURRENCY" in told) is ("v2" in served)
 
 
 def test_functions_know_the_currency_of_the_stack() -> None:
-    recorded = stacks.recording("dev", currency="JPY")
-    for label in ("create-order", "get-order"):
-        told = stacks.function(recorded, label).inputs["environment"]["variables"]
-        assert told["CURRENCY"] == "JPY"
+    for recorded, currency in (
+        (stacks.recording(), "EUR"),
+        (stacks.recording(**stacks.OTHER_VALUES), "JPY"),
+    ):
+        for label in ("create-order", "get-order"):
+            told = stacks.function(recorded, label).inputs["environment"]["variables"]
+            assert told["CURRENCY"] == currency
 
 
 @every_stack
@@ -480,7 +479,7 @@ def test_access_log_has_a_group_of_its_own_and_no_personal_data(stack: str) -> N
 
 
 def test_two_stacks_fit_one_account_with_a_suffix() -> None:
-    recorded = stacks.recording("dev", nameSuffix="-two")
+    recorded = stacks.recording(**stacks.LEAST)
     assert recorded.one(stacks.TABLE, "orders").inputs["name"] == "Orders-two"
     assert recorded.one(stacks.QUEUE, "orders-events").inputs["name"] == "order-events-two"
     assert recorded.one(stacks.QUEUE, "orders-events-dlq").inputs["name"] == "order-events-two-dlq"
