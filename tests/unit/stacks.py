@@ -156,6 +156,7 @@ LEAST: dict[str, Any] = {
     "apiVersions": [],
     "auth": "cognito",
     "limits": {"createPerMinute": 0, "readPerMinute": 0},
+    "reservedConcurrency": {"list_orders": 5},
     "events": False,
     "table.deletionProtection": True,
     "tableMetrics.rateHours": 0,

@@ -1,7 +1,6 @@
 """What follows from the entry of a function, and from the settings under which it exists."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -77,17 +76,11 @@ def test_what_it_lacks_is_asked_for_only_where_it_is() -> None:
         shop(memory_size=2048)
 
 
-def test_concurrency_is_reserved_for_no_function_that_is_left_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    fewer = [
-        replace(each, when=PURGE.when) if each.name == "get_order" else each
-        for each in order_functions.FUNCTIONS
-    ]
-    monkeypatch.setattr(order_functions, "FUNCTIONS", tuple(fewer))
-    reserved = {"get_order": 5, "create_order": 5}
-    assert shop(memory_size=2048, reserved_concurrency=reserved, cors=METHODS)
-    with pytest.raises(ValueError, match=r"reserved_concurrency.get_order: expected no such key"):
+def test_concurrency_is_reserved_for_no_function_that_is_left_out() -> None:
+    signed_in = stacks.recording(**stacks.LEAST)
+    reserved = stacks.LEAST["reservedConcurrency"]
+    assert stacks.function(signed_in, "list-orders").inputs["reservedConcurrentExecutions"] == 5
+    with pytest.raises(ValueError, match=r"reserved_concurrency.list_orders: expected no such key"):
         shop(memory_size=512, reserved_concurrency=reserved)
 
 

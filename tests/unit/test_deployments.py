@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from components import order_functions
+from components import PythonFunction, order_functions
+from components.deployments import Deployments
 from tests.aws_names import ACCOUNT
-from tests.recorder import Recording
+from tests.recorder import Recording, deploy, small_bundle
 from tests.unit import stacks
 
 APPLICATION = "aws:codedeploy/application:Application"
@@ -19,8 +20,21 @@ CONFIGURATION = "aws:codedeploy/deploymentConfig:DeploymentConfig"
 CHECKS = {"BeforeAllowTraffic": "check-before-traffic", "AfterAllowTraffic": "check-after-traffic"}
 
 
-def on(preference: str = "canary10Percent5Minutes", **more: Any) -> Recording:
-    return stacks.recording("dev", deployment=preference, **more)
+def on() -> Recording:
+    return stacks.recording("dev", deployment="canary10Percent5Minutes")
+
+
+def alone(preference: Any) -> Recording:
+    """A system of one function, whose versions come as is said."""
+
+    def program() -> None:
+        function = PythonFunction("f", {"code": small_bundle(), "handler": "f.handler"})
+        deployments = Deployments(
+            "shift", {"preference": preference, "service": "s", "permissions_boundary": ""}
+        )
+        deployments.add("f", function, [])
+
+    return deploy(program)
 
 
 def names(recorded: Recording) -> set[tuple[str, str]]:
@@ -77,6 +91,7 @@ def test_every_function_has_a_group_that_watches_its_new_version_alone_and_rolls
 ) -> None:
     recorded = on()
     group = recorded.one(GROUP, f"orders-deployments-{label}").inputs
+    assert group["deploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
     assert group["appName"] == recorded.one(APPLICATION).outputs["name"]
     assert group["deploymentStyle"] == {
         "deploymentOption": "WITH_TRAFFIC_CONTROL",
@@ -166,7 +181,7 @@ def test_the_checks_are_told_where_deployments_begin_and_know_all_that_they_chec
     assert before["SYNTHETIC_CUSTOMER"] in customers
     assert len(customers - {None}) == 1
     assert after["LARGEST_ERROR_PERCENT"] == "1"
-    strict = on(alarms={"thresholds": {"functionErrorPercent": 0.5}})
+    strict = stacks.recording(**stacks.EVERYTHING)
     mended = stacks.function(strict, CHECKS["AfterAllowTraffic"]).inputs["environment"]
     assert mended["variables"]["LARGEST_ERROR_PERCENT"] == "0.5"
 
@@ -196,14 +211,7 @@ def test_the_alias_is_codedeploys_and_no_grant_of_a_version_with_traffic_goes() 
 
 
 def test_readers_get_their_new_version_before_those_who_write_to_them() -> None:
-    recorded = stacks.recording(
-        "dev",
-        deployment="canary10Percent5Minutes",
-        imports=True,
-        synthetic={"rateMinutes": 5},
-        auth="cognito",
-        regions=stacks.REGIONS,
-    )
+    recorded = stacks.recording(**stacks.EVERYTHING)
     stages = recorded.outputs["deployments"]["stages"]
     found = {each["function"]: n for n, stage in enumerate(stages) for each in stage}
     assert found.keys() == {each.name for each in order_functions.FUNCTIONS if not each.checks}
@@ -229,7 +237,7 @@ def test_readers_get_their_new_version_before_those_who_write_to_them() -> None:
 def test_a_preference_that_codedeploy_has_not_is_made(
     preference: str, kind: str, expected: dict[str, int]
 ) -> None:
-    recorded = on(preference)
+    recorded = alone(preference)
     made = recorded.one(CONFIGURATION)
     assert made.inputs["computePlatform"] == "Lambda"
     routing = made.inputs["trafficRoutingConfig"]
@@ -246,7 +254,7 @@ def test_a_preference_that_codedeploy_has_not_is_made(
     ],
 )
 def test_a_preference_that_codedeploy_has_is_used(preference: str, name: str) -> None:
-    recorded = on(preference)
+    recorded = alone(preference)
     assert not recorded.of(CONFIGURATION)
     assert {each.inputs["deploymentConfigName"] for each in recorded.of(GROUP)} == {name}
 

@@ -34,7 +34,12 @@ def grants(recorded: Recording, function: str) -> set[tuple[str, str]]:
 CONDITION = {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["id", "status"]}}
 
 
-def add_nightly(system: OrderSystem) -> None:
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:orders"
+INVOICE = "GET /orders/{id}/invoice"
+NO_PAGES = f"{stacks.UNUSED_METHOD} /orders/{{id}}"
+
+
+def extend(system: OrderSystem) -> None:
     system.add_function(
         "nightly",
         {
@@ -52,10 +57,35 @@ def add_nightly(system: OrderSystem) -> None:
             "sources": {"schedule": {"expression": "cron(0 3 * * ? *)"}},
         },
     )
+    jobs = Queue("jobs", {"senders": [{"service": "sns.amazonaws.com", "source_arn": TOPIC}]})
+    system.add_function(
+        "consumer",
+        {
+            "code": CODE,
+            "handler": "consumer.handler",
+            "sources": {"queue": {"arn": jobs.arn, "maximum_concurrency": 2}},
+        },
+    )
+    stream: Any = {"stream": {"arn": STREAM}}
+    system.add_function(
+        "projector", {"code": CODE, "handler": "projector.handler", "sources": stream}
+    )
+    get_order = system.functions["get_order"]
+    get_order.grant(["dynamodb:Query"], [system.table.arn])
+    system.api.add_route(INVOICE, get_order)
+    system.api.add_route(NO_PAGES, get_order)
 
 
-def test_a_further_function_has_the_systems_settings_and_its_own() -> None:
-    recorded = extended(add_nightly, memory_size=512)
+@pytest.fixture(scope="module")
+def recorded() -> Recording:
+    """A system extended in each way that there is."""
+    thresholds = {"function_error_percent": 7}
+    return extended(
+        extend, memory_size=512, alarms={"thresholds": thresholds}, cors={"methods": ["*"]}
+    )
+
+
+def test_a_further_function_has_the_systems_settings_and_its_own(recorded: Recording) -> None:
     function = recorded.one(stacks.FUNCTION, "shop-nightly").inputs
 
     assert (function["memorySize"], function["timeout"]) == (512, 20)
@@ -74,8 +104,7 @@ def test_a_further_function_has_the_systems_settings_and_its_own() -> None:
     assert schedule["scheduleExpression"] == "cron(0 3 * * ? *)"
 
 
-def test_alarms_of_a_further_function_ring_where_the_systems_do() -> None:
-    recorded = extended(add_nightly, alarms={"thresholds": {"function_error_percent": 7}})
+def test_alarms_of_a_further_function_ring_where_the_systems_do(recorded: Recording) -> None:
     topic = recorded.one(stacks.TOPIC).outputs["arn"]
     prefix = "shop-nightly-observability-nightly-"
     own = {
@@ -90,21 +119,7 @@ def test_alarms_of_a_further_function_ring_where_the_systems_do() -> None:
     assert own["duration"]["threshold"] == 16_000
 
 
-def test_a_consumer_reads_a_queue_that_takes_from_a_sender_of_its_own() -> None:
-    topic = "arn:aws:sns:eu-west-1:123456789012:orders"
-
-    def extend(system: OrderSystem) -> None:
-        jobs = Queue("jobs", {"senders": [{"service": "sns.amazonaws.com", "source_arn": topic}]})
-        system.add_function(
-            "consumer",
-            {
-                "code": CODE,
-                "handler": "consumer.handler",
-                "sources": {"queue": {"arn": jobs.arn, "maximum_concurrency": 2}},
-            },
-        )
-
-    recorded = extended(extend)
+def test_a_consumer_reads_a_queue_that_takes_from_a_sender_of_its_own(recorded: Recording) -> None:
     jobs = recorded.one(stacks.QUEUE, "jobs").outputs["arn"]
     source = recorded.one(stacks.EVENT_SOURCE, "shop-consumer").inputs
     assert source["eventSourceArn"] == jobs
@@ -118,28 +133,18 @@ def test_a_consumer_reads_a_queue_that_takes_from_a_sender_of_its_own() -> None:
         "Principal": {"Service": "sns.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": jobs,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        "Condition": {"ArnEquals": {"aws:SourceArn": TOPIC}},
     }
 
 
-def test_a_further_function_can_read_a_tables_stream() -> None:
-    def extend(system: OrderSystem) -> None:
-        sources: Any = {"stream": {"arn": STREAM}}
-        system.add_function(
-            "projector", {"code": CODE, "handler": "projector.handler", "sources": sources}
-        )
-
-    recorded = extended(extend)
+def test_a_further_function_can_read_a_tables_stream(recorded: Recording) -> None:
     source = recorded.one(stacks.EVENT_SOURCE, "shop-projector-stream").inputs
     failures = recorded.one(stacks.QUEUE, "shop-projector-failures").outputs["arn"]
     assert source["eventSourceArn"] == STREAM
     assert source["destinationConfig"] == {"onFailure": {"destinationArn": failures}}
 
 
-def test_a_function_of_the_system_takes_a_further_grant() -> None:
-    recorded = extended(
-        lambda system: system.functions["get_order"].grant(["dynamodb:Query"], [system.table.arn])
-    )
+def test_a_function_of_the_system_takes_a_further_grant(recorded: Recording) -> None:
     table = recorded.one(stacks.TABLE, "shop").outputs["arn"]
     assert grants(recorded, "shop-get-order") == {
         ("dynamodb:GetItem", table),
@@ -147,35 +152,28 @@ def test_a_function_of_the_system_takes_a_further_grant() -> None:
     }
 
 
-def test_a_further_route_leads_to_the_alias_and_lets_the_api_alone_invoke_it() -> None:
-    recorded = extended(
-        lambda system: system.api.add_route(
-            "GET /orders/{id}/invoice", system.functions["get_order"]
-        )
-    )
+def test_a_further_route_leads_to_the_alias_and_lets_the_api_alone_invoke_it(
+    recorded: Recording,
+) -> None:
     name = "shop-api-get-orders-id-invoice"
     alias = recorded.one(stacks.ALIAS, "shop-get-order").outputs
     root = recorded.one(stacks.API).outputs["executionArn"]
 
-    assert recorded.one(stacks.ROUTE, name).inputs["routeKey"] == "GET /orders/{id}/invoice"
+    assert recorded.one(stacks.ROUTE, name).inputs["routeKey"] == INVOICE
     assert recorded.one(stacks.INTEGRATION, name).inputs["integrationUri"] == alias["invokeArn"]
     permission = recorded.one(stacks.PERMISSION, name).inputs
     assert permission["sourceArn"] == f"{root}/$default/GET/orders/*/invoice"
     assert permission["qualifier"] == "live"
 
 
-def test_a_further_route_that_no_page_could_call_is_refused_in_a_sentence() -> None:
-    def extend(system: OrderSystem) -> None:
-        system.api.add_route(
-            f"{stacks.UNUSED_METHOD} /orders/{{id}}", system.functions["get_order"]
-        )
-
+def test_a_further_route_that_no_page_could_call_is_refused_in_a_sentence(
+    recorded: Recording,
+) -> None:
     method = stacks.UNUSED_METHOD
-    refusal = f"cors.methods: expected {method} too, for the route {method} /orders/{{id}}"
+    refusal = f"cors.methods: expected {method} too, for the route {NO_PAGES}"
     with pytest.raises(ValueError, match=re.escape(refusal)):
-        extended(extend)
-    allowed = extended(extend, cors={"methods": ["*"]})
-    assert allowed.one(stacks.ROUTE, f"shop-api-{method.lower()}-orders-id")
+        extended(lambda system: system.api.add_route(NO_PAGES, system.functions["get_order"]))
+    assert recorded.one(stacks.ROUTE, f"shop-api-{method.lower()}-orders-id")
 
 
 def test_methods_of_pages_have_to_cover_the_systems_own_routes() -> None:

@@ -1,5 +1,6 @@
 """A consumer of a bus: its rule, queue, dead letters, grants and alarms, wherever it is made."""
 
+import functools
 import json
 from typing import Any
 
@@ -12,6 +13,8 @@ from tests.unit import stacks
 CODE = small_bundle()
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/orders"
 PATTERN = {"source": ["serverless-orders"], "detail-type": ["OrderConfirmed"]}
+SENT = "arn:aws:dynamodb:eu-west-1:123456789012:table/Sent"
+GIVEN = [{"actions": ["dynamodb:PutItem"], "resources": [SENT]}]
 CONSUMER: dict[str, Any] = {"code": CODE, "handler": "mail.handler", "pattern": PATTERN}
 
 
@@ -20,9 +23,10 @@ def alone(**args: Any) -> Recording:
     return deploy(lambda: EventConsumer("mail", given))
 
 
-def in_a_system(**args: Any) -> Recording:
+@functools.cache
+def in_a_system() -> Recording:
     system: Any = {"code": CODE}
-    given: Any = {**CONSUMER, **args}
+    given: Any = {**CONSUMER, "statements": GIVEN}
     return deploy(lambda: OrderSystem("shop", system).add_consumer("mail", given))
 
 
@@ -76,8 +80,7 @@ def test_it_takes_no_more_at_once_than_is_reserved_for_it(
 
 @pytest.mark.parametrize(("make", "name"), [(alone, "mail"), (in_a_system, "shop-mail")])
 def test_its_role_may_read_its_queue_and_what_it_was_given(make: Any, name: str) -> None:
-    table = "arn:aws:dynamodb:eu-west-1:123456789012:table/Sent"
-    recorded = make(statements=[{"actions": ["dynamodb:PutItem"], "resources": [table]}])
+    recorded = alone(statements=GIVEN) if make is alone else make()
     role = stacks.role_of(recorded, recorded.one(stacks.FUNCTION, name).inputs["role"])
     queue = recorded.one(stacks.QUEUE, name).outputs["arn"]
     granted = {
@@ -88,7 +91,7 @@ def test_its_role_may_read_its_queue_and_what_it_was_given(make: Any, name: str)
         if not action.startswith(("logs:", "xray:"))
     }
     assert granted == {
-        ("dynamodb:PutItem", table),
+        ("dynamodb:PutItem", SENT),
         ("sqs:ReceiveMessage", queue),
         ("sqs:DeleteMessage", queue),
         ("sqs:GetQueueAttributes", queue),
@@ -124,14 +127,23 @@ def test_alarms_of_a_further_consumer_ring_where_the_systems_do() -> None:
 
 
 def test_it_steals_nothing_from_the_system() -> None:
-    system: Any = {"code": CODE}
-    before = deploy(lambda: OrderSystem("shop", system))
-    after = in_a_system()
-    for each in before.of(stacks.EVENT_SOURCE):
-        again = after.one(stacks.EVENT_SOURCE, each.name)
-        assert again.inputs["eventSourceArn"] == each.inputs["eventSourceArn"]
-    sources = [each.inputs["eventSourceArn"] for each in after.of(stacks.EVENT_SOURCE)]
-    assert len(sources) == len(set(sources))
+    found, own = sources(in_a_system(), "shop"), sources(stacks.recording(), "orders")
+    assert found == {**own, "-mail": "-mail"}
+    assert len(set(found.values())) == len(found)
+
+
+def sources(recorded: Recording, system: str) -> dict[str, str]:
+    """What each mapping reads, both by their names after the system's."""
+    arns = {
+        each.outputs[key]: each.name.removeprefix(system)
+        for each in recorded.registrations
+        for key in ("arn", "streamArn")
+        if key in each.outputs and each.type in (stacks.QUEUE, stacks.TABLE)
+    }
+    return {
+        each.name.removeprefix(system): arns[each.inputs["eventSourceArn"]]
+        for each in recorded.of(stacks.EVENT_SOURCE)
+    }
 
 
 @pytest.mark.parametrize(

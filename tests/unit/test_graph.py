@@ -10,9 +10,9 @@ from tests.unit import stacks
 
 
 def test_it_has_what_is_registered_with_what_each_resource_is_in() -> None:
-    given = {"memorySize": 512}
+    given = {"architecture": "arm64", "memorySize": 512}
     read = stacks.graph("dev", given)
-    recorded: Recording = stacks.recording("dev", **given)
+    recorded: Recording = stacks.recording("dev")
     registered = sorted((each.type, each.name) for each in recorded.registrations if each.custom)
     assert sorted((each.type, each.name) for each in read.resources) == registered
     functions = {each.name: each for each in read.of(stacks.FUNCTION)}
@@ -52,19 +52,20 @@ def test_a_stack_that_cannot_be_is_named(
 
 
 def test_no_bundle_is_built_for_a_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A production stack is read where its functions cannot be compiled, too."""
+    """A stack is read where its functions cannot be compiled, too."""
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("built")
 
     monkeypatch.setattr("components.bundle.build", never)
-    assert graph.read("prod").of(stacks.FUNCTION)
+    assert graph.read("dev", {"events": False}).of(stacks.FUNCTION)
 
 
 def test_a_stack_of_another_region_is_read_with_what_the_home_regions_has_made() -> None:
     regions = {"regions.members": ["us-east-1", "eu-west-1"], "region": "eu-west-1"}
     home = {"regions.homeStack": "organization/serverless-orders/local"}
-    read = graph.read("local-eu-west-1", {**regions, **home})
+    less = {"events": False, "imports": False, "tableMetrics.rateHours": 0}
+    read = graph.read("local-eu-west-1", {**regions, **home, **less})
     assert not read.of("aws:dynamodb/table:Table")
     [create] = [each for each in read.of(stacks.FUNCTION) if "create-order" in each.name]
     assert create.inputs["environment"]["variables"][contract.TABLE_NAME_VARIABLE] == "Orders"

@@ -31,9 +31,13 @@ def test_one_region_has_nothing_of_several() -> None:
     assert "region" not in json.dumps(filters)
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_replicas_are_protected_as_the_home_regions_table(stack: str) -> None:
-    recorded = stacks.recording(stack, regions=stacks.REGIONS)
+@pytest.mark.parametrize(
+    ("settings", "safe"), [({"regions": stacks.REGIONS}, False), (stacks.EVERYTHING, True)]
+)
+def test_replicas_are_protected_as_the_home_regions_table(
+    settings: dict[str, Any], safe: bool
+) -> None:
+    recorded = stacks.recording("dev", **settings)
     tables = {each.name: each.inputs for each in recorded.of(stacks.TABLE)}
     for name in ("orders", "orders-history"):
         table = tables[name]
@@ -41,26 +45,28 @@ def test_replicas_are_protected_as_the_home_regions_table(stack: str) -> None:
         assert table["replicas"] == [
             {
                 "regionName": OTHER,
-                "pointInTimeRecovery": table["pointInTimeRecovery"]["enabled"],
-                "deletionProtectionEnabled": table["deletionProtectionEnabled"],
+                "pointInTimeRecovery": safe,
+                "deletionProtectionEnabled": safe,
                 "propagateTags": True,
             }
         ]
     assert "replicas" not in tables.get("orders-limits", {})
 
 
-@pytest.mark.parametrize("auth", ["none", "cognito"])
-def test_another_region_makes_no_table_no_pool_and_no_secret_of_its_own(auth: str) -> None:
-    home, further = stacks.two_regions("dev", auth=auth)
+@pytest.mark.parametrize("settings", [{}, stacks.EVERYTHING], ids=["without sign-in", "signed in"])
+def test_another_region_makes_no_table_no_pool_and_no_secret_of_its_own(
+    settings: dict[str, Any],
+) -> None:
+    home, further = stacks.two_regions("dev", **settings)
     made = {each.name for each in further.of(stacks.TABLE)}
-    assert made == ({"orders-limits"} if auth == "cognito" else set())
+    assert made == ({"orders-limits"} if settings else set())
     assert not further.of("aws:cognito/userPool:UserPool")
     for label in ("create-order", "process-order", "republish-pending", "get-order"):
         here, there = variables(home, label), variables(further, label)
         for name in ("ORDERS_TABLE_NAME", "ORDER_ID_KEY", "CURRENCY", "REGIONS"):
             assert here.get(name) == there.get(name), (label, name)
         assert {"ORDER_EVENTS_QUEUE_URL"} & here.keys() == {"ORDER_EVENTS_QUEUE_URL"} & there.keys()
-    if auth == "cognito":
+    if settings:
         assert (
             variables(home, "list-orders")["CURSOR_KEY"]
             == (variables(further, "list-orders")["CURSOR_KEY"])
@@ -102,7 +108,7 @@ def test_only_the_processor_may_write_in_the_heirs_replica_and_only_that_alone()
 
 
 def test_health_needs_no_token_and_has_no_version() -> None:
-    for recorded in stacks.two_regions("dev", auth="cognito"):
+    for recorded in stacks.two_regions("dev", **stacks.EVERYTHING):
         routes = {each.inputs["routeKey"]: each.inputs for each in recorded.of(stacks.ROUTE)}
         assert [each for each in routes if "health" in each] == ["GET /health"]
         assert "authorizationType" not in routes["GET /health"]
@@ -120,9 +126,7 @@ def test_health_needs_no_token_and_has_no_version() -> None:
 
 
 def test_domain_leads_to_each_region_and_its_proof_is_homes() -> None:
-    zone = "Z0123456789ABCDEFGHIJ"
-    regions = {**stacks.REGIONS, "domain": {"name": "api.example.com", "zoneId": zone}}
-    both = stacks.two_regions("dev", regions=regions)
+    both = stacks.two_regions("dev", **stacks.EVERYTHING)
     for recorded in both:
         check = recorded.one("aws:route53/healthCheck:HealthCheck").inputs
         assert check["resourcePath"] == "/health"
@@ -163,11 +167,8 @@ def test_prices_are_in_the_home_regions_currency() -> None:
         further(home.outputs, currency="JPY")
 
 
-SIGNED_IN = {"auth": "cognito", "synthetic": {"rateMinutes": 5}}
-
-
 def test_synthetic_orders_of_another_region_are_placed_by_the_home_regions_machine() -> None:
-    home, other = stacks.two_regions("dev", **SIGNED_IN)
+    home, other = stacks.two_regions("dev", **stacks.EVERYTHING)
     assert not other.of(stacks.USER_POOL_CLIENT)
     here, there = (variables(each, "synthetic-order") for each in (home, other))
     for name in ("SYNTHETIC_TOKEN_URL", "SYNTHETIC_CLIENT_ID", "SYNTHETIC_CLIENT_SECRET"):
@@ -179,11 +180,13 @@ def test_synthetic_orders_of_another_region_are_placed_by_the_home_regions_machi
 
 
 def test_a_region_whose_home_region_lacks_a_setting_says_which() -> None:
-    home, _ = stacks.two_regions("dev", auth="cognito")
+    home, _ = stacks.two_regions("dev", **stacks.EVERYTHING)
+    told = home.outputs["regions"][OTHER]
+    without = {key: value for key, value in told.items() if not key.startswith("synthetic")}
     with pytest.raises(
         pulumi.RunError, match=r"synthetic\.rateMinutes: the home region .* has not"
     ):
-        further(home.outputs, **SIGNED_IN)
+        further({"regions": {OTHER: without}}, auth="cognito", synthetic={"rateMinutes": 5})
 
 
 def test_strong_consistency_is_of_the_table_of_orders_alone() -> None:
