@@ -38,6 +38,7 @@ def at(reference: str) -> Any:
     return found
 
 
+@pytest.mark.long
 def test_the_document_is_what_the_specification_says(tmp_path: Path) -> None:
     npm = shutil.which("npm")
     ping = ["npm", "ping", "--fetch-retries=0", "--fetch-timeout=10000"]

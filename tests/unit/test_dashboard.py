@@ -9,6 +9,7 @@ from local.metric_math import evaluate
 from tests.recorder import REGION, Registration
 from tests.unit import stacks
 from tests.unit.test_alarms import COUNTED_IN_THE_LOG, Watched, assert_emitted, watched
+from tests.variants import long
 
 every_stack = pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 
@@ -199,7 +200,7 @@ def test_widgets_lie_within_the_grid_and_apart(stack: str) -> None:
         ("prod", {}, 0),
         ("dev", {"imports": True}, 0),
         ("prod", {"imports": True}, 1),
-        ("prod", {"tableMetrics": {"rateHours": 0}}, 0),
+        long("prod", {"tableMetrics": {"rateHours": 0}}, 0),
     ],
 )
 def test_dashboards_are_free_but_for_the_one_that_imports_add_to_sign_in(

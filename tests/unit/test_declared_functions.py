@@ -77,11 +77,8 @@ def test_what_it_lacks_is_asked_for_only_where_it_is() -> None:
 
 
 def test_concurrency_is_reserved_for_no_function_that_is_left_out() -> None:
-    signed_in = stacks.recording(**stacks.LEAST)
-    reserved = stacks.LEAST["reservedConcurrency"]
-    assert stacks.function(signed_in, "list-orders").inputs["reservedConcurrentExecutions"] == 5
     with pytest.raises(ValueError, match=r"reserved_concurrency.list_orders: expected no such key"):
-        shop(memory_size=512, reserved_concurrency=reserved)
+        shop(memory_size=512, reserved_concurrency={"list_orders": 5})
 
 
 def test_the_bundle_carries_what_any_function_may_call() -> None:

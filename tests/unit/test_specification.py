@@ -149,13 +149,15 @@ def test_functions_run_in_the_vpc_that_is_configured() -> None:
 
 
 def test_concurrency_is_reserved_for_the_function_that_is_named_alone() -> None:
-    recorded = stacks.recording(**stacks.OTHER_VALUES)
-    reserved = {
-        each.name: each.inputs.get("reservedConcurrentExecutions")
-        for each in recorded.of(stacks.FUNCTION)
-    }
-    assert reserved.pop("orders-process-order") == 10
-    assert set(reserved.values()) == {None}
+    for settings, named in (
+        (stacks.OTHER_VALUES, {"orders-process-order": 10}),
+        (stacks.LEAST, {"orders-list-orders": 5}),  # which is there with sign-in alone
+    ):
+        functions = stacks.recording(**settings).of(stacks.FUNCTION)
+        reserved = {
+            each.name: each.inputs.get("reservedConcurrentExecutions") for each in functions
+        }
+        assert {name: kept for name, kept in reserved.items() if kept is not None} == named
 
 
 # Table
