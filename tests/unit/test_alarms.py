@@ -11,7 +11,7 @@ from components.inputs import camel_case
 from components.thresholds import AlarmThresholds
 from functions import contract
 from local.metric_math import evaluate
-from tests.recorder import Recording, Registration, deploy, deploy_stack
+from tests.recorder import Recording, Registration, deploy
 from tests.unit import stacks
 from tests.unit.published_metrics import OPERATIONS, PUBLISHED
 
@@ -585,5 +585,6 @@ def test_a_threshold_that_nobody_declares_is_asked_for_by_name(
         raise AssertionError(f"read {limits['most_reports']}")
 
     monkeypatch.setattr("components.observability.queue.rows", rows)
+    queue: Any = {"label": "jobs", "name": "jobs", "dlq_name": "jobs-dlq"}
     with pytest.raises(LookupError, match=r"threshold most_reports: declare it.*thresholds\.py"):
-        deploy_stack("dev")
+        deploy(lambda: Observability("watch", {"queues": [queue]}))

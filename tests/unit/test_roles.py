@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from components import PythonFunction
 from components.order_functions import FUNCTIONS
 from functions import contract
 from tests.aws_names import ACCOUNT
-from tests.recorder import Recording, Registration
+from tests.recorder import Recording, Registration, deploy, small_bundle
 from tests.unit import stacks
 
 TABLE = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/Orders"
@@ -233,20 +234,22 @@ def test_role_in_a_vpc_has_the_network_permissions_that_lambda_needs_and_code_ha
     }
 
 
-@pytest.mark.parametrize("function", stacks.FUNCTIONS)
-def test_function_that_leaves_its_vpc_keeps_what_lambda_removes_its_interfaces_with(
-    function: str,
-) -> None:
+def test_function_that_leaves_its_vpc_keeps_what_lambda_removes_its_interfaces_with() -> None:
     """They take minutes to go, and without the grants they would stay for good."""
-    placed = stacks.recording(**stacks.OTHER_VALUES)
-    leaving = stacks.recording(**{**stacks.OTHER_VALUES, "vpc.leaving": True})
-    assert "vpcConfig" in stacks.function(placed, function).inputs
-    assert "vpcConfig" not in stacks.function(leaving, function).inputs
-    roles = [
-        stacks.role_of(each, stacks.function(each, function).inputs["role"])
-        for each in (placed, leaving)
-    ]
-    assert stacks.statements(placed, roles[0]) == stacks.statements(leaving, roles[1])
+    placed, leaving = in_vpc(), in_vpc(leaving=True)
+    assert "vpcConfig" in placed.one(stacks.FUNCTION).inputs
+    assert "vpcConfig" not in leaving.one(stacks.FUNCTION).inputs
+    granted, kept = (stacks.statements(each, each.one(stacks.ROLE)) for each in (placed, leaving))
+    assert granted == kept
+    assert NETWORK & {action for each in kept for action in each["Action"]}
+
+
+def in_vpc(**more: bool) -> Recording:
+    """A function alone in a VPC."""
+    vpc: Any = {"subnet_ids": ["subnet-0a", "subnet-0b"], "security_group_ids": ["sg-0a"], **more}
+    return deploy(
+        lambda: PythonFunction("f", {"code": small_bundle(), "handler": "f.handler", "vpc": vpc})
+    )
 
 
 def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes() -> None:

@@ -1,8 +1,19 @@
 """Settings that contradict each other in what a second can take: the program says so."""
 
+from typing import Any
+
 import pytest
 
-from tests.unit.stacks import STACKS, recording
+from components.inputs import camel_case
+from components.throughput import contradictions_in
+from local import program
+from tests.unit.stacks import LEAST, OTHER_VALUES, STACKS, recording
+
+
+def told(**overrides: Any) -> list[str]:
+    """What is found in the settings of a stack."""
+    settings = program.settings("dev", overrides).system
+    return [each.line(camel_case) for each in contradictions_in(settings)]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -10,30 +21,32 @@ def test_no_stack_contradicts_itself(stack: str) -> None:
     assert recording(stack).warnings == []
 
 
+@pytest.mark.parametrize("settings", [OTHER_VALUES, LEAST])
+def test_the_program_warns_of_what_is_found(settings: dict[str, Any]) -> None:
+    assert recording("dev", **settings).warnings == told(**settings) != []
+
+
 def test_what_just_suffices_is_not_told() -> None:
-    assert not recording(
-        "dev",
+    assert not told(
         throttle={"rate": 10_000, "createRate": 2500},
         pending={"shards": 5},
         reservedConcurrency={"create_order": 250, "process_order": 48},
         processor={"batchSize": 1, "maximumConcurrency": 48},
         history={"maximumConcurrency": 28},
         queue={"maxReceiveCount": 4},
-    ).warnings
+    )
 
 
 def test_every_contradiction_is_told_with_its_figures() -> None:
     """Each at the least value that is too much."""
-    told = recording(
-        "dev",
+    assert told(
         throttle={"rate": 10_001, "createRate": 2501},
         pending={"shards": 5},
         reservedConcurrency={"create_order": 250, "get_order": 603, "process_order": 48},
         processor={"batchSize": 1, "maximumConcurrency": 47},
         history={"maximumConcurrency": 27},
         queue={"maxReceiveCount": 5},
-    ).warnings
-    assert told == [
+    ) == [
         "reservedConcurrency.create_order: 250 environments take 2500 requests a second, 10 each, "
         "and throttle.createRate (2501) lets more in: the rest is answered with 503",
         "reservedConcurrency.get_order: 603 environments take 6030 requests a second, 10 each, "
@@ -59,14 +72,13 @@ def test_every_contradiction_is_told_with_its_figures() -> None:
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_batches_are_held_against_the_time_that_there_is_for_them(more: int) -> None:
-    told = recording(
-        "dev",
+    found = told(
         processor={"batchSize": 10_000, "batchWindowSeconds": 200, "timeoutSeconds": 7 + more},
         queue={"visibilityTimeoutSeconds": 201, "maxReceiveCount": 1},
         republish={"pendingThresholdSeconds": 200 + more},
-    ).warnings
+    )
     repaired = "the repair sends its event again after republish.pendingThresholdSeconds (200)"
-    assert told == [
+    assert found == [
         "processor.batchSize: a batch of 10000 takes 8 s at least, processor.timeoutSeconds (7) "
         "ends it before: the rest is delivered again, until it is a dead letter",
         f"republish.pendingThresholdSeconds: an order is delivered for 201 s (1 times 201 s), and "
