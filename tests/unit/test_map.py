@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -22,6 +23,14 @@ FUNCTION, QUEUE = "aws:lambda/function:Function", "aws:sqs/queue:Queue"
 @pytest.fixture(scope="module")
 def drawn() -> Map:
     return maps.read("dev", WHOLE)
+
+
+SMALL = {"events": False, "queue.maxReceiveCount": 7}
+
+
+@pytest.fixture(scope="module")
+def small() -> Map:
+    return maps.read("dev", SMALL)
 
 
 def arrows(drawn: Map) -> set[tuple[str, str, str, bool]]:
@@ -75,8 +84,7 @@ def test_only_a_granted_call_is_an_arrow(drawn: Map) -> None:
     assert not [each for each in arrows(drawn) if each[:2] == ("get-order", "order-events")]
 
 
-def test_settings_decide_what_is_on_it() -> None:
-    small = maps.read("dev", {"events": False, "queue.maxReceiveCount": 7})
+def test_settings_decide_what_is_on_it(small: Map) -> None:
     assert not {"bus", "history", "record-history"} & {part.label for part in small.parts}
     assert ("order-events", "order-events-dlq", "after 7 receives", True) in arrows(small)
 
@@ -97,12 +105,13 @@ def test_words_of_others_are_words_in_the_text_and_in_the_picture() -> None:
     assert "quoted" in "".join(ElementTree.fromstring(picture).itertext())
 
 
-def test_the_command_line_draws_it_without_a_run(drawn: Map) -> None:
+def test_the_command_line_draws_it_without_a_run(small: Map) -> None:
     command = [sys.executable, "-m", "local", "map", "--stack", "dev", "--svg"]
-    command += ["--config", "imports=true", "--config", "events=true"]
+    for key, value in SMALL.items():
+        command += ["--config", f"{key}={json.dumps(value)}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     words = "".join(ElementTree.fromstring(done.stdout).itertext())
-    for part in drawn.parts:
+    for part in small.parts:
         assert part.label in words.replace("\n", ""), part
     foreign = [w for w in done.stdout.split('"') if w.startswith("http")]
     assert set(foreign) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
