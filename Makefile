@@ -11,7 +11,7 @@ CONFIGURED = $(foreach setting,$(CONFIG),--config $(setting))
 ACTIONLINT := .build/actionlint-1.7.12/actionlint
 
 # Python's own variables are about the user's other programs: no command here depends on them.
-unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 
 .PHONY: run demo test coverage check format generate openapi chaos rights bench engine bundle lock setup clean
 

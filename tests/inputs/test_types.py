@@ -19,14 +19,14 @@ from tests.inputs.aws_types import (
     problems,
 )
 from tests.recorder import COMPONENT_PREFIX
-from tests.variants import MANY, STACKS, VARIANTS, recording
+from tests.variants import MANY, STACKS, recording
 
 FUNCTION = "aws:lambda/function:Function"
 TABLE = "aws:dynamodb/table:Table"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MANY)
 def test_inputs_of_every_resource_are_of_the_provider_s_types(variant: str) -> None:
     # What is the engine's own, a stash, has no provider and takes any value.
     custom = [each for each in recording(variant).registrations if each.custom]
@@ -35,7 +35,7 @@ def test_inputs_of_every_resource_are_of_the_provider_s_types(variant: str) -> N
     assert found == []
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MANY)
 def test_arguments_of_every_invoke_are_of_the_provider_s_types(variant: str) -> None:
     found = [
         f"{each.token}: {text}"
@@ -51,7 +51,7 @@ def test_there_are_resources_and_invokes_to_check() -> None:
         assert recording(stack).invocations
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MANY)
 def test_only_components_are_registered_without_a_provider_type(variant: str) -> None:
     for each in recording(variant).registrations:
         assert each.custom != each.type.startswith(COMPONENT_PREFIX), each
@@ -67,7 +67,7 @@ def test_names_and_replacing_inputs_that_the_tests_know_of_are_inputs_of_the_pro
     assert wrong == []
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MANY)
 def test_every_type_of_the_program_is_described_for_the_tests(variant: str) -> None:
     registered = {each.type for each in recording(variant).registrations}
     assert {each for each in registered if each.startswith("aws:")} <= RESOURCE_TYPES.keys()
