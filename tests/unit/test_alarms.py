@@ -162,12 +162,13 @@ def test_every_alarm_tells_everybody_when_it_rings_and_when_it_ends(
         assert told_of(each) == [everybody, everybody, silence], each
 
 
-@pytest.mark.parametrize("name", conditions("dev"))
-def test_alarm_says_what_is_wrong_and_what_to_do(name: str) -> None:
-    text = alarm(stacks.recording(), name).inputs["alarmDescription"]
-    sentences = [part for part in text.replace(": ", ". ").split(". ") if part.strip()]
-    assert len(sentences) >= 2
-    assert len(text) <= 1024  # CloudWatch's limit
+@every_stack
+def test_alarms_say_what_is_wrong_and_what_to_do(stack: str) -> None:
+    for each in stacks.recording(stack).of(stacks.ALARM):
+        text = each.inputs["alarmDescription"]
+        sentences = [part for part in text.replace(": ", ". ").split(". ") if part.strip()]
+        assert len(sentences) >= 2, each
+        assert len(text) <= 1024, each  # CloudWatch's limit
 
 
 def test_descriptions_tell_alarms_apart() -> None:
