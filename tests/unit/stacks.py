@@ -1,5 +1,6 @@
 """Recordings of the stacks, made once, and the questions that the tests ask of them."""
 
+import contextvars
 import functools
 import json
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from local import program
 from operations.graph import Graph, read
 from settings import Settings
 from tests.once import once
-from tests.recorder import Recording, Registration, deploy, deploy_stack
+from tests.recorder import Recording, Registration, deploy_stack
 
 BUCKET = "aws:s3/bucket:Bucket"
 TABLE = "aws:dynamodb/table:Table"
@@ -65,14 +66,12 @@ def declared(stack: str = "dev") -> tuple[OrderFunction, ...]:
 
 def settings(stack: str, config: Mapping[str, str]) -> Settings:
     """The settings of a stack with this configuration, whose keys are the full ones."""
-    loaded: list[Settings] = []
-    deploy(
-        lambda: loaded.append(Settings.load(pulumi.Config("serverless-orders"), stack)),
-        stack=stack,
-        project="serverless-orders",
-        config=config,
-    )
-    return loaded[0]
+
+    def load() -> Settings:
+        pulumi.runtime.set_all_config(dict(config))
+        return Settings.load(pulumi.Config("serverless-orders"), stack)
+
+    return contextvars.Context().run(load)
 
 
 def consumers(stack: str = "dev") -> tuple[str, ...]:
