@@ -152,7 +152,7 @@ def test_stack_tells_what_adoption_has_to_know() -> None:
 
 def further(told: dict[str, Any], **config: Any) -> Recording:
     regions = {**stacks.REGIONS, "homeStack": stacks.HOME_STACK}
-    config = {"region": OTHER, "regions": regions, **config}
+    config = {"region": OTHER, "regions": regions, "events": False, **config}
     return deploy_stack("dev", config, other_stacks={stacks.HOME_STACK: told})
 
 
