@@ -156,6 +156,7 @@ class _Answers(Mocks):
             "apiEndpoint": f"https://{name}{token}",
             "uuid": name,
             "version": "1",
+            "domainValidationOptions": [{"resourceRecordName": name}],
             "output": args.inputs.get("input"),
         }
         return f"{args.name}{token}", {**made_up, **args.inputs}

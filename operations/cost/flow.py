@@ -21,6 +21,7 @@ MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 TABLE = "aws:dynamodb/table:Table"
 QUEUE = "aws:sqs/queue:Queue"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
+HEALTH_CHECK = "aws:route53/healthCheck:HealthCheck"
 
 HOURS_A_MONTH = 730
 
@@ -48,7 +49,7 @@ class Flow:
         self._requests(_READING, count * reads)
 
     def idle(self) -> None:
-        """A month in which nobody calls: pollers and schedules."""
+        """A month in which nobody calls: pollers, schedules and health checkers."""
         polling = self.assumed["polling"]
         polls = polling["pollers"] * self.assumed["month_seconds"] / polling["wait_seconds"]
         for mapping in self.graph.of(MAPPING):
@@ -62,6 +63,10 @@ class Flow:
                 self._invoke(function, runs, runs, own_trace=True)
                 if name_of(function) == "synthetic_order":
                     self.orders(runs, reads=1)
+        for check in self.graph.of(HEALTH_CHECK):
+            checkers = self.assumed["health_checks"]["checkers"] * len(check.inputs["regions"])
+            asked = checkers * self.assumed["month_seconds"] / check.inputs["requestInterval"]
+            self._requests(f"GET {check.inputs['resourcePath']}", asked)
 
     def _requests(self, route_key: str, count: float) -> None:
         routes = [
@@ -138,6 +143,7 @@ class Flow:
             )
             for number in config.refers("destinationConfig")
         }
+        known: set[tuple[str, int]] = set()
         for policy in self.graph.of("aws:iam/rolePolicy:RolePolicy"):
             if not policy.refers("role") & roles:
                 continue
@@ -148,11 +154,15 @@ class Flow:
                         continue  # Lambda writes them, beside the run
                     of = Registered(0, "", "", (), {"on": statement["Resource"]})
                     for resource in self.graph.behind(of, "on"):
+                        # An order is changed in one region's replica, whichever are granted.
+                        granted = action.partition(":")[2], resource.number
                         if (
                             statement["Effect"] == "Allow"
                             and resource.number not in sources | failures
+                            and granted not in known
                         ):
-                            yield action.partition(":")[2], resource
+                            known.add(granted)
+                            yield granted[0], resource
 
     def _call(self, function: Registered, operation: str, on: Registered, count: float) -> None:
         if not count:
@@ -166,27 +176,35 @@ class Flow:
             self._write(function, operation, on, count)
         elif on.type == QUEUE and operation == "SendMessage":
             self._send(on, count, self.life.message)
+        elif on.type == QUEUE and operation == "GetQueueAttributes":
+            self._use(on, "looks at it", "sqs.request", count)
         elif operation == "PutEvents":
             self._put(on, count)
 
     def _write(self, function: Registered, operation: str, table: Registered, count: float) -> None:
         changes = self._changes(name_of(function), operation)
+        replicas = len(table.inputs.get("replicas") or [])
         keys = {str(table.inputs[key]) for key in ("hashKey", "rangeKey") if key in table.inputs}
         for old, new in changes:
             share = count / len(changes)
             size = max(sizes.item(old), sizes.item(new))
-            self._use(table, "writes", "dynamodb.write", share * units(size, WRITE_UNIT))
+            written = {"writes": units(size, WRITE_UNIT)}
             for index in table.inputs.get("globalSecondaryIndexes") or []:
                 wanted = sizes.index_writes(index, keys, old, new)
-                self._use(
-                    table, f"writes of index {index['name']}", "dynamodb.write", share * wanted
-                )
+                written[f"writes of index {index['name']}"] = wanted
+            for purpose, wanted in written.items():
+                # Each region writes each item, at the price of its own writes:
+                # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/global-tables-billing.html
+                self._use(table, purpose, "dynamodb.write", share * wanted)
+                if replicas:
+                    there = share * wanted * replicas
+                    self._use(table, f"{purpose} in replicas", "dynamodb.write", there)
             grown = (
                 sizes.item(new)
                 - sizes.item(old)
                 + self.assumed["storage"]["item_overhead_bytes"] * (not old)
             )
-            self._use(table, "items", "bytes", share * grown)
+            self._use(table, "items", "bytes", share * grown * (1 + replicas))
         if not table.inputs.get("streamEnabled"):
             return
         for mapping in self.graph.of(MAPPING):

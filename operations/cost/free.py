@@ -82,7 +82,8 @@ BY_THE_MONTH = frozenset(
 
 NOT_COUNTED = (
     "free tiers, taxes and AWS Support",
-    "data that leaves AWS, and a VPC's endpoints or NAT",
+    "data that leaves AWS or its region, and a VPC's endpoints or NAT",
+    "of several regions: the other stacks, whose tables stand with the home stack's, at its prices",
     "what fails: retries, dead letters, repairs, alarms' e-mails",
     "who signs in: Cognito's active users beyond 10,000 and the tokens of machines",
     "files that are imported and objects in buckets",

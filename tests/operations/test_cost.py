@@ -21,6 +21,13 @@ from tests.variants import MANY, recording
 
 MILLION = 1_000_000
 
+REGIONAL = {
+    "regions": {
+        **stacks.REGIONS,
+        "domain": {"name": "api.example.com", "zoneId": "Z0123456789ABCDEFGHIJ"},
+    }
+}
+
 # Each reading of the program takes most of a second, so the tests share a few.
 OTHER: dict[str, Any] = {
     "architecture": "arm64",
@@ -115,6 +122,47 @@ def test_reads_are_billed_beside_the_orders() -> None:
     assert more == 1 + 2
     assert quantity(with_reads, ORDERS, unit="read units") == 2 * MILLION
     assert not lines(without, ORDERS, unit="read units")
+
+
+def test_each_region_is_billed_for_each_write_and_for_all_that_is_kept() -> None:
+    one, two = (estimate(each, Work()) for each in (read(), stacks.graph("dev", REGIONAL)))
+    for name in ("orders", "orders-history"):
+        written = {
+            line.purpose: line.quantity
+            for line in lines(two, ORDERS, resource=name, price="dynamodb.write")
+        }
+        here = {purpose for purpose in written if "replicas" not in purpose}
+        assert {"writes"} <= here
+        for purpose in here:
+            alone = quantity(one, ORDERS, resource=name, purpose=purpose)
+            assert written[purpose] == alone
+            assert written[f"{purpose} in replicas"] == alone
+        assert len(written) == 2 * len(here)
+        kept = [
+            sum(
+                line.quantity
+                for line in found.lines
+                if line.resource == name and line.price == "dynamodb.storage"
+            )
+            for found in (one, two)
+        ]
+        assert kept[1] == pytest.approx(2 * kept[0])
+
+
+def test_health_checkers_requests_are_billed() -> None:
+    found = estimate(stacks.graph("dev", REGIONAL), Work())
+    # Two checkers in each of three regions, every 30 seconds.
+    asked = 2 * 3 * 2_628_000 / 30
+    assert quantity(found, IDLE, purpose="requests", price="apigateway.http") == asked
+    for resource, price in (
+        ("orders-health", "lambda.request"),
+        ("orders", "dynamodb.read"),
+        ("orders-events", "sqs.request"),
+    ):
+        of_health = quantity(found, IDLE, resource=resource, price=price) - quantity(
+            estimate(read(), Work()), IDLE, resource=resource, price=price
+        )
+        assert of_health == pytest.approx(asked), resource
 
 
 def test_full_batches_take_fewer_invocations_and_requests() -> None:
