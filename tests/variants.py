@@ -10,7 +10,7 @@ from components import order_functions
 from tests.recorder import Recording
 from tests.unit import stacks
 
-STACKS = ("dev", "prod", "local")
+STACKS = stacks.STACKS
 
 FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
     "functions": (

@@ -21,12 +21,7 @@ from tests.variants import MANY, recording
 
 MILLION = 1_000_000
 
-REGIONAL = {
-    "regions": {
-        **stacks.REGIONS,
-        "domain": {"name": "api.example.com", "zoneId": "Z0123456789ABCDEFGHIJ"},
-    }
-}
+REGIONAL = {"regions": stacks.EVERYTHING["regions"]}
 
 # Each reading of the program takes most of a second, so the tests share a few.
 OTHER: dict[str, Any] = {
